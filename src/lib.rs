@@ -1,0 +1,16 @@
+//! Trunkline puts an AI voice agent on a Twilio phone call and leaves typed, proven facts behind.
+//!
+//! # Layout
+//!
+//! Nine floors; a module imports only from floors below its own (`tests/floors.rs` keeps it so).
+//! Floors 0 to 3 are pure: no clock, socket, file, environment, chance or async.
+//!
+//! | floor | module | what it holds |
+//! |---|---|---|
+//! | 0 | [`audio`] | mu-law frames, voice activity, resampling, Ogg Opus |
+//! | 0 | [`understand`] | spoken amounts, times, dates, yes/no …, and the words to say them |
+//! | 1 | [`twilio`] | Twilio's wire formats: Media Streams, TwiML, webhooks, signatures |
+
+pub mod audio;
+pub mod twilio;
+pub mod understand;
