@@ -77,9 +77,7 @@ impl Framer {
     #[must_use]
     pub fn position_ms(&self) -> u64 {
         let whole = self.since - self.filled as u64;
-        self.origin_ms
-            .unwrap_or(0)
-            .saturating_add(whole / BYTES_PER_MS as u64)
+        self.origin_ms.unwrap_or(0).saturating_add(whole / BYTES_PER_MS as u64)
     }
 
     /// Bytes waiting for the rest of their frame, below 160.
@@ -101,10 +99,7 @@ impl Framer {
     }
 
     fn keep_time(&mut self, at_ms: u64, each: &mut impl FnMut(Frame)) {
-        let now_ms = self
-            .origin_ms
-            .unwrap_or(0)
-            .saturating_add(self.since / BYTES_PER_MS as u64);
+        let now_ms = self.origin_ms.unwrap_or(0).saturating_add(self.since / BYTES_PER_MS as u64);
         if at_ms > now_ms {
             let gap_ms = at_ms - now_ms;
             if gap_ms > self.max_fill_ms.max(GAP_TOLERANCE_MS) {
@@ -162,9 +157,7 @@ mod tests {
     /// Collects what comes out as one run of bytes.
     fn feed(framer: &mut Framer, timestamp_ms: Option<u64>, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        framer.push(timestamp_ms, payload, |frame| {
-            out.extend_from_slice(frame.as_bytes())
-        });
+        framer.push(timestamp_ms, payload, |frame| out.extend_from_slice(frame.as_bytes()));
         out
     }
 
@@ -175,15 +168,8 @@ mod tests {
             let payload = [n as u8; 160];
             assert_eq!(feed(&mut framer, Some(5 + n * 20), &payload), payload);
         }
-        assert_eq!(
-            framer.position_ms(),
-            1_005,
-            "the first timestamp sets the clock"
-        );
-        assert_eq!(
-            (framer.silence_ms(), framer.resyncs(), framer.pending()),
-            (0, 0, 0)
-        );
+        assert_eq!(framer.position_ms(), 1_005, "the first timestamp sets the clock");
+        assert_eq!((framer.silence_ms(), framer.resyncs(), framer.pending()), (0, 0, 0));
     }
 
     #[test]

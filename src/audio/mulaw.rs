@@ -21,11 +21,7 @@ pub const fn decode(byte: u8) -> i16 {
 #[must_use]
 pub const fn encode(sample: i16) -> u8 {
     // Every decision value is a multiple of 4 on this scale, so the two lowest bits never matter.
-    let magnitude = if sample < 0 {
-        sample.saturating_neg()
-    } else {
-        sample
-    };
+    let magnitude = if sample < 0 { sample.saturating_neg() } else { sample };
     let code = ENCODE[(magnitude >> 2) as usize];
     if sample < 0 { code & 0x7F } else { code }
 }
@@ -65,11 +61,7 @@ static DECODE: [i16; 256] = {
         let segment = (inverted >> 4) & 0x07;
         let step = (inverted & 0x0F) as i32;
         let magnitude = (((step << 3) + BIAS) << segment) - BIAS;
-        table[byte] = if inverted & 0x80 == 0 {
-            magnitude as i16
-        } else {
-            -magnitude as i16
-        };
+        table[byte] = if inverted & 0x80 == 0 { magnitude as i16 } else { -magnitude as i16 };
         byte += 1;
     }
     table
@@ -124,10 +116,7 @@ mod tests {
     #[test]
     fn decoding_is_monotone_and_symmetric() {
         for byte in 0x80..0xFFu8 {
-            assert!(
-                decode(byte) > decode(byte + 1),
-                "positive codes fall as the byte grows"
-            );
+            assert!(decode(byte) > decode(byte + 1), "positive codes fall as the byte grows");
         }
         for byte in 0..0x80u8 {
             assert_eq!(decode(byte), -decode(byte | 0x80));
@@ -140,11 +129,7 @@ mod tests {
             let error = (i32::from(sample) - i32::from(decode(encode(sample)))).abs();
             let magnitude = i32::from(sample).abs();
             if magnitude > i32::from(MAX_LINEAR) {
-                assert_eq!(
-                    i32::from(decode(encode(sample))).abs(),
-                    i32::from(MAX_LINEAR),
-                    "clipped"
-                );
+                assert_eq!(i32::from(decode(encode(sample))).abs(), i32::from(MAX_LINEAR), "clipped");
                 continue;
             }
             let segment = (magnitude + BIAS).ilog2() - 7;
@@ -155,10 +140,7 @@ mod tests {
     #[test]
     fn encoding_is_monotone() {
         for sample in i16::MIN..i16::MAX {
-            assert!(
-                decode(encode(sample)) <= decode(encode(sample + 1)),
-                "at {sample}"
-            );
+            assert!(decode(encode(sample)) <= decode(encode(sample + 1)), "at {sample}");
         }
     }
 

@@ -39,31 +39,17 @@ impl<W: Write> OggOpus<W> {
     /// # Errors
     /// As [`OggOpus::new`].
     pub fn with_serial(writer: W, serial: u32) -> io::Result<Self> {
-        let mut encoder = Encoder::new(SampleRate::Hz8000, Channels::Stereo, Application::Voip)
-            .map_err(io::Error::other)?;
-        encoder
-            .set_bitrate(Bitrate::BitsPerSecond(BITRATE))
-            .map_err(io::Error::other)?;
-        encoder
-            .set_complexity(COMPLEXITY)
-            .map_err(io::Error::other)?;
-        encoder
-            .set_signal(Signal::Voice)
-            .map_err(io::Error::other)?;
-        let pre_skip =
-            (encoder.lookahead().map_err(io::Error::other)? * GRANULES_PER_SAMPLE) as u16;
+        let mut encoder =
+            Encoder::new(SampleRate::Hz8000, Channels::Stereo, Application::Voip).map_err(io::Error::other)?;
+        encoder.set_bitrate(Bitrate::BitsPerSecond(BITRATE)).map_err(io::Error::other)?;
+        encoder.set_complexity(COMPLEXITY).map_err(io::Error::other)?;
+        encoder.set_signal(Signal::Voice).map_err(io::Error::other)?;
+        let pre_skip = (encoder.lookahead().map_err(io::Error::other)? * GRANULES_PER_SAMPLE) as u16;
         let mut pages = PacketWriter::new(writer);
         pages.write_packet(head(pre_skip), serial, PacketWriteEndInfo::EndPage, 0)?;
         pages.write_packet(tags(), serial, PacketWriteEndInfo::EndPage, 0)?;
         pages.inner_mut().flush()?;
-        Ok(Self {
-            pages,
-            encoder,
-            serial,
-            pre_skip,
-            packets: 0,
-            on_page: 0,
-        })
+        Ok(Self { pages, encoder, serial, pre_skip, packets: 0, on_page: 0 })
     }
 
     /// Adds 20 ms of both sides.
@@ -75,17 +61,8 @@ impl<W: Write> OggOpus<W> {
         self.packets += 1;
         self.on_page += 1;
         let end = self.on_page == PAGE_PACKETS;
-        let info = if end {
-            PacketWriteEndInfo::EndPage
-        } else {
-            PacketWriteEndInfo::NormalPacket
-        };
-        self.pages.write_packet(
-            packet,
-            self.serial,
-            info,
-            self.packets * GRANULES_PER_PACKET,
-        )?;
+        let info = if end { PacketWriteEndInfo::EndPage } else { PacketWriteEndInfo::NormalPacket };
+        self.pages.write_packet(packet, self.serial, info, self.packets * GRANULES_PER_PACKET)?;
         if end {
             self.on_page = 0;
             self.pages.inner_mut().flush()?;
@@ -107,8 +84,7 @@ impl<W: Write> OggOpus<W> {
         // One more packet pushes the last samples out of the encoder's lookahead; the granule position cuts it.
         let packet = self.encode(&Frame::SILENCE, &Frame::SILENCE)?;
         let end = self.packets * GRANULES_PER_PACKET + u64::from(self.pre_skip);
-        self.pages
-            .write_packet(packet, self.serial, PacketWriteEndInfo::EndStream, end)?;
+        self.pages.write_packet(packet, self.serial, PacketWriteEndInfo::EndStream, end)?;
         self.pages.inner_mut().flush()?;
         Ok(self.pages.into_inner())
     }
@@ -120,19 +96,14 @@ impl<W: Write> OggOpus<W> {
             pair[1] = mulaw::decode(right);
         }
         let mut packet = [0; MAX_PACKET];
-        let len = self
-            .encoder
-            .encode(&both, &mut packet)
-            .map_err(io::Error::other)?;
+        let len = self.encoder.encode(&both, &mut packet).map_err(io::Error::other)?;
         Ok(packet[..len].to_vec())
     }
 }
 
 impl<W: Write> std::fmt::Debug for OggOpus<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OggOpus")
-            .field("packets", &self.packets)
-            .finish_non_exhaustive()
+        f.debug_struct("OggOpus").field("packets", &self.packets).finish_non_exhaustive()
     }
 }
 
@@ -198,15 +169,8 @@ mod tests {
         assert!(head.first_in_stream());
         assert_eq!(&head.data[..10], b"OpusHead\x01\x02");
         let pre_skip = u16::from_le_bytes([head.data[10], head.data[11]]);
-        assert_eq!(
-            head.data[12..],
-            [0x40, 0x1F, 0, 0, 0, 0, 0],
-            "8000 Hz, no gain, mapping family 0"
-        );
-        assert_eq!(
-            &reader.read_packet_expected().unwrap().data[..8],
-            b"OpusTags"
-        );
+        assert_eq!(head.data[12..], [0x40, 0x1F, 0, 0, 0, 0, 0], "8000 Hz, no gain, mapping family 0");
+        assert_eq!(&reader.read_packet_expected().unwrap().data[..8], b"OpusTags");
         let mut decoder = Decoder::new(SampleRate::Hz48000, Channels::Stereo).unwrap();
         let (mut all, mut last_granule, mut ended) = (Vec::new(), 0, false);
         while let Ok(Some(packet)) = reader.read_packet() {
@@ -214,23 +178,13 @@ mod tests {
             let input = audiopus::packet::Packet::try_from(&packet.data[..]).unwrap();
             let output = audiopus::MutSignals::try_from(&mut pcm[..]).unwrap();
             let samples = decoder.decode(Some(input), output, false).unwrap();
-            all.extend(
-                pcm[..2 * samples]
-                    .chunks_exact(2)
-                    .map(|pair| (pair[0], pair[1])),
-            );
+            all.extend(pcm[..2 * samples].chunks_exact(2).map(|pair| (pair[0], pair[1])));
             last_granule = packet.absgp_page();
             ended |= packet.last_in_stream();
         }
         all.truncate(last_granule as usize);
         let (left, right) = all.into_iter().skip(pre_skip.into()).unzip();
-        Played {
-            left,
-            right,
-            pre_skip,
-            last_granule,
-            ended,
-        }
+        Played { left, right, pre_skip, last_granule, ended }
     }
 
     fn rms(samples: &[i16]) -> f64 {
@@ -241,16 +195,8 @@ mod tests {
     fn each_side_keeps_to_its_channel_with_level_and_length() {
         let mut recording = OggOpus::new(Vec::new()).unwrap();
         for n in 0..150 {
-            let caller = if n < 75 {
-                tone(440.0, 8_000.0, n)
-            } else {
-                Frame::SILENCE
-            };
-            let agent = if n < 75 {
-                Frame::SILENCE
-            } else {
-                tone(1_000.0, 4_000.0, n)
-            };
+            let caller = if n < 75 { tone(440.0, 8_000.0, n) } else { Frame::SILENCE };
+            let agent = if n < 75 { Frame::SILENCE } else { tone(1_000.0, 4_000.0, n) };
             recording.push(&caller, &agent).unwrap();
         }
         assert_eq!(recording.len_ms(), 3_000);
@@ -258,41 +204,21 @@ mod tests {
         assert!(played.ended);
         assert!((1..960).contains(&played.pre_skip));
         assert_eq!(played.last_granule, 150 * 960 + u64::from(played.pre_skip));
-        assert_eq!(
-            played.left.len(),
-            3 * 48_000,
-            "exactly as long as what went in"
-        );
+        assert_eq!(played.left.len(), 3 * 48_000, "exactly as long as what went in");
         let (first, second) = (4_800..67_200, 76_800..139_200);
         let wanted = 8_000.0 / 2f64.sqrt();
-        assert!(
-            (rms(&played.left[first.clone()]) / wanted - 1.0).abs() < 0.15,
-            "caller's level {}",
-            rms(&played.left[first.clone()])
-        );
-        assert!(
-            (rms(&played.right[second.clone()]) / (wanted / 2.0) - 1.0).abs() < 0.15,
-            "agent's level"
-        );
-        assert!(
-            rms(&played.right[first]) < 0.05 * wanted,
-            "no caller in the agent's channel"
-        );
-        assert!(
-            rms(&played.left[second]) < 0.05 * wanted,
-            "no agent in the caller's channel"
-        );
+        let caller = rms(&played.left[first.clone()]);
+        assert!((caller / wanted - 1.0).abs() < 0.15, "caller's level {caller}");
+        assert!((rms(&played.right[second.clone()]) / (wanted / 2.0) - 1.0).abs() < 0.15, "agent's level");
+        assert!(rms(&played.right[first]) < 0.05 * wanted, "no caller in the agent's channel");
+        assert!(rms(&played.left[second]) < 0.05 * wanted, "no agent in the caller's channel");
     }
 
     #[test]
     fn a_start_of_sound_stands_where_it_was() {
         let mut recording = OggOpus::new(Vec::new()).unwrap();
         for n in 0..100 {
-            let side = if n < 50 {
-                Frame::SILENCE
-            } else {
-                tone(500.0, 10_000.0, n)
-            };
+            let side = if n < 50 { Frame::SILENCE } else { tone(500.0, 10_000.0, n) };
             recording.push(&side, &side).unwrap();
         }
         let played = play(&recording.finish().unwrap());
@@ -317,9 +243,7 @@ mod tests {
         let mut disk = Flushed::default();
         let mut recording = OggOpus::new(&mut disk).unwrap();
         for n in 0..PAGE_PACKETS as usize * 2 + 7 {
-            recording
-                .push(&tone(440.0, 8_000.0, n), &Frame::SILENCE)
-                .unwrap();
+            recording.push(&tone(440.0, 8_000.0, n), &Frame::SILENCE).unwrap();
         }
         drop(recording);
         let kept = &disk.0[..disk.1];
@@ -340,10 +264,7 @@ mod tests {
         struct Full(usize);
         impl Write for Full {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0 = self
-                    .0
-                    .checked_sub(bytes.len())
-                    .ok_or(io::ErrorKind::StorageFull)?;
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
                 Ok(bytes.len())
             }
             fn flush(&mut self) -> io::Result<()> {
@@ -351,11 +272,7 @@ mod tests {
             }
         }
         let mut recording = OggOpus::new(Full(2_000)).unwrap();
-        let error = (0..500).find_map(|n| {
-            recording
-                .push(&tone(440.0, 8_000.0, n), &Frame::SILENCE)
-                .err()
-        });
+        let error = (0..500).find_map(|n| recording.push(&tone(440.0, 8_000.0, n), &Frame::SILENCE).err());
         assert_eq!(error.unwrap().kind(), io::ErrorKind::StorageFull);
     }
 }

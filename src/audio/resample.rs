@@ -68,24 +68,13 @@ impl Resampler {
             let sum: f64 = row.iter().sum();
             bank.extend(row.iter().map(|tap| (tap / sum) as f32));
         }
-        Ok(Self {
-            up,
-            down,
-            taps,
-            bank,
-            pending: vec![0.0; half - 1],
-            skip: 0,
-            phase: 0,
-            taken: 0,
-            given: 0,
-        })
+        Ok(Self { up, down, taps, bank, pending: vec![0.0; half - 1], skip: 0, phase: 0, taken: 0, given: 0 })
     }
 
     /// Takes any number of samples and appends every output sample that is now settled.
     pub fn process(&mut self, input: &[i16], output: &mut Vec<i16>) {
         self.taken += input.len() as u64;
-        self.pending
-            .extend(input.iter().map(|&sample| f32::from(sample)));
+        self.pending.extend(input.iter().map(|&sample| f32::from(sample)));
         self.produce(output, u64::MAX);
     }
 
@@ -105,11 +94,7 @@ impl Resampler {
         while head + self.taps <= self.pending.len() && self.given < limit {
             let row = &self.bank[self.phase * self.taps..][..self.taps];
             let sample = dot(&self.pending[head..head + self.taps], row);
-            output.push(
-                sample
-                    .round()
-                    .clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16,
-            );
+            output.push(sample.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16);
             self.given += 1;
             self.phase += self.down;
             head += self.phase / self.up;
@@ -144,20 +129,12 @@ fn dot(samples: &[f32], row: &[f32]) -> f32 {
 }
 
 fn sinc(x: f64) -> f64 {
-    if x == 0.0 {
-        1.0
-    } else {
-        (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
-    }
+    if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) }
 }
 
 /// The Kaiser window over -1..=1.
 fn kaiser(x: f64) -> f64 {
-    if x.abs() >= 1.0 {
-        0.0
-    } else {
-        bessel_i0(KAISER_BETA * (1.0 - x * x).sqrt()) / bessel_i0(KAISER_BETA)
-    }
+    if x.abs() >= 1.0 { 0.0 } else { bessel_i0(KAISER_BETA * (1.0 - x * x).sqrt()) / bessel_i0(KAISER_BETA) }
 }
 
 /// The modified Bessel function of order zero, by its power series.
@@ -205,10 +182,7 @@ mod tests {
 
     fn tone(hz: f64, rate: u32, samples: usize) -> Vec<i16> {
         (0..samples)
-            .map(|n| {
-                (10_000.0 * (std::f64::consts::TAU * hz * n as f64 / f64::from(rate)).sin()).round()
-                    as i16
-            })
+            .map(|n| (10_000.0 * (std::f64::consts::TAU * hz * n as f64 / f64::from(rate)).sin()).round() as i16)
             .collect()
     }
 
@@ -232,11 +206,8 @@ mod tests {
                 let wanted = tone(hz, to, to as usize / 2);
                 assert_eq!(output.len(), wanted.len(), "{from} -> {to}");
                 let inner = 400..wanted.len() - 400;
-                let noise: Vec<i16> = output[inner.clone()]
-                    .iter()
-                    .zip(&wanted[inner.clone()])
-                    .map(|(a, b)| a - b)
-                    .collect();
+                let noise: Vec<i16> =
+                    output[inner.clone()].iter().zip(&wanted[inner.clone()]).map(|(a, b)| a - b).collect();
                 let snr = 10.0 * (power(&wanted[inner]) / power(&noise).max(1e-3)).log10();
                 assert!(snr > 60.0, "{from} -> {to} at {hz} Hz: {snr:.1} dB");
             }
@@ -253,12 +224,8 @@ mod tests {
                 }
                 let input = tone(hz, from, from as usize / 2);
                 let output = all(from, to, &input);
-                let left = 10.0
-                    * (power(&output[400..output.len() - 400]).max(1e-3) / power(&input)).log10();
-                assert!(
-                    left < -60.0,
-                    "{from} -> {to}: {hz} Hz comes back at {left:.1} dB"
-                );
+                let left = 10.0 * (power(&output[400..output.len() - 400]).max(1e-3) / power(&input)).log10();
+                assert!(left < -60.0, "{from} -> {to}: {hz} Hz comes back at {left:.1} dB");
             }
         }
     }
@@ -267,38 +234,20 @@ mod tests {
     fn images_of_the_lower_rate_do_not_appear() {
         let output = all(8_000, 16_000, &tone(1_000.0, 8_000, 8_000));
         // Project on the image at 7 kHz.
-        let image: (f64, f64) =
-            output[400..15_600]
-                .iter()
-                .enumerate()
-                .fold((0.0, 0.0), |(re, im), (n, &s)| {
-                    let angle = std::f64::consts::TAU * 7_000.0 * n as f64 / 16_000.0;
-                    (
-                        re + f64::from(s) * angle.cos(),
-                        im + f64::from(s) * angle.sin(),
-                    )
-                });
+        let image: (f64, f64) = output[400..15_600].iter().enumerate().fold((0.0, 0.0), |(re, im), (n, &s)| {
+            let angle = std::f64::consts::TAU * 7_000.0 * n as f64 / 16_000.0;
+            (re + f64::from(s) * angle.cos(), im + f64::from(s) * angle.sin())
+        });
         let amplitude = 2.0 * (image.0.powi(2) + image.1.powi(2)).sqrt() / 15_200.0;
         assert!(amplitude < 10.0, "image of amplitude {amplitude:.1}");
     }
 
     #[test]
     fn full_scale_is_clipped_not_wrapped() {
-        let square: Vec<i16> = (0..800)
-            .map(|n| if n / 20 % 2 == 0 { i16::MAX } else { i16::MIN })
-            .collect();
+        let square: Vec<i16> = (0..800).map(|n| if n / 20 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
         let output = all(8_000, 16_000, &square);
-        assert!(
-            output[100..130]
-                .iter()
-                .any(|&s| s == i16::MAX || s == i16::MIN),
-            "overshoot reaches the rails"
-        );
-        for (n, &sample) in output
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| n % 40 > 10 && n % 40 < 30)
-        {
+        assert!(output[100..130].iter().any(|&s| s == i16::MAX || s == i16::MIN), "overshoot reaches the rails");
+        for (n, &sample) in output.iter().enumerate().filter(|(n, _)| n % 40 > 10 && n % 40 < 30) {
             assert_eq!(sample > 0, n / 40 % 2 == 0, "sign at {n}");
         }
     }
@@ -306,13 +255,7 @@ mod tests {
     #[test]
     fn useless_rates_are_refused() {
         for (from, to) in [(0, 8_000), (8_000, 0), (44_101, 48_000), (u32::MAX, 8_000)] {
-            assert_eq!(
-                Resampler::new(from, to).err(),
-                Some(BadRates {
-                    from_hz: from,
-                    to_hz: to
-                })
-            );
+            assert_eq!(Resampler::new(from, to).err(), Some(BadRates { from_hz: from, to_hz: to }));
         }
     }
 

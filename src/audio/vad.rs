@@ -24,13 +24,7 @@ pub struct VadConfig {
 
 impl Default for VadConfig {
     fn default() -> Self {
-        Self {
-            onset_frames: 3,
-            onset_window: 4,
-            hangover_ms: 200,
-            margin_db: 9.0,
-            min_level_dbfs: -50.0,
-        }
+        Self { onset_frames: 3, onset_window: 4, hangover_ms: 200, margin_db: 9.0, min_level_dbfs: -50.0 }
     }
 }
 
@@ -103,11 +97,7 @@ impl Vad {
         let level_dbfs = (10.0 * (energy / FRAME_SAMPLES as f32).max(1e-12).log10()).max(-96.0);
         let open = self.gate(level_dbfs);
         let voiced = open && periodicity(&self.window) > MIN_PERIODICITY;
-        Activity {
-            voiced,
-            speech: self.follow(voiced),
-            level_dbfs,
-        }
+        Activity { voiced, speech: self.follow(voiced), level_dbfs }
     }
 
     /// The tracked noise floor, dBFS; `None` before the first frame.
@@ -117,16 +107,9 @@ impl Vad {
     }
 
     fn gate(&mut self, level_db: f32) -> bool {
-        let floor = self
-            .floor_db
-            .unwrap_or_else(|| level_db.clamp(LOWEST_FLOOR_DB, FIRST_FLOOR_DB));
-        let open =
-            level_db > floor + self.config.margin_db && level_db > self.config.min_level_dbfs;
-        let step = if level_db < floor {
-            (level_db - floor) * FLOOR_FALL
-        } else {
-            FLOOR_RISE_DB.min(level_db - floor)
-        };
+        let floor = self.floor_db.unwrap_or_else(|| level_db.clamp(LOWEST_FLOOR_DB, FIRST_FLOOR_DB));
+        let open = level_db > floor + self.config.margin_db && level_db > self.config.min_level_dbfs;
+        let step = if level_db < floor { (level_db - floor) * FLOOR_FALL } else { FLOOR_RISE_DB.min(level_db - floor) };
         self.floor_db = Some((floor + step).max(LOWEST_FLOOR_DB));
         open
     }
@@ -134,11 +117,7 @@ impl Vad {
     fn follow(&mut self, voiced: bool) -> Speech {
         self.recent = self.recent << 1 | u32::from(voiced);
         let window = u32::MAX >> (32 - u32::from(self.config.onset_window.clamp(1, 32)));
-        self.quiet_frames = if voiced {
-            0
-        } else {
-            self.quiet_frames.saturating_add(1)
-        };
+        self.quiet_frames = if voiced { 0 } else { self.quiet_frames.saturating_add(1) };
         if self.speaking {
             if self.quiet_frames.saturating_mul(FRAME_MS) >= self.config.hangover_ms.max(FRAME_MS) {
                 self.speaking = false;
@@ -147,9 +126,7 @@ impl Vad {
             }
             return Speech::Ongoing;
         }
-        if voiced
-            && (self.recent & window).count_ones() >= u32::from(self.config.onset_frames.max(1))
-        {
+        if voiced && (self.recent & window).count_ones() >= u32::from(self.config.onset_frames.max(1)) {
             self.speaking = true;
             return Speech::Onset;
         }
@@ -168,10 +145,7 @@ fn periodicity(window: &[f32; 2 * FRAME_SAMPLES]) -> f32 {
     let now = &half[N..];
     let power: f32 = now.iter().map(|x| x * x).sum();
     let mut best = 0.0f32;
-    let mut lagged: f32 = half[N - SHORTEST_LAG..2 * N - SHORTEST_LAG]
-        .iter()
-        .map(|x| x * x)
-        .sum();
+    let mut lagged: f32 = half[N - SHORTEST_LAG..2 * N - SHORTEST_LAG].iter().map(|x| x * x).sum();
     for lag in SHORTEST_LAG..=LONGEST_LAG {
         let then = &half[N - lag..2 * N - lag];
         let product: f32 = now.iter().zip(then).map(|(a, b)| a * b).sum();

@@ -61,24 +61,11 @@ impl Recordings {
         let (mut writers, mut joins) = (Vec::new(), Vec::new());
         for n in 0..threads.max(1) {
             let (sender, orders) = sync_channel(QUEUE);
-            let writer = Writer {
-                dir: dir.to_owned(),
-                tally: tally.clone(),
-                open: HashMap::new(),
-            };
-            joins.push(
-                std::thread::Builder::new()
-                    .name(format!("recording-{n}"))
-                    .spawn(move || writer.run(&orders))?,
-            );
+            let writer = Writer { dir: dir.to_owned(), tally: tally.clone(), open: HashMap::new() };
+            joins.push(std::thread::Builder::new().name(format!("recording-{n}")).spawn(move || writer.run(&orders))?);
             writers.push(sender);
         }
-        Ok(Self {
-            writers,
-            threads: joins,
-            tally,
-            next_id: AtomicU64::new(0),
-        })
+        Ok(Self { writers, threads: joins, tally, next_id: AtomicU64::new(0) })
     }
 
     /// Begins the recording of a call. Never blocks and never fails: if nothing can be written, nothing will be.
@@ -86,26 +73,14 @@ impl Recordings {
     pub fn open(&self, call_sid: &CallSid) -> Recorder {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         // One call always meets the same thread, so that its file has one writer.
-        let sum = call_sid.as_str().bytes().fold(0usize, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(byte.into())
-        });
+        let sum = call_sid.as_str().bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let writer = self.writers[sum % self.writers.len()].clone();
         let closed = Arc::new(AtomicBool::new(false));
-        let order = Order::Open {
-            id,
-            call_sid: call_sid.clone(),
-            closed: closed.clone(),
-        };
+        let order = Order::Open { id, call_sid: call_sid.clone(), closed: closed.clone() };
         if writer.try_send(order).is_err() {
             self.tally.failed.fetch_add(1, Ordering::Relaxed);
         }
-        Recorder {
-            id,
-            writer,
-            closed,
-            chunk: Chunk::empty(),
-            tally: self.tally.clone(),
-        }
+        Recorder { id, writer, closed, chunk: Chunk::empty(), tally: self.tally.clone() }
     }
 
     /// What was done so far, for metrics.
@@ -153,14 +128,8 @@ impl Recorder {
             return;
         }
         let chunk = std::mem::replace(&mut self.chunk, Chunk::empty());
-        if self
-            .writer
-            .try_send(Order::Frames { id: self.id, chunk })
-            .is_err()
-        {
-            self.tally
-                .dropped_frames
-                .fetch_add(frames as u64, Ordering::Relaxed);
+        if self.writer.try_send(Order::Frames { id: self.id, chunk }).is_err() {
+            self.tally.dropped_frames.fetch_add(frames as u64, Ordering::Relaxed);
         }
     }
 }
@@ -176,18 +145,9 @@ impl Drop for Recorder {
 
 /// What a thread is told.
 enum Order {
-    Open {
-        id: u64,
-        call_sid: CallSid,
-        closed: Arc<AtomicBool>,
-    },
-    Frames {
-        id: u64,
-        chunk: Box<Chunk>,
-    },
-    Close {
-        id: u64,
-    },
+    Open { id: u64, call_sid: CallSid, closed: Arc<AtomicBool> },
+    Frames { id: u64, chunk: Box<Chunk> },
+    Close { id: u64 },
     Stop,
 }
 
@@ -199,10 +159,7 @@ struct Chunk {
 
 impl Chunk {
     fn empty() -> Box<Self> {
-        Box::new(Self {
-            len: 0,
-            frames: [(Frame::SILENCE, Frame::SILENCE); CHUNK_FRAMES],
-        })
+        Box::new(Self { len: 0, frames: [(Frame::SILENCE, Frame::SILENCE); CHUNK_FRAMES] })
     }
 }
 
@@ -243,11 +200,7 @@ impl Writer {
                 self.sweep();
             }
             match orders.recv_timeout(SWEEP) {
-                Ok(Order::Open {
-                    id,
-                    call_sid,
-                    closed,
-                }) => self.begin(id, call_sid, closed),
+                Ok(Order::Open { id, call_sid, closed }) => self.begin(id, call_sid, closed),
                 Ok(Order::Frames { id, chunk }) => self.write(id, &chunk),
                 Ok(Order::Close { id }) => self.finish(id),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -261,26 +214,14 @@ impl Writer {
     }
 
     fn begin(&mut self, id: u64, call_sid: CallSid, closed: Arc<AtomicBool>) {
-        let same = self
-            .open
-            .iter()
-            .find(|(_, take)| take.call_sid == call_sid)
-            .map(|(&id, _)| id);
+        let same = self.open.iter().find(|(_, take)| take.call_sid == call_sid).map(|(&id, _)| id);
         if let Some(earlier) = same {
             self.finish(earlier);
         }
         let part = self.dir.join(format!("{}.ogg.part", call_sid.as_str()));
         match open_part(&part) {
             Ok(sound) => {
-                self.open.insert(
-                    id,
-                    Take {
-                        call_sid,
-                        closed,
-                        part,
-                        sound,
-                    },
-                );
+                self.open.insert(id, Take { call_sid, closed, part, sound });
             }
             Err(error) => self.give_up(&call_sid, &error),
         }
@@ -290,9 +231,7 @@ impl Writer {
         let Some(take) = self.open.get_mut(&id) else {
             return;
         };
-        let written = chunk.frames[..chunk.len]
-            .iter()
-            .try_for_each(|(caller, agent)| take.sound.push(caller, agent));
+        let written = chunk.frames[..chunk.len].iter().try_for_each(|(caller, agent)| take.sound.push(caller, agent));
         if let Err(error) = written
             && let Some(take) = self.open.remove(&id)
         {
@@ -306,10 +245,7 @@ impl Writer {
         let Some(take) = self.open.remove(&id) else {
             return;
         };
-        let done = take
-            .sound
-            .finish()
-            .and_then(|_| fs::rename(&take.part, final_name(&take.part)));
+        let done = take.sound.finish().and_then(|_| fs::rename(&take.part, final_name(&take.part)));
         match done {
             Ok(()) => {
                 self.tally.finished.fetch_add(1, Ordering::Relaxed);
@@ -321,12 +257,8 @@ impl Writer {
 
     /// Finishes recordings whose close order found the queue full.
     fn sweep(&mut self) {
-        let closed: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, take)| take.closed.load(Ordering::Acquire))
-            .map(|(&id, _)| id)
-            .collect();
+        let closed: Vec<u64> =
+            self.open.iter().filter(|(_, take)| take.closed.load(Ordering::Acquire)).map(|(&id, _)| id).collect();
         for id in closed {
             self.finish(id);
         }
@@ -351,10 +283,7 @@ fn open_part(part: &Path) -> io::Result<OggOpus<BufWriter<File>>> {
     let file = OpenOptions::new().append(true).create(true).open(part)?;
     // Chained streams in one file must differ in number; the length so far does.
     let serial = file.metadata()?.len() as u32;
-    OggOpus::with_serial(
-        BufWriter::with_capacity(BUFFER, file),
-        serial.wrapping_add(1),
-    )
+    OggOpus::with_serial(BufWriter::with_capacity(BUFFER, file), serial.wrapping_add(1))
 }
 
 fn final_name(part: &Path) -> PathBuf {
@@ -364,10 +293,7 @@ fn final_name(part: &Path) -> PathBuf {
 fn finish_leftovers(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let part = entry?.path();
-        if part
-            .extension()
-            .is_some_and(|extension| extension == "part")
-        {
+        if part.extension().is_some_and(|extension| extension == "part") {
             match fs::rename(&part, final_name(&part)) {
                 Ok(()) => {
                     tracing::info!(file = %final_name(&part).display(), "an unfinished recording was kept")
@@ -435,22 +361,11 @@ mod tests {
         open.drain(..4).for_each(Recorder::close);
         drop(open);
         let totals = recordings.stop();
-        assert_eq!(
-            totals,
-            RecordingTotals {
-                finished: 8,
-                failed: 0,
-                dropped_frames: 0
-            }
-        );
+        assert_eq!(totals, RecordingTotals { finished: 8, failed: 0, dropped_frames: 0 });
         for n in 0..8 {
             assert_eq!(lengths(&path(&dir, n)), [57 * 20]);
         }
-        assert_eq!(
-            fs::read_dir(dir.path()).unwrap().count(),
-            8,
-            "no .part is left"
-        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 8, "no .part is left");
     }
 
     #[test]
@@ -506,13 +421,8 @@ mod tests {
         std::mem::forget(sound);
         let recordings = Recordings::start(dir.path(), 1).unwrap();
         assert!(!part.exists());
-        let [kept_ms] = lengths(&path(&dir, 3))[..] else {
-            panic!("one stream")
-        };
-        assert!(
-            (1_590..=1_600).contains(&kept_ms),
-            "two whole pages, not {kept_ms} ms"
-        );
+        let [kept_ms] = lengths(&path(&dir, 3))[..] else { panic!("one stream") };
+        assert!((1_590..=1_600).contains(&kept_ms), "two whole pages, not {kept_ms} ms");
         recordings.stop();
     }
 
@@ -522,25 +432,14 @@ mod tests {
     fn a_full_disk_stops_that_recording_only() {
         let dir = tempfile::tempdir().unwrap();
         let recordings = Recordings::start(dir.path(), 1).unwrap();
-        std::os::unix::fs::symlink(
-            "/dev/full",
-            dir.path().join(format!("{}.ogg.part", call(1).as_str())),
-        )
-        .unwrap();
+        std::os::unix::fs::symlink("/dev/full", dir.path().join(format!("{}.ogg.part", call(1).as_str()))).unwrap();
         let (mut on_full, mut fine) = (recordings.open(&call(1)), recordings.open(&call(2)));
         for n in 0..100 {
             on_full.push(loud(n), Frame::SILENCE);
             fine.push(loud(n), Frame::SILENCE);
         }
         drop((on_full, fine));
-        assert_eq!(
-            recordings.stop(),
-            RecordingTotals {
-                finished: 1,
-                failed: 1,
-                dropped_frames: 0
-            }
-        );
+        assert_eq!(recordings.stop(), RecordingTotals { finished: 1, failed: 1, dropped_frames: 0 });
         assert_eq!(lengths(&path(&dir, 2)), [2_000]);
     }
 
@@ -553,14 +452,7 @@ mod tests {
         let mut recorder = recordings.open(&call(1));
         (0..100).for_each(|n| recorder.push(loud(n), loud(n)));
         recorder.close();
-        assert_eq!(
-            recordings.stop(),
-            RecordingTotals {
-                finished: 0,
-                failed: 1,
-                dropped_frames: 0
-            }
-        );
+        assert_eq!(recordings.stop(), RecordingTotals { finished: 0, failed: 1, dropped_frames: 0 });
     }
 
     #[test]
@@ -568,29 +460,16 @@ mod tests {
         let (writer, orders) = sync_channel(1);
         let tally = Arc::new(Tally::default());
         let closed = Arc::new(AtomicBool::new(false));
-        let mut recorder = Recorder {
-            id: 0,
-            writer,
-            closed: closed.clone(),
-            chunk: Chunk::empty(),
-            tally: tally.clone(),
-        };
+        let mut recorder =
+            Recorder { id: 0, writer, closed: closed.clone(), chunk: Chunk::empty(), tally: tally.clone() };
         (0..35).for_each(|n| recorder.push(loud(n), loud(n)));
         recorder.close();
-        assert_eq!(
-            tally.dropped_frames.load(Ordering::Relaxed),
-            25,
-            "one chunk of ten fitted"
-        );
+        assert_eq!(tally.dropped_frames.load(Ordering::Relaxed), 25, "one chunk of ten fitted");
         assert_eq!(orders.try_iter().count(), 1);
 
         // The close order was lost too; the flag still ends the recording.
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer {
-            dir: dir.path().to_owned(),
-            tally: tally.clone(),
-            open: HashMap::new(),
-        };
+        let mut writer = Writer { dir: dir.path().to_owned(), tally: tally.clone(), open: HashMap::new() };
         writer.begin(0, call(1), closed);
         writer.sweep();
         assert_eq!(tally.finished.load(Ordering::Relaxed), 1);
