@@ -29,8 +29,8 @@ impl Vector {
 
     /// The configured public URL and the raw request target this URL consists of.
     fn parts(&self) -> (String, String, bool) {
-        let (scheme, rest) = self.url.split_once("://").unwrap();
-        let (host, target) = rest.split_once('/').unwrap();
+        let (scheme, rest) = self.url.split_once("://").expect("a URL");
+        let (host, target) = rest.split_once('/').expect("a path");
         let public = format!("{}://{host}", scheme.replace("wss", "https"));
         (public, format!("/{target}"), scheme == "wss")
     }

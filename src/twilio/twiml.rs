@@ -715,8 +715,8 @@ mod tests {
 
         #[test]
         fn any_text_is_read_without_panic(text in ".{0,200}") {
-            let _ = read(&text).is_ok();
-            let _ = read(&format!("<Response>{text}</Response>")).is_ok();
+            drop(read(&text));
+            drop(read(&format!("<Response>{text}</Response>")));
         }
     }
 }

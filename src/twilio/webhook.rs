@@ -664,8 +664,8 @@ mod tests {
         #[test]
         fn any_body_is_read_without_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let form = Form::parse(&body).unwrap();
-            let _ = GatherWebhook::read(&form).is_ok();
-            let _ = CallStatusWebhook::read(&form).is_ok();
+            drop(GatherWebhook::read(&form));
+            drop(CallStatusWebhook::read(&form));
         }
 
         #[test]
