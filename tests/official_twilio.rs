@@ -85,11 +85,7 @@ impl Request {
     fn signature(&self, chance: &mut StdRng) -> String {
         let urls = self.urls();
         // The official validator knows the plain URL and the one with, or without, its port.
-        let known: Vec<_> = if self.websocket {
-            vec![&urls[0]]
-        } else {
-            urls.iter().collect()
-        };
+        let known: Vec<_> = if self.websocket { vec![&urls[0]] } else { urls.iter().collect() };
         let url = known.choose(chance).expect("a URL");
         if !self.forged {
             return self.computed(url);
@@ -102,11 +98,7 @@ impl Request {
     }
 
     fn algorithm(&self) -> &'static str {
-        if self.sha256 {
-            "HMAC_SHA256"
-        } else {
-            "HMAC_SHA1"
-        }
+        if self.sha256 { "HMAC_SHA256" } else { "HMAC_SHA1" }
     }
 
     fn accepted_by_us(&self, signature: &str) -> bool {
@@ -117,12 +109,7 @@ impl Request {
             None => Content::Form(&self.params),
         };
         Verifier::new([self.token.as_str()])
-            .verify(&SignedRequest {
-                urls: &self.urls(),
-                content,
-                signature,
-                settings: Some(&settings),
-            })
+            .verify(&SignedRequest { urls: &self.urls(), content, signature, settings: Some(&settings) })
             .is_ok()
     }
 }
@@ -130,23 +117,18 @@ impl Request {
 #[test]
 fn the_official_package_agrees_in_both_directions() {
     let mut chance = StdRng::seed_from_u64(20_261_123);
-    let requests: Vec<_> = (0..REQUESTS)
-        .map(|_| Request::by_chance(&mut chance))
-        .collect();
+    let requests: Vec<_> = (0..REQUESTS).map(|_| Request::by_chance(&mut chance)).collect();
     let signatures: Vec<_> = requests.iter().map(|r| r.signature(&mut chance)).collect();
-    let questions = requests
-        .iter()
-        .zip(&signatures)
-        .map(|(request, signature)| {
-            json!({
-                "token": request.token,
-                "url": request.urls()[0],
-                "params": request.params,
-                "body": request.body,
-                "algorithm": request.algorithm(),
-                "signature": signature,
-            })
-        });
+    let questions = requests.iter().zip(&signatures).map(|(request, signature)| {
+        json!({
+            "token": request.token,
+            "url": request.urls()[0],
+            "params": request.params,
+            "body": request.body,
+            "algorithm": request.algorithm(),
+            "signature": signature,
+        })
+    });
     let answers = asked(&python(), questions);
     assert_eq!(answers.len(), REQUESTS);
 
@@ -186,12 +168,10 @@ fn names() -> &'static [&'static str] {
 
 fn words(chance: &mut StdRng, most: usize) -> String {
     const LETTERS: &[char] = &[
-        'a', 'B', 'z', '0', '9', ' ', '+', '&', '=', '%', '\'', '"', '<', '/', '?', '#', '.', 'é',
-        'ह', 'ा', 'र', '₹', '𝄞', '\n',
+        'a', 'B', 'z', '0', '9', ' ', '+', '&', '=', '%', '\'', '"', '<', '/', '?', '#', '.', 'é', 'ह', 'ा', 'र', '₹',
+        '𝄞', '\n',
     ];
-    (0..chance.random_range(0..=most))
-        .filter_map(|_| LETTERS.choose(chance))
-        .collect()
+    (0..chance.random_range(0..=most)).filter_map(|_| LETTERS.choose(chance)).collect()
 }
 
 fn asked(python: &Path, questions: impl Iterator<Item = Value>) -> Vec<Value> {
@@ -210,9 +190,7 @@ fn asked(python: &Path, questions: impl Iterator<Item = Value>) -> Vec<Value> {
     writer.join().expect("no panic").expect("Python reads");
     assert!(output.status.success(), "the script failed");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 /// The Python of an environment that has the package. Made once; a half-made one is made again.
@@ -224,30 +202,18 @@ fn python() -> PathBuf {
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == VERSION.as_bytes());
     if !ready {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&home));
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
         // The validator needs nothing but the standard library, so the package's own needs are left out.
         run(Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"])
             .arg(format!("{PACKAGE}=={VERSION}")));
     }
     python
 }
 
 fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|error| {
-        panic!("{command:?} did not start ({error}): this test needs python3 with venv")
-    });
-    assert!(
-        status.success(),
-        "{command:?} failed: this test needs python3 with venv, and PyPI"
-    );
+    let status = command
+        .status()
+        .unwrap_or_else(|error| panic!("{command:?} did not start ({error}): this test needs python3 with venv"));
+    assert!(status.success(), "{command:?} failed: this test needs python3 with venv, and PyPI");
 }

@@ -44,8 +44,7 @@ impl Vector {
     }
 
     fn settings(&self) -> Option<&'static str> {
-        (self.algorithm == "HMAC_SHA256")
-            .then_some("key=webhooks_sharedkey_1,algorithm=HMAC_SHA256")
+        (self.algorithm == "HMAC_SHA256").then_some("key=webhooks_sharedkey_1,algorithm=HMAC_SHA256")
     }
 
     fn verified(&self, urls: &[String], signature: &str) -> Result<(), SignatureError> {
@@ -70,10 +69,7 @@ fn vectors() -> Vec<Vector> {
 }
 
 fn vector(prefix: &str) -> Vector {
-    vectors()
-        .into_iter()
-        .find(|vector| vector.name.starts_with(prefix))
-        .expect(prefix)
+    vectors().into_iter().find(|vector| vector.name.starts_with(prefix)).expect(prefix)
 }
 
 #[test]
@@ -88,12 +84,7 @@ fn every_vector_verifies_over_the_public_url_and_the_raw_target() {
     for vector in vectors() {
         let (public, target, websocket) = vector.parts();
         let urls = candidates(&public, &target, websocket);
-        assert_eq!(
-            vector.verified(&urls, &vector.signature),
-            Ok(()),
-            "{}",
-            vector.name
-        );
+        assert_eq!(vector.verified(&urls, &vector.signature), Ok(()), "{}", vector.name);
     }
 }
 
@@ -115,12 +106,7 @@ fn no_vector_verifies_with_another_token_a_changed_signature_or_another_path() {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
             let verified = vector.verified(&urls, &changed);
-            assert_eq!(
-                verified,
-                Err(SignatureError::Mismatch),
-                "{} at {at}",
-                vector.name
-            );
+            assert_eq!(verified, Err(SignatureError::Mismatch), "{} at {at}", vector.name);
         }
 
         let elsewhere = candidates(&public, &format!("/x{target}"), websocket);
@@ -145,12 +131,7 @@ fn a_form_vector_breaks_with_any_field_changed_dropped_or_added() {
         for at in 0..vector.params.len() {
             let mut changed = vector.params.clone();
             changed[at].1.push('x');
-            assert_eq!(
-                verify(&changed),
-                Err(SignatureError::Mismatch),
-                "{}",
-                vector.name
-            );
+            assert_eq!(verify(&changed), Err(SignatureError::Mismatch), "{}", vector.name);
             let mut dropped = vector.params.clone();
             let (name, value) = dropped.remove(at);
             // One of two equal pairs may go: they count once.
@@ -159,12 +140,7 @@ fn a_form_vector_breaks_with_any_field_changed_dropped_or_added() {
         }
         let mut added = vector.params.clone();
         added.push(("Zz".to_owned(), "1".to_owned()));
-        assert_eq!(
-            verify(&added),
-            Err(SignatureError::Mismatch),
-            "{}",
-            vector.name
-        );
+        assert_eq!(verify(&added), Err(SignatureError::Mismatch), "{}", vector.name);
         let mut shuffled = vector.params.clone();
         shuffled.reverse();
         assert_eq!(verify(&shuffled), Ok(()), "{}", vector.name);
@@ -190,20 +166,10 @@ fn an_upgrade_is_signed_over_wss_and_never_over_https() {
     let (v7, v7b, v7c) = (vector("V7 "), vector("V7b"), vector("V7c"));
     let upgrade = candidates("https://voice.example.in", "/twilio/media", true);
     assert_eq!(v7.verified(&upgrade, &v7.signature), Ok(()));
-    assert_eq!(
-        v7.verified(&upgrade, &v7b.signature),
-        Ok(()),
-        "the last slash may be signed"
-    );
-    assert_eq!(
-        v7.verified(&upgrade, &v7c.signature),
-        Err(SignatureError::Mismatch)
-    );
+    assert_eq!(v7.verified(&upgrade, &v7b.signature), Ok(()), "the last slash may be signed");
+    assert_eq!(v7.verified(&upgrade, &v7c.signature), Err(SignatureError::Mismatch));
     let get = candidates("https://voice.example.in", "/twilio/media", false);
-    assert_eq!(
-        v7.verified(&get, &v7.signature),
-        Err(SignatureError::Mismatch)
-    );
+    assert_eq!(v7.verified(&get, &v7.signature), Err(SignatureError::Mismatch));
 }
 
 #[test]

@@ -158,15 +158,11 @@ pub fn parse_message(text: &str) -> Result<Message<'_>, MediaError> {
     if text.len() > MAX_MESSAGE_BYTES {
         return Err(MediaError::TooLong { bytes: text.len() });
     }
-    let wire: Wire<'_> =
-        serde_json::from_str(text).map_err(|e| MediaError::Malformed { column: e.column() })?;
+    let wire: Wire<'_> = serde_json::from_str(text).map_err(|e| MediaError::Malformed { column: e.column() })?;
     let sequence = wire.sequence_number.and_then(|n| n.0);
     let event = match &*wire.event.0 {
         "media" => {
-            let missing = |field| MediaError::Missing {
-                event: "media",
-                field,
-            };
+            let missing = |field| MediaError::Missing { event: "media", field };
             let media = wire.media.ok_or_else(|| missing("media"))?;
             let payload = media.payload.ok_or_else(|| missing("media.payload"))?.0;
             Inbound::Media(Media {
@@ -177,14 +173,7 @@ pub fn parse_message(text: &str) -> Result<Message<'_>, MediaError> {
             })
         }
         "mark" => Inbound::Mark {
-            name: wire
-                .mark
-                .and_then(|m| m.name)
-                .ok_or(MediaError::Missing {
-                    event: "mark",
-                    field: "mark.name",
-                })?
-                .0,
+            name: wire.mark.and_then(|m| m.name).ok_or(MediaError::Missing { event: "mark", field: "mark.name" })?.0,
         },
         "dtmf" => Inbound::Dtmf {
             digit: wire
@@ -192,28 +181,16 @@ pub fn parse_message(text: &str) -> Result<Message<'_>, MediaError> {
                 .and_then(|d| d.digit)
                 .as_ref()
                 .and_then(|digit| digit_of(&digit.0))
-                .ok_or(MediaError::Missing {
-                    event: "dtmf",
-                    field: "dtmf.digit",
-                })?,
+                .ok_or(MediaError::Missing { event: "dtmf", field: "dtmf.digit" })?,
         },
         "connected" => Inbound::Connected,
         "start" => Inbound::Start(start(wire.start, wire.stream_sid.as_ref())?),
-        "stop" => Inbound::Stop {
-            call_sid: wire
-                .stop
-                .and_then(|s| s.call_sid)
-                .and_then(|sid| CallSid::parse(&sid.0).ok()),
-        },
-        _ => Inbound::Unknown {
-            event: wire.event.0,
-        },
+        "stop" => {
+            Inbound::Stop { call_sid: wire.stop.and_then(|s| s.call_sid).and_then(|sid| CallSid::parse(&sid.0).ok()) }
+        }
+        _ => Inbound::Unknown { event: wire.event.0 },
     };
-    Ok(Message {
-        stream_sid: wire.stream_sid.map(|sid| sid.0),
-        sequence,
-        event,
-    })
+    Ok(Message { stream_sid: wire.stream_sid.map(|sid| sid.0), sequence, event })
 }
 
 impl Media<'_> {
@@ -268,16 +245,10 @@ pub fn write_media(out: &mut String, stream: &StreamSid, audio: &[u8]) {
 /// # Errors
 /// [`MediaError::Payload`] where the text is not padded base64 in the standard alphabet; `out` is as it was. The check is of
 /// characters and length: it keeps a vendor's text from becoming JSON of ours.
-pub fn write_media_base64(
-    out: &mut String,
-    stream: &StreamSid,
-    payload: &str,
-) -> Result<(), MediaError> {
+pub fn write_media_base64(out: &mut String, stream: &StreamSid, payload: &str) -> Result<(), MediaError> {
     let digits = payload.strip_suffix('=').unwrap_or(payload);
     let digits = digits.strip_suffix('=').unwrap_or(digits);
-    let standard = digits
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
+    let standard = digits.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
     if !standard || !payload.len().is_multiple_of(4) {
         return Err(MediaError::Payload);
     }
@@ -316,30 +287,14 @@ impl Track {
 
 fn start(wire: Option<WireStart<'_>>, outer: Option<&Text<'_>>) -> Result<Start, MediaError> {
     const EVENT: &str = "start";
-    let missing = |field| MediaError::Missing {
-        event: EVENT,
-        field,
-    };
-    let bad = |field| {
-        move |source| MediaError::Sid {
-            event: EVENT,
-            field,
-            source,
-        }
-    };
+    let missing = |field| MediaError::Missing { event: EVENT, field };
+    let bad = |field| move |source| MediaError::Sid { event: EVENT, field, source };
     let wire = wire.ok_or_else(|| missing("start"))?;
     if let Some(format) = &wire.media_format {
         format.check()?;
     }
-    let stream_sid = wire
-        .stream_sid
-        .as_ref()
-        .or(outer)
-        .ok_or_else(|| missing("start.streamSid"))?;
-    let call_sid = wire
-        .call_sid
-        .as_ref()
-        .ok_or_else(|| missing("start.callSid"))?;
+    let stream_sid = wire.stream_sid.as_ref().or(outer).ok_or_else(|| missing("start.streamSid"))?;
+    let call_sid = wire.call_sid.as_ref().ok_or_else(|| missing("start.callSid"))?;
     Ok(Start {
         stream_sid: StreamSid::parse(&stream_sid.0).map_err(bad("start.streamSid"))?,
         call_sid: CallSid::parse(&call_sid.0).map_err(bad("start.callSid"))?,
@@ -458,17 +413,10 @@ struct WireStop<'a> {
 impl WireFormat<'_> {
     /// What is not said is as documented: always mu-law, 8000 Hz, mono.
     fn check(&self) -> Result<(), MediaError> {
-        let encoding = self
-            .encoding
-            .as_ref()
-            .is_none_or(|e| e.0 == "audio/x-mulaw");
+        let encoding = self.encoding.as_ref().is_none_or(|e| e.0 == "audio/x-mulaw");
         let rate = self.sample_rate.is_none_or(|n| n.0 == Some(8_000));
         let channels = self.channels.is_none_or(|n| n.0 == Some(1));
-        if encoding && rate && channels {
-            Ok(())
-        } else {
-            Err(MediaError::Format)
-        }
+        if encoding && rate && channels { Ok(()) } else { Err(MediaError::Format) }
     }
 }
 
@@ -551,12 +499,7 @@ mod tests {
     }
 
     fn keys(value: &Value) -> Vec<&str> {
-        value
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect()
+        value.as_object().unwrap().keys().map(String::as_str).collect()
     }
 
     const START: &str = r#"{
@@ -580,18 +523,10 @@ mod tests {
         let message = parse_message(START).unwrap();
         assert_eq!(message.sequence, Some(1));
         assert_eq!(message.stream_sid.as_deref(), Some(stream().as_str()));
-        let Inbound::Start(start) = message.event else {
-            panic!("no start")
-        };
+        let Inbound::Start(start) = message.event else { panic!("no start") };
         assert_eq!(start.stream_sid, stream());
-        assert_eq!(
-            start.call_sid.as_str(),
-            "CA00000000000000000000000000000001"
-        );
-        assert_eq!(
-            start.account_sid.unwrap().as_str(),
-            "AC00000000000000000000000000000001"
-        );
+        assert_eq!(start.call_sid.as_str(), "CA00000000000000000000000000000001");
+        assert_eq!(start.account_sid.unwrap().as_str(), "AC00000000000000000000000000000001");
         assert_eq!(start.custom_parameters["token"], "f3b1c0");
         assert_eq!(
             parse(
@@ -600,20 +535,14 @@ mod tests {
             Ok(Inbound::Dtmf { digit: '1' })
         );
         assert_eq!(
-            parse(
-                r#"{"event":"mark","sequenceNumber":"4","streamSid":"MZ01","mark":{"name":"turn-3-end"}}"#
-            ),
-            Ok(Inbound::Mark {
-                name: "turn-3-end".into()
-            })
+            parse(r#"{"event":"mark","sequenceNumber":"4","streamSid":"MZ01","mark":{"name":"turn-3-end"}}"#),
+            Ok(Inbound::Mark { name: "turn-3-end".into() })
         );
         assert_eq!(
             parse(
                 r#"{"event":"stop","sequenceNumber":"512","stop":{"accountSid":"AC01","callSid":"CA01"},"streamSid":"MZ01"}"#
             ),
-            Ok(Inbound::Stop {
-                call_sid: Some(CallSid::parse("CA01").unwrap())
-            })
+            Ok(Inbound::Stop { call_sid: Some(CallSid::parse("CA01").unwrap()) })
         );
     }
 
@@ -627,8 +556,7 @@ mod tests {
             assert_eq!(media.track, Track::Inbound);
             assert_eq!(parse_message(message).unwrap().sequence, Some(2));
         }
-        let nonsense =
-            media(r#"{"event":"media","media":{"chunk":"x","timestamp":-1,"payload":""}}"#);
+        let nonsense = media(r#"{"event":"media","media":{"chunk":"x","timestamp":-1,"payload":""}}"#);
         assert_eq!((nonsense.timestamp_ms, nonsense.chunk), (None, None));
     }
 
@@ -639,31 +567,21 @@ mod tests {
         let escaped = media(r#"{"event":"media","media":{"payload":"\/w=="}}"#);
         assert!(matches!(&escaped.payload, Cow::Owned(p) if p == "/w=="));
         let mark = parse(r#"{"event":"mark","mark":{"name":"e7:c12"}}"#).unwrap();
-        assert!(matches!(
-            mark,
-            Inbound::Mark {
-                name: Cow::Borrowed("e7:c12")
-            }
-        ));
+        assert!(matches!(mark, Inbound::Mark { name: Cow::Borrowed("e7:c12") }));
     }
 
     #[test]
     fn a_payload_is_decoded_padded_or_not_and_appended() {
         let mut audio = vec![1];
-        for text in [
-            r#"{"event":"media","media":{"payload":"//8="}}"#,
-            r#"{"event":"media","media":{"payload":"//8"}}"#,
-        ] {
+        for text in
+            [r#"{"event":"media","media":{"payload":"//8="}}"#, r#"{"event":"media","media":{"payload":"//8"}}"#]
+        {
             assert_eq!(media(text).decode_payload(&mut audio), Ok(2));
         }
         assert_eq!(audio, [1, 255, 255, 255, 255]);
         for bad in ["//8_", "a", "====", "é", "//8= "] {
             let text = json!({"event": "media", "media": {"payload": bad}}).to_string();
-            assert_eq!(
-                media(&text).decode_payload(&mut audio),
-                Err(MediaError::Payload),
-                "{bad}"
-            );
+            assert_eq!(media(&text).decode_payload(&mut audio), Err(MediaError::Payload), "{bad}");
             assert_eq!(audio.len(), 5);
         }
     }
@@ -672,9 +590,7 @@ mod tests {
     fn unknown_events_and_fields_are_no_error() {
         assert_eq!(
             parse(r#"{"event":"weather","weather":{"rain":[1,{}]},"streamSid":"MZ01"}"#),
-            Ok(Inbound::Unknown {
-                event: "weather".into()
-            })
+            Ok(Inbound::Unknown { event: "weather".into() })
         );
         let text = r#"{"event":"media","new":{"a":[]},"media":{"payload":"/w==","gain":3}}"#;
         assert_eq!(media(text).payload, "/w==");
@@ -688,57 +604,29 @@ mod tests {
             ("outbound", Track::Outbound),
             ("sideways", Track::Other),
         ] {
-            let text =
-                json!({"event": "media", "media": {"track": track, "payload": ""}}).to_string();
+            let text = json!({"event": "media", "media": {"track": track, "payload": ""}}).to_string();
             assert_eq!(media(&text).track, read);
         }
-        assert_eq!(
-            media(r#"{"event":"media","media":{"payload":""}}"#).track,
-            Track::Inbound
-        );
+        assert_eq!(media(r#"{"event":"media","media":{"payload":""}}"#).track, Track::Inbound);
     }
 
     #[test]
     fn what_is_missing_is_named() {
         for (text, error) in [
             (r#"{"event":"media"}"#, "a media message without media"),
-            (
-                r#"{"event":"media","media":{}}"#,
-                "a media message without media.payload",
-            ),
-            (
-                r#"{"event":"media","media":{"payload":null}}"#,
-                "a media message without media.payload",
-            ),
-            (
-                r#"{"event":"mark","mark":{}}"#,
-                "a mark message without mark.name",
-            ),
-            (
-                r#"{"event":"dtmf","dtmf":{"digit":"12"}}"#,
-                "a dtmf message without dtmf.digit",
-            ),
+            (r#"{"event":"media","media":{}}"#, "a media message without media.payload"),
+            (r#"{"event":"media","media":{"payload":null}}"#, "a media message without media.payload"),
+            (r#"{"event":"mark","mark":{}}"#, "a mark message without mark.name"),
+            (r#"{"event":"dtmf","dtmf":{"digit":"12"}}"#, "a dtmf message without dtmf.digit"),
             (r#"{"event":"start"}"#, "a start message without start"),
-            (
-                r#"{"event":"start","start":{"callSid":"CA1"}}"#,
-                "a start message without start.streamSid",
-            ),
-            (
-                r#"{"event":"start","start":{"streamSid":"MZ1"}}"#,
-                "a start message without start.callSid",
-            ),
+            (r#"{"event":"start","start":{"callSid":"CA1"}}"#, "a start message without start.streamSid"),
+            (r#"{"event":"start","start":{"streamSid":"MZ1"}}"#, "a start message without start.callSid"),
             (
                 r#"{"event":"start","start":{"streamSid":"MZ1","callSid":"../x"}}"#,
                 "a start message with a bad start.callSid: expected CA and 32 hexadecimal digits",
             ),
-            (
-                r#"{"media":{}}"#,
-                "no media stream message: bad JSON at byte 12",
-            ),
-            (
-                r#"["event"]"#,
-                "no media stream message: bad JSON at byte 9",
-            ),
+            (r#"{"media":{}}"#, "no media stream message: bad JSON at byte 12"),
+            (r#"["event"]"#, "no media stream message: bad JSON at byte 9"),
             ("", "no media stream message: bad JSON at byte 0"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), error, "{text}");
@@ -747,11 +635,7 @@ mod tests {
 
     #[test]
     fn other_sound_than_mulaw_is_refused() {
-        for (was, is) in [
-            ("audio/x-mulaw", "audio/l16"),
-            ("8000", "16000"),
-            ("\"channels\": 1", "\"channels\": 2"),
-        ] {
+        for (was, is) in [("audio/x-mulaw", "audio/l16"), ("8000", "16000"), ("\"channels\": 1", "\"channels\": 2")] {
             assert_eq!(parse(&START.replace(was, is)), Err(MediaError::Format));
         }
         let unsaid = r#"{"event":"start","streamSid":"MZ1","start":{"callSid":"CA1"}}"#;
@@ -760,10 +644,7 @@ mod tests {
 
     #[test]
     fn a_megabyte_is_not_even_read() {
-        let long = format!(
-            r#"{{"event":"mark","mark":{{"name":"{}"}}}}"#,
-            "x".repeat(1 << 20)
-        );
+        let long = format!(r#"{{"event":"mark","mark":{{"name":"{}"}}}}"#, "x".repeat(1 << 20));
         assert_eq!(parse(&long), Err(MediaError::TooLong { bytes: long.len() }));
         let deep = "[".repeat(60_000);
         assert!(matches!(parse(&deep), Err(MediaError::Malformed { .. })));
@@ -772,14 +653,8 @@ mod tests {
     #[test]
     fn a_log_sees_no_token_and_no_sound() {
         let start = format!("{:?}", parse(START).unwrap());
-        assert!(
-            start.contains("token") && !start.contains("f3b1c0"),
-            "{start}"
-        );
-        let sound = format!(
-            "{:?}",
-            media(r#"{"event":"media","media":{"payload":"c2VjcmV0"}}"#)
-        );
+        assert!(start.contains("token") && !start.contains("f3b1c0"), "{start}");
+        let sound = format!("{:?}", media(r#"{"event":"media","media":{"payload":"c2VjcmV0"}}"#));
         assert!(!sound.contains("c2VjcmV0"), "{sound}");
     }
 
@@ -799,21 +674,14 @@ mod tests {
         );
         out.clear();
         write_clear(&mut out, &stream());
-        assert_eq!(
-            out,
-            r#"{"event":"clear","streamSid":"MZ00000000000000000000000000000001"}"#
-        );
+        assert_eq!(out, r#"{"event":"clear","streamSid":"MZ00000000000000000000000000000001"}"#);
     }
 
     #[test]
     fn a_vendors_text_cannot_become_json_of_ours() {
         let mut out = String::from("kept");
         for bad in [r#"","x":"#, "//8_", "//8", "=", "a===", "//8=\n", "é+/="] {
-            assert_eq!(
-                write_media_base64(&mut out, &stream(), bad),
-                Err(MediaError::Payload),
-                "{bad}"
-            );
+            assert_eq!(write_media_base64(&mut out, &stream(), bad), Err(MediaError::Payload), "{bad}");
         }
         assert_eq!(out, "kept");
     }

@@ -32,11 +32,7 @@ pub struct RestConfig {
 
 impl RestConfig {
     /// Ten seconds a request, half a second before the first retry.
-    pub fn new(
-        api_url: impl Into<String>,
-        account_sid: AccountSid,
-        auth_token: impl Into<String>,
-    ) -> Self {
+    pub fn new(api_url: impl Into<String>, account_sid: AccountSid, auth_token: impl Into<String>) -> Self {
         Self {
             api_url: api_url.into(),
             account_sid,
@@ -94,12 +90,7 @@ pub enum StatusEvent {
 
 impl StatusEvent {
     /// Every step.
-    pub const ALL: [Self; 4] = [
-        Self::Initiated,
-        Self::Ringing,
-        Self::Answered,
-        Self::Completed,
-    ];
+    pub const ALL: [Self; 4] = [Self::Initiated, Self::Ringing, Self::Answered, Self::Completed];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -188,25 +179,15 @@ pub struct Rest {
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rest")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Rest").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
 impl Rest {
     /// The client should follow no redirect: Twilio's interface has none.
     pub fn new(config: RestConfig, client: Client) -> Self {
-        let base = format!(
-            "{}/2010-04-01/Accounts/{}/Calls",
-            config.api_url.trim_end_matches('/'),
-            config.account_sid
-        );
-        Self {
-            config,
-            client,
-            base,
-        }
+        let base = format!("{}/2010-04-01/Accounts/{}/Calls", config.api_url.trim_end_matches('/'), config.account_sid);
+        Self { config, client, base }
     }
 
     /// Starts a call.
@@ -214,9 +195,7 @@ impl Rest {
     /// # Errors
     /// [`RestError`]. After [`RestError::Timeout`], [`RestError::Unreachable`] and [`RestError::Answer`] the call may be ringing.
     pub async fn create_call(&self, call: &CreateCall) -> Result<CallSid, RestError> {
-        let body = self
-            .asked(&format!("{}.json", self.base), &call.fields())
-            .await?;
+        let body = self.asked(&format!("{}.json", self.base), &call.fields()).await?;
         #[derive(Deserialize)]
         struct Created {
             sid: CallSid,
@@ -251,8 +230,7 @@ impl Rest {
         match self.asked(&url, fields).await {
             Ok(_) => Ok(()),
             Err(RestError::Refused { status, code, .. })
-                if status == StatusCode::NOT_FOUND
-                    || matches!(code, Some(NOT_FOUND | NOT_IN_PROGRESS)) =>
+                if status == StatusCode::NOT_FOUND || matches!(code, Some(NOT_FOUND | NOT_IN_PROGRESS)) =>
             {
                 Err(RestError::CallOver)
             }
@@ -320,11 +298,7 @@ impl CreateCall {
             fields.push(("TimeLimit", seconds.to_string()));
         }
         if let Some(detection) = &self.machine_detection {
-            let mode = if detection.until_message_end {
-                "DetectMessageEnd"
-            } else {
-                "Enable"
-            };
+            let mode = if detection.until_message_end { "DetectMessageEnd" } else { "Enable" };
             fields.push(("MachineDetection", mode.to_owned()));
             if let Some(callback) = &detection.callback {
                 fields.push(("AsyncAmd", "true".to_owned()));
@@ -355,21 +329,11 @@ async fn answered(mut response: Response) -> Result<Vec<u8>, RestError> {
     let (code, message) = complaint(&body);
     let code_of_status = status.as_u16();
     Err(match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            if code.is_none_or(|c| c == CREDENTIALS) =>
-        {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if code.is_none_or(|c| c == CREDENTIALS) => {
             RestError::Credentials { code, message }
         }
-        _ if status.is_client_error() => RestError::Refused {
-            status: code_of_status,
-            code,
-            message,
-        },
-        _ if status.is_server_error() => RestError::Failed {
-            status: code_of_status,
-            code,
-            message,
-        },
+        _ if status.is_client_error() => RestError::Refused { status: code_of_status, code, message },
+        _ if status.is_server_error() => RestError::Failed { status: code_of_status, code, message },
         _ => RestError::Answer("a redirect"),
     })
 }
@@ -401,11 +365,7 @@ fn complaint(body: &[u8]) -> (Option<u32>, String) {
         detail: Option<String>,
     }
     let complaint: Complaint = serde_json::from_slice(body).unwrap_or_default();
-    let message = complaint
-        .message
-        .or(complaint.detail)
-        .or(complaint.title)
-        .unwrap_or_default();
+    let message = complaint.message.or(complaint.detail).or(complaint.title).unwrap_or_default();
     (complaint.code, redacted(&message))
 }
 
@@ -467,8 +427,7 @@ mod tests {
     use crate::twilio::webhook::Form;
 
     const TOKEN: &str = "d41d8cd98f00b204e9800998ecf8427e";
-    const CREATED: &str =
-        r#"{"sid":"CA00000000000000000000000000000001","status":"queued","duration":null}"#;
+    const CREATED: &str = r#"{"sid":"CA00000000000000000000000000000001","status":"queued","duration":null}"#;
 
     /// A Twilio that gives the answers it was told, one a request, the last for ever, and keeps what it was asked.
     #[derive(Clone)]
@@ -483,15 +442,10 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let fake = Self {
                 url: format!("http://{}", listener.local_addr().unwrap()),
-                answers: Arc::new(answers
-                .iter()
-                .map(|(status, body)| (*status, (*body).to_owned()))
-                .collect()),
+                answers: Arc::new(answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect()),
                 asked: Arc::default(),
             };
-            let router = axum::Router::new()
-                .fallback(answer)
-                .with_state(fake.clone());
+            let router = axum::Router::new().fallback(answer).with_state(fake.clone());
             tokio::spawn(axum::serve(listener, router).into_future());
             fake
         }
@@ -505,24 +459,13 @@ mod tests {
         }
     }
 
-    async fn answer(
-        State(fake): State<Fake>,
-        request: Request,
-    ) -> Reply {
+    async fn answer(State(fake): State<Fake>, request: Request) -> Reply {
         let path = format!("{} {}", request.method(), request.uri());
         let auth = request.headers().get(AUTHORIZATION);
-        let auth = auth
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let body = axum::body::to_bytes(request.into_body(), 1 << 20)
-            .await
-            .unwrap();
+        let auth = auth.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
         let mut asked = fake.asked.lock().unwrap();
-        let (status, body_out) = fake.answers.get(asked.len())
-            .or_else(|| fake.answers.last())
-            .cloned()
-            .unwrap();
+        let (status, body_out) = fake.answers.get(asked.len()).or_else(|| fake.answers.last()).cloned().unwrap();
         asked.push((path, auth, Form::parse(&body).unwrap()));
         (StatusCode::from_u16(status).unwrap(), body_out).into_response()
     }
@@ -533,11 +476,7 @@ mod tests {
         let account = AccountSid::parse("AC00000000000000000000000000000001").unwrap();
         let mut config = RestConfig::new(url, account, TOKEN);
         config.retry_delay = Duration::from_millis(1);
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Rest::new(config, client)
     }
 
@@ -566,15 +505,11 @@ mod tests {
         let twilio = Fake::answering(&[(201, CREATED)]).await;
         assert_eq!(twilio.rest().create_call(&call()).await, Ok(call_sid()));
         let (path, auth, form) = twilio.asked().remove(0);
-        assert_eq!(
-            path,
-            "POST /2010-04-01/Accounts/AC00000000000000000000000000000001/Calls.json"
-        );
+        assert_eq!(path, "POST /2010-04-01/Accounts/AC00000000000000000000000000000001/Calls.json");
         // AC…01:d41d… in base64.
         let expected = {
             use base64::Engine as _;
-            base64::prelude::BASE64_STANDARD
-                .encode(format!("AC00000000000000000000000000000001:{TOKEN}"))
+            base64::prelude::BASE64_STANDARD.encode(format!("AC00000000000000000000000000000001:{TOKEN}"))
         };
         assert_eq!(auth, format!("Basic {expected}"));
         assert_eq!(
@@ -588,12 +523,8 @@ mod tests {
         let twilio = Fake::answering(&[(200, CREATED)]).await;
         let rest = twilio.rest();
         let document = "<Response><Hangup/></Response>".to_owned();
-        rest.update_call(&call_sid(), &Update::Twiml(document))
-            .await
-            .unwrap();
-        rest.update_call(&call_sid(), &Update::Url("https://x/y".to_owned()))
-            .await
-            .unwrap();
+        rest.update_call(&call_sid(), &Update::Twiml(document)).await.unwrap();
+        rest.update_call(&call_sid(), &Update::Url("https://x/y".to_owned())).await.unwrap();
         rest.hang_up(&call_sid()).await.unwrap();
         let asked = twilio.asked();
         let bodies: Vec<_> = asked.iter().map(|(_, _, form)| form.encode()).collect();
@@ -614,26 +545,14 @@ mod tests {
         for (status, body) in [
             (404, r#"{"code":20404,"message":"not found","status":404}"#),
             (404, "gone"),
-            (
-                400,
-                r#"{"code":21220,"message":"Call is not in-progress","status":400}"#,
-            ),
+            (400, r#"{"code":21220,"message":"Call is not in-progress","status":400}"#),
         ] {
             let rest = Fake::answering(&[(status, body)]).await.rest();
-            assert_eq!(
-                rest.hang_up(&call_sid()).await,
-                Err(RestError::CallOver),
-                "{body}"
-            );
+            assert_eq!(rest.hang_up(&call_sid()).await, Err(RestError::CallOver), "{body}");
         }
-        let rest = Fake::answering(&[(404, r#"{"code":20404,"message":"not found"}"#)])
-            .await
-            .rest();
+        let rest = Fake::answering(&[(404, r#"{"code":20404,"message":"not found"}"#)]).await.rest();
         let refused = rest.create_call(&call()).await;
-        assert!(
-            matches!(refused, Err(RestError::Refused { status: 404, .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(RestError::Refused { status: 404, .. })), "{refused:?}");
     }
 
     #[tokio::test]
@@ -644,8 +563,7 @@ mod tests {
             rest.create_call(&call()).await.unwrap_err().to_string(),
             "twilio refused the request with status 400: error 21211, Invalid 'To' Phone Number: +…210"
         );
-        let problem =
-            r#"{"type":"about:blank","title":"Bad","detail":"no such country","status":400}"#;
+        let problem = r#"{"type":"about:blank","title":"Bad","detail":"no such country","status":400}"#;
         let rest = Fake::answering(&[(400, problem)]).await.rest();
         assert_eq!(
             rest.create_call(&call()).await.unwrap_err().to_string(),
@@ -655,37 +573,22 @@ mod tests {
 
     #[tokio::test]
     async fn blame_follows_the_status() {
-        let rest = Fake::answering(&[(401, r#"{"code":20003,"message":"Authenticate"}"#)])
-            .await
-            .rest();
+        let rest = Fake::answering(&[(401, r#"{"code":20003,"message":"Authenticate"}"#)]).await.rest();
         assert_eq!(
             rest.create_call(&call()).await,
-            Err(RestError::Credentials {
-                code: Some(20_003),
-                message: "Authenticate".to_owned()
-            })
+            Err(RestError::Credentials { code: Some(20_003), message: "Authenticate".to_owned() })
         );
         let rest = Fake::answering(&[(503, "<html>")]).await.rest();
         assert_eq!(
             rest.create_call(&call()).await,
-            Err(RestError::Failed {
-                status: 503,
-                code: None,
-                message: String::new()
-            })
+            Err(RestError::Failed { status: 503, code: None, message: String::new() })
         );
         for odd in ["", "{}", r#"{"sid":7}"#, r#"{"sid":"../x"}"#] {
             let rest = Fake::answering(&[(201, odd)]).await.rest();
-            assert_eq!(
-                rest.create_call(&call()).await,
-                Err(RestError::Answer("no sid of a call"))
-            );
+            assert_eq!(rest.create_call(&call()).await, Err(RestError::Answer("no sid of a call")));
         }
         let rest = Fake::answering(&[(302, "")]).await.rest();
-        assert_eq!(
-            rest.create_call(&call()).await,
-            Err(RestError::Answer("a redirect"))
-        );
+        assert_eq!(rest.create_call(&call()).await, Err(RestError::Answer("a redirect")));
     }
 
     #[tokio::test]
@@ -695,10 +598,7 @@ mod tests {
         assert_eq!(twilio.rest().create_call(&call()).await, Ok(call_sid()));
         assert_eq!(twilio.asked().len(), 4);
         let twilio = Fake::answering(&[busy]).await;
-        assert_eq!(
-            twilio.rest().create_call(&call()).await,
-            Err(RestError::Busy)
-        );
+        assert_eq!(twilio.rest().create_call(&call()).await, Err(RestError::Busy));
         assert_eq!(twilio.asked().len(), 4);
     }
 
@@ -713,10 +613,7 @@ mod tests {
     async fn an_answer_without_end_is_left() {
         let long = "x".repeat(MAX_ANSWER_BYTES + 1);
         let rest = Fake::answering(&[(201, &long)]).await.rest();
-        assert_eq!(
-            rest.create_call(&call()).await,
-            Err(RestError::Answer("longer than 64 kB"))
-        );
+        assert_eq!(rest.create_call(&call()).await, Err(RestError::Answer("longer than 64 kB")));
     }
 
     #[tokio::test]
@@ -725,10 +622,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
         let error = rest(&url).hang_up(&call_sid()).await.unwrap_err();
-        assert!(
-            matches!(&error, RestError::Unreachable(text) if !text.contains("AC0")),
-            "{error}"
-        );
+        assert!(matches!(&error, RestError::Unreachable(text) if !text.contains("AC0")), "{error}");
     }
 
     #[tokio::test]
@@ -744,9 +638,6 @@ mod tests {
     fn a_log_sees_no_token_and_no_number() {
         let text = format!("{:?} {:?}", rest("http://127.0.0.1:1"), call());
         assert!(!text.contains(TOKEN) && !text.contains("98765"), "{text}");
-        assert_eq!(
-            redacted("call 21211 to +919876543210, 1234\nx"),
-            "call …211 to +…210, 1234 x"
-        );
+        assert_eq!(redacted("call 21211 to +919876543210, 1234\nx"), "call …211 to +…210, 1234 x");
     }
 }
