@@ -7,17 +7,17 @@
 //! Key types: [`Inbound`], [`Media`], [`Start`].
 //! Wire facts: <https://www.twilio.com/docs/voice/media-streams/websocket-messages>.
 
+mod wire;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use self::wire::{Name, Text, Wire, WireStart};
+use super::{AccountSid, BadSid, CallSid, StreamSid};
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
-
-use super::{AccountSid, BadSid, CallSid, StreamSid};
 
 /// Bytes of the longest message we read. Twilio's are some 400 bytes; no limit of its own is documented.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -158,7 +158,14 @@ pub fn parse_message(text: &str) -> Result<Message<'_>, MediaError> {
     if text.len() > MAX_MESSAGE_BYTES {
         return Err(MediaError::TooLong { bytes: text.len() });
     }
-    let wire: Wire<'_> = serde_json::from_str(text).map_err(|e| MediaError::Malformed { column: e.column() })?;
+    // Serde would take a list of values in the order of our fields, too.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(MediaError::Malformed { column: 1 });
+    }
+    let wire: Wire<'_> = match serde_json::from_str(text) {
+        Ok(wire) => wire,
+        Err(error) => return unknown(text).ok_or_else(|| MediaError::Malformed { column: error.column() }),
+    };
     let sequence = wire.sequence_number.and_then(|n| n.0);
     let event = match &*wire.event.0 {
         "media" => {
@@ -285,6 +292,13 @@ impl Track {
     }
 }
 
+/// An event we do not know may use the names of our fields for other things.
+fn unknown(text: &str) -> Option<Message<'_>> {
+    let Name { event } = serde_json::from_str(text).ok()?;
+    let known = ["connected", "start", "media", "dtmf", "mark", "stop"].contains(&&*event.0);
+    (!known).then_some(Message { stream_sid: None, sequence: None, event: Inbound::Unknown { event: event.0 } })
+}
+
 fn start(wire: Option<WireStart<'_>>, outer: Option<&Text<'_>>) -> Result<Start, MediaError> {
     const EVENT: &str = "start";
     let missing = |field| MediaError::Missing { event: EVENT, field };
@@ -335,141 +349,6 @@ fn push_escaped(out: &mut String, text: &str) {
             }
             _ => out.push(c),
         }
-    }
-}
-
-/// One flat struct, not an enum tagged by `event`: serde buffers a tagged enum, which costs twice the time and copies the payload.
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    event: Text<'a>,
-    #[serde(borrow, rename = "streamSid")]
-    stream_sid: Option<Text<'a>>,
-    #[serde(rename = "sequenceNumber")]
-    sequence_number: Option<Number>,
-    #[serde(borrow)]
-    media: Option<WireMedia<'a>>,
-    #[serde(borrow)]
-    mark: Option<WireMark<'a>>,
-    #[serde(borrow)]
-    dtmf: Option<WireDtmf<'a>>,
-    #[serde(borrow)]
-    start: Option<WireStart<'a>>,
-    #[serde(borrow)]
-    stop: Option<WireStop<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireMedia<'a> {
-    #[serde(borrow)]
-    track: Option<Text<'a>>,
-    chunk: Option<Number>,
-    timestamp: Option<Number>,
-    #[serde(borrow)]
-    payload: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireMark<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct WireDtmf<'a> {
-    #[serde(borrow)]
-    digit: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireStart<'a> {
-    #[serde(borrow)]
-    account_sid: Option<Text<'a>>,
-    #[serde(borrow)]
-    stream_sid: Option<Text<'a>>,
-    #[serde(borrow)]
-    call_sid: Option<Text<'a>>,
-    #[serde(borrow)]
-    media_format: Option<WireFormat<'a>>,
-    custom_parameters: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireFormat<'a> {
-    #[serde(borrow)]
-    encoding: Option<Text<'a>>,
-    sample_rate: Option<Number>,
-    channels: Option<Number>,
-}
-
-#[derive(Deserialize)]
-struct WireStop<'a> {
-    #[serde(borrow, rename = "callSid")]
-    call_sid: Option<Text<'a>>,
-}
-
-impl WireFormat<'_> {
-    /// What is not said is as documented: always mu-law, 8000 Hz, mono.
-    fn check(&self) -> Result<(), MediaError> {
-        let encoding = self.encoding.as_ref().is_none_or(|e| e.0 == "audio/x-mulaw");
-        let rate = self.sample_rate.is_none_or(|n| n.0 == Some(8_000));
-        let channels = self.channels.is_none_or(|n| n.0 == Some(1));
-        if encoding && rate && channels { Ok(()) } else { Err(MediaError::Format) }
-    }
-}
-
-/// A string, borrowed unless it holds an escape. `Option<Cow<str>>` itself would always be copied by serde.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// A whole number, written as a number or as a string. What is neither is no number, not an error: sound is worth more
-/// than its counter.
-#[derive(Clone, Copy)]
-struct Number(Option<u64>);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberVisitor;
-        impl Visitor<'_> for NumberVisitor {
-            type Value = Number;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number or a string of digits")
-            }
-            fn visit_u64<E>(self, n: u64) -> Result<Number, E> {
-                Ok(Number(Some(n)))
-            }
-            fn visit_i64<E>(self, n: i64) -> Result<Number, E> {
-                Ok(Number(u64::try_from(n).ok()))
-            }
-            fn visit_f64<E>(self, n: f64) -> Result<Number, E> {
-                // Some emulators count milliseconds in fractions.
-                Ok(Number((0.0..9e15).contains(&n).then_some(n as u64)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                Ok(Number(text.trim().parse().ok()))
-            }
-        }
-        deserializer.deserialize_any(NumberVisitor)
     }
 }
 
@@ -592,6 +471,11 @@ mod tests {
             parse(r#"{"event":"weather","weather":{"rain":[1,{}]},"streamSid":"MZ01"}"#),
             Ok(Inbound::Unknown { event: "weather".into() })
         );
+        assert_eq!(
+            parse(r#"{"event":"weather","media":7,"streamSid":{},"start":"noon"}"#),
+            Ok(Inbound::Unknown { event: "weather".into() })
+        );
+        assert!(parse(r#"{"event":"media","media":7}"#).is_err());
         let text = r#"{"event":"media","new":{"a":[]},"media":{"payload":"/w==","gain":3}}"#;
         assert_eq!(media(text).payload, "/w==");
     }
@@ -626,8 +510,9 @@ mod tests {
                 "a start message with a bad start.callSid: expected CA and 32 hexadecimal digits",
             ),
             (r#"{"media":{}}"#, "no media stream message: bad JSON at byte 12"),
-            (r#"["event"]"#, "no media stream message: bad JSON at byte 9"),
-            ("", "no media stream message: bad JSON at byte 0"),
+            (r#"["media", null]"#, "no media stream message: bad JSON at byte 1"),
+            ("", "no media stream message: bad JSON at byte 1"),
+            (r#"{"event":"#, "no media stream message: bad JSON at byte 9"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), error, "{text}");
         }

@@ -1,4 +1,4 @@
-//! What Twilio is told to do with a call: verbs, written as a TwiML document ([`document`]) and read back ([`read`],
+//! What Twilio is told to do with a call: verbs, written as a TwiML document ([`document`]) and read back ([`read()`],
 //! for the simulator).
 //!
 //! Writing cannot fail: text from anywhere is escaped, characters XML forbids are left out, and a document stays within

@@ -541,6 +541,17 @@ mod tests {
     }
 
     #[test]
+    fn words_of_twilio_survive_storage_new_ones_too() {
+        for status in [CallStatus::NoAnswer, CallStatus::InProgress, CallStatus::Unknown] {
+            let stored = serde_json::to_string(&status).unwrap();
+            assert_eq!(stored, format!("\"{status}\""));
+            assert_eq!(serde_json::from_str::<CallStatus>(&stored).unwrap(), status);
+            assert_eq!(CallStatus::read(status.as_str()), status);
+        }
+        assert_eq!(serde_json::from_str::<CallStatus>("\"levitating\"").unwrap(), CallStatus::Unknown);
+    }
+
+    #[test]
     fn a_failed_stream_says_why() {
         let stream = StreamStatusWebhook::read(&form(
             "CallSid=CA1&StreamSid=MZ1&StreamName=call-1&StreamEvent=stream-error&StreamError=Stream+-+WebSocket+-+Handshake+Error",
