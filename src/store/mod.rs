@@ -8,7 +8,7 @@
 pub mod journal;
 pub mod mongo;
 pub mod record;
-//pub mod speech_cache;
+pub mod speech_cache;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
