@@ -8,6 +8,7 @@
 pub mod journal;
 pub mod mongo;
 pub mod record;
+pub mod recording;
 pub mod speech_cache;
 
 use std::cmp::Reverse;
