@@ -95,7 +95,8 @@ pub(super) async fn render(
     let both = async {
         match attempt().await {
             Err(first) if first.kind == ProviderErrorKind::Quota && first.what.starts_with("429") => {
-                sleep(config.rate_limit_pause.mul_f64(rand::rng().random_range(RETRY_SPREAD))).await;
+                let spread = rand::rng().random_range(RETRY_SPREAD);
+                sleep(config.rate_limit_pause.mul_f64(spread)).await;
                 attempt().await
             }
             Err(first) if first.kind.worth_a_retry() => attempt().await,
