@@ -24,6 +24,7 @@ pub mod config;
 pub mod conversation;
 pub mod http;
 pub mod provider;
+pub mod session;
 pub mod store;
 pub mod telemetry;
 pub mod twilio;

@@ -1,11 +1,191 @@
-//! to come
-/// A part.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+//! Routes for Twilio, developers, operators and people. HTTP in, a question to the switchboard, HTTP out.
+//!
+//! Not here: what a call does ([`crate::session`]). Key types: [`App`], [`Config`], [`Problem`]; key functions: [`serve`], [`router`].
+//! Invariant: a request to a route of Twilio's or a developer's reaches no code behind [`auth`] unless it may, and every error is
+//! told to the one who can act: a problem document to a developer, TwiML with a spoken sentence to Twilio.
+
+mod api;
+mod audio;
+mod auth;
+mod collected;
+mod console;
+mod limits;
+mod media;
+mod ops;
+mod problem;
+mod query;
+mod serve;
+mod start_call;
+mod webhook;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, any, delete, get, post};
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::session::Switchboard;
+use crate::telemetry::{MetricsPage, Secret};
+pub use problem::Problem;
+pub use serve::serve;
+
+/// What the routes need to know of the environment.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Scheme, host and port by which Twilio reaches us; where it is unknown, signatures are checked against the `Host` header.
+    pub public_url: Option<String>,
+    /// Checks Twilio's signatures; without it Twilio's routes serve this machine only.
+    pub twilio_auth_token: Option<Secret>,
+    /// Opens developer routes; without it they serve this machine only.
+    pub api_token: Option<Secret>,
+    /// Folder of the speech cache.
+    pub audio: PathBuf,
+    /// Folder of the recordings named by call documents.
+    pub recordings: PathBuf,
+    /// What is in force, for people.
+    pub parts: Vec<Part>,
+}
+
+/// One part of the whole (ears, voice, mind, memory, phone line) and what is in force for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// a
+    /// The part.
     pub name: &'static str,
-    /// b
+    /// What is in force.
     pub in_force: String,
-    /// c
+    /// Why.
     pub why: String,
+}
+
+/// Everything the routes use. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inside>);
+
+struct Inside {
+    config: Config,
+    verifier: auth::TwilioVerifier,
+    switchboard: Switchboard,
+    metrics: MetricsPage,
+}
+
+impl App {
+    /// Puts the routes' needs together.
+    pub fn new(config: Config, switchboard: Switchboard, metrics: MetricsPage) -> Self {
+        let verifier = auth::TwilioVerifier::new(&config);
+        Self(Arc::new(Inside { config, verifier, switchboard, metrics }))
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn switchboard(&self) -> &Switchboard {
+        &self.0.switchboard
+    }
+}
+
+impl FromRef<App> for Switchboard {
+    fn from_ref(app: &App) -> Self {
+        app.switchboard().clone()
+    }
+}
+
+/// All routes, with their limits and locks.
+pub fn router(app: App) -> Router {
+    let twilio = gather(twilio_routes())
+        .layer(from_fn(limits::answer_twilio_in_time))
+        .layer(CatchPanicLayer::custom(webhook::after_panic));
+    let developer = gather(developer_routes())
+        .route_layer(from_fn_with_state(app.clone(), auth::developer))
+        .layer(from_fn(limits::answer_in_time))
+        .layer(CatchPanicLayer::custom(limits::after_panic));
+    let open = gather(open_routes())
+        .layer(from_fn(limits::answer_in_time))
+        .layer(CatchPanicLayer::custom(limits::after_panic));
+    let socket = gather(socket_routes()).layer(CatchPanicLayer::custom(limits::after_panic));
+    twilio
+        .merge(developer)
+        .merge(open)
+        .merge(socket)
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no such route; GET /api/openapi.json lists them"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the route exists, but not for this method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(limits::guard))
+        .with_state(app)
+}
+
+/// A path as axum and OpenAPI both write it, and what answers there.
+type Routes = Vec<(&'static str, MethodRouter<App>)>;
+
+/// Asked by Twilio, answered with TwiML or nothing, signed. Twilio may be told to use GET.
+fn twilio_routes() -> Routes {
+    vec![
+        ("/voice", get(webhook::voice).post(webhook::voice)),
+        ("/process-response", get(webhook::process_response).post(webhook::process_response)),
+        ("/stream-ended", get(webhook::stream_ended).post(webhook::stream_ended)),
+        ("/transfer-ended", get(webhook::transfer_ended).post(webhook::transfer_ended)),
+        ("/call-status", get(webhook::call_status).post(webhook::call_status)),
+        ("/stream-status", get(webhook::stream_status).post(webhook::stream_status)),
+    ]
+}
+
+/// Signed too, but endless: no limit on time may wrap it.
+fn socket_routes() -> Routes {
+    vec![("/media-stream", any(media::media_stream))]
+}
+
+fn developer_routes() -> Routes {
+    vec![
+        ("/start-call", post(start_call::start_call)),
+        ("/api/calls", get(api::calls)),
+        ("/api/calls/{sid}", get(api::call).merge(delete(api::delete))),
+        ("/api/calls/{sid}/events", get(api::events)),
+        ("/api/calls/{sid}/recording", get(api::recording)),
+        ("/api/calls/{sid}/hangup", post(api::hang_up)),
+        ("/api/collected", get(collected::collected)),
+    ]
+}
+
+fn open_routes() -> Routes {
+    vec![
+        ("/", get(console::page)),
+        ("/audio/{file}", get(audio::file)),
+        ("/healthz", get(ops::health)),
+        ("/readyz", get(ops::ready)),
+        ("/metrics", get(ops::metrics)),
+        ("/api/openapi.json", get(ops::openapi)),
+    ]
+}
+
+fn gather(routes: Routes) -> Router<App> {
+    routes.into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
+}
+
+/// Twilio's longest bodies are below 4 KiB; a `/start-call` with variables is small too.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_exactly_the_routes() {
+        let description: serde_json::Value = serde_json::from_str(ops::OPENAPI).unwrap();
+        let mut described: Vec<_> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut routes: Vec<_> = [twilio_routes(), socket_routes(), developer_routes(), open_routes()]
+            .into_iter()
+            .flatten()
+            .map(|(path, _)| path)
+            .collect();
+        described.sort_unstable();
+        routes.sort_unstable();
+        assert_eq!(described, routes);
+    }
 }
