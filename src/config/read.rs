@@ -55,7 +55,7 @@ fn dot_env(problems: &mut Vec<Problem>) -> HashMap<String, String> {
 
 pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Problem>) -> Result<Config, BadConfig> {
     let mut reader = Reader { lookup, problems };
-    let listen = reader.parse("LISTEN", listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let listen = reader.parse("LISTEN", listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let public_url = reader.parse("PUBLIC_URL", origin);
     let api_token = reader.secret("API_TOKEN");
     let twilio = Twilio {
@@ -148,7 +148,7 @@ impl Reader<'_> {
             self.refuse("MONGODB_URI", "expected an address that starts with mongodb:// or mongodb+srv://".to_owned());
             return None;
         };
-        let (hosts, path) = rest.split_once('/').unwrap_or((rest.split('?').next().unwrap_or_default(), ""));
+        let (hosts, path) = rest.split_once('/').unwrap_or_else(|| (rest.split('?').next().unwrap_or_default(), ""));
         if hosts.rsplit('@').next().unwrap_or_default().is_empty() {
             self.refuse("MONGODB_URI", "expected a host".to_owned());
             return None;

@@ -116,31 +116,27 @@ impl TwilioVerifier {
 /// Lets developers pass: `Authorization: Bearer <API_TOKEN>`, or this machine where there is no such token.
 pub(super) async fn developer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match may_develop(&app, &parts) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(refusal) => refusal,
+    match refusal(&app, &parts) {
+        None => next.run(Request::from_parts(parts, body)).await,
+        Some(refusal) => refusal,
     }
 }
 
-/// Whether the request carries the developer's token, or needs none.
-pub(super) fn may_develop(app: &App, parts: &Parts) -> Result<(), Response> {
+/// What to answer a request that neither carries the developer's token nor may do without.
+pub(super) fn refusal(app: &App, parts: &Parts) -> Option<Response> {
     let Some(token) = &app.config().api_token else {
-        return if is_local(parts) {
-            Ok(())
-        } else {
-            let detail = "API_TOKEN is not configured, so only this machine is served, without a proxy between";
-            Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response())
-        };
+        let detail = "API_TOKEN is not configured, so only this machine is served, without a proxy between";
+        return (!is_local(parts)).then(|| Problem::new(StatusCode::FORBIDDEN, detail).into_response());
     };
     let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().split_first_chunk::<7>());
     match given {
-        Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"bearer ") && token.matches(given.trim_ascii()) => Ok(()),
+        Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"bearer ") && token.matches(given.trim_ascii()) => None,
         Some(_) | None => {
             let detail = "this route needs the header Authorization: Bearer <API_TOKEN>";
             let mut refusal = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
             let challenge = HeaderValue::from_static("Bearer realm=\"trunkline\"");
             refusal.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            Err(refusal)
+            Some(refusal)
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::telemetry::{HTTP_REQUESTS, HTTP_SECONDS};
 pub(super) async fn guard(request: Request, next: Next) -> Response {
     let started = Instant::now();
     // The pattern, not the path: paths are endless.
-    let route = request.extensions().get::<MatchedPath>().map_or("none".to_owned(), |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "DELETE" | "OPTIONS" | "PUT" | "PATCH") => known.to_owned(),
         _ => "other".to_owned(),

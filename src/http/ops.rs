@@ -35,7 +35,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
 pub(super) async fn metrics(State(app): State<App>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     if auth::is_forwarded(&parts.headers)
-        && let Err(refusal) = auth::may_develop(&app, &parts)
+        && let Some(refusal) = auth::refusal(&app, &parts)
     {
         return refusal;
     }
