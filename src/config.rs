@@ -4,6 +4,7 @@
 //! roof hands each module its part. Key types: [`Config`], [`BadConfig`], [`Overrides`]. Invariant: a `Config` that exists can be
 //! started with, and none of its secrets shows itself.
 
+pub mod agents;
 pub mod variables;
 
 mod read;
