@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use trunkline::agent::Agent;
 use trunkline::config::agents::{self, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::http::{self, App};
@@ -50,8 +51,13 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         warn!("{warning}");
     }
+    let Folder { agents, problems } = agents::read(&config.agents_dir);
+    if !problems.is_empty() {
+        complain(&format!("bad agents:\n{}", problems.join("\n")));
+        return Ok(ExitCode::from(BAD_CONFIG));
+    }
     let metrics = telemetry::start_metrics()?;
-    let switchboard = open(&config).await?;
+    let switchboard = open(&config, agents).await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
     info!(address = %listener.local_addr()?, public_url = config.public_url, "listening");
     let stop = CancellationToken::new();
@@ -152,11 +158,7 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn open(config: &Config) -> anyhow::Result<Switchboard> {
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    if !problems.is_empty() {
-        bail!(problems.join("\n"));
-    }
+async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard> {
     let mongodb = config.mongodb.as_ref();
     let mongodb = mongodb
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });

@@ -25,7 +25,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, any, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -97,16 +97,10 @@ impl FromRef<App> for Switchboard {
 
 /// All routes, with their limits and locks.
 pub fn router(app: App) -> Router {
-    let twilio = gather(twilio_routes())
-        .layer(from_fn(limits::answer_twilio_in_time))
-        .layer(CatchPanicLayer::custom(webhook::after_panic));
-    let developer = gather(developer_routes())
-        .route_layer(from_fn_with_state(app.clone(), auth::developer))
-        .layer(from_fn(limits::answer_in_time))
-        .layer(CatchPanicLayer::custom(limits::after_panic));
-    let open = gather(open_routes())
-        .layer(from_fn(limits::answer_in_time))
-        .layer(CatchPanicLayer::custom(limits::after_panic));
+    let twilio = for_twilio(gather(twilio_routes()));
+    let developer = gather(developer_routes()).route_layer(from_fn_with_state(app.clone(), auth::developer));
+    let developer = for_people(developer);
+    let open = for_people(gather(open_routes()));
     let socket = gather(socket_routes()).layer(CatchPanicLayer::custom(limits::after_panic));
     twilio
         .merge(developer)
@@ -138,7 +132,7 @@ fn twilio_routes() -> Routes {
 
 /// Signed too, but endless: no limit on time may wrap it.
 fn socket_routes() -> Routes {
-    vec![("/media-stream", any(media::media_stream))]
+    vec![("/media-stream", get(media::media_stream))]
 }
 
 fn developer_routes() -> Routes {
@@ -164,6 +158,16 @@ fn open_routes() -> Routes {
     ]
 }
 
+/// Late or broken, Twilio gets a sentence for the caller.
+fn for_twilio<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(CatchPanicLayer::custom(webhook::after_panic)).layer(from_fn(limits::answer_twilio_in_time))
+}
+
+/// Late or broken, everybody else gets a problem document.
+fn for_people<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(CatchPanicLayer::custom(limits::after_panic)).layer(from_fn(limits::answer_in_time))
+}
+
 fn gather(routes: Routes) -> Router<App> {
     routes.into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
@@ -173,7 +177,44 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::Request;
+    use axum::http::header;
+    use axum::response::IntoResponse as _;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    /// Status, media type and body of what such a route answers.
+    async fn answer(wrap: impl FnOnce(Router) -> Router, route: MethodRouter) -> (u16, String, String) {
+        let router = wrap(Router::new().route("/", route));
+        let answer = router.oneshot(Request::default()).await.into_response();
+        let media_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
+        (status, media_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn defect() -> &'static str {
+        panic!("a defect with a caller's words in it")
+    }
+
+    #[tokio::test]
+    async fn a_defect_is_a_sentence_to_twilio_and_a_problem_to_people() {
+        let (status, media_type, body) = answer(for_twilio, get(defect)).await;
+        assert_eq!((status, media_type.as_str()), (200, "text/xml; charset=utf-8"));
+        assert!(body.contains("<Say") && body.contains("<Hangup/>") && !body.contains("words"), "{body}");
+        let (status, media_type, body) = answer(for_people, get(defect)).await;
+        assert_eq!((status, media_type.as_str()), (500, "application/problem+json"));
+        assert!(!body.contains("words"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_given_in_time() {
+        let (status, _, body) = answer(for_twilio, get(std::future::pending::<&str>)).await;
+        assert!(status == 200 && body.contains("<Say"), "{body}");
+        let (status, media_type, _) = answer(for_people, get(std::future::pending::<&str>)).await;
+        assert_eq!((status, media_type.as_str()), (408, "application/problem+json"));
+    }
 
     #[test]
     fn the_description_names_exactly_the_routes() {
