@@ -187,7 +187,7 @@ mod tests {
     /// Status, media type and body of what such a route answers.
     async fn answer(wrap: impl FnOnce(Router) -> Router, route: MethodRouter) -> (u16, String, String) {
         let router = wrap(Router::new().route("/", route));
-        let answer = router.oneshot(Request::default()).await.into_response();
+        let answer = router.oneshot(Request::new(axum::body::Body::empty())).await.into_response();
         let media_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
         let status = answer.status().as_u16();
         let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
