@@ -8,7 +8,8 @@
 pub mod journal;
 pub mod mongo;
 pub mod record;
-//pub mod speech_cache;
+pub mod recording;
+pub mod speech_cache;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -169,7 +170,11 @@ impl Store {
     ///
     /// # Errors
     /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
-    pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+    pub async fn save(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+    ) -> Result<(), StoreError> {
         self.journal.save(call, collected).await
     }
 
@@ -178,7 +183,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`]; counted. A failure to write is counted, logged and shown by the status.
-    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+    pub fn save_nowait(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+    ) -> Result<(), StoreError> {
         self.journal.save_nowait(call, collected)
     }
 
@@ -225,7 +234,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub async fn list_collected(&self, filter: ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
+    pub async fn list_collected(
+        &self,
+        filter: ListFilter,
+    ) -> Result<Vec<CollectedDocument>, StoreError> {
         let limit = filter.page();
         let here = self.journal.list_collected(filter.clone()).await?;
         let there = match &self.mongo {
@@ -281,6 +293,17 @@ impl Store {
             backlog_age_s: journal.backlog_age.as_secs(),
             refused: journal.refused,
             last_error: journal.last_error.or(mongo_error),
+        }
+    }
+
+    /// Resolves once nothing waits for MongoDB; at once without MongoDB. There is no bound: give it one.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]: the store was shut down while records waited.
+    pub async fn flushed(&self) -> Result<(), StoreError> {
+        match &self.mongo {
+            None => Ok(()),
+            Some(mongo) => mongo.drained().await,
         }
     }
 
@@ -351,7 +374,12 @@ fn merge<T: Versioned>(here: Vec<T>, there: Vec<T>, limit: usize) -> Vec<T> {
     }
     let mut all: Vec<T> = newest.into_values().collect();
     // MongoDB keeps whole milliseconds: both sides are ordered by them.
-    let place = |record: &T| (record.started_at().as_millisecond(), record.call_sid().clone());
+    let place = |record: &T| {
+        (
+            record.started_at().as_millisecond(),
+            record.call_sid().clone(),
+        )
+    };
     all.sort_by_cached_key(|record| Reverse(place(record)));
     all.truncate(limit);
     all
