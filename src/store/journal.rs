@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use super::record::{CallDocument, CollectedDocument};
 use super::{Deletion, ListFilter, StoreError};
 use crate::twilio::CallSid;
-use threads::{Query, Reply, Write};
+use threads::{Asked, Query, Reply, Write};
 
 /// How to open a journal.
 #[derive(Clone, Debug)]
@@ -128,7 +128,11 @@ impl Journal {
         threads::spawn(config, Arc::clone(&shared), write_queue, read_queue, opened)?;
         ready.await.map_err(|_| StoreError::Closed)??;
         Ok(Self {
-            inner: Arc::new(Inner { writes, reads, shared }),
+            inner: Arc::new(Inner {
+                writes,
+                reads,
+                shared,
+            }),
         })
     }
 
@@ -136,7 +140,11 @@ impl Journal {
     ///
     /// # Errors
     /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
-    pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+    pub async fn save(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+    ) -> Result<(), StoreError> {
         let write = Write::Save(Box::new(call), collected.map(Box::new));
         self.write(write).await.map(|_| ())
     }
@@ -145,17 +153,24 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`].
-    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+    pub fn save_nowait(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+    ) -> Result<(), StoreError> {
         let write = Write::Save(Box::new(call), collected.map(Box::new));
-        self.inner.writes.try_send((write, None)).map_err(|refused| {
-            let error = match refused {
-                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-            };
-            counter!("trunkline_store_queue_full_total").increment(1);
-            self.inner.shared.failed(&error);
-            error
-        })
+        self.inner
+            .writes
+            .try_send((write, None))
+            .map_err(|refused| {
+                let error = match refused {
+                    mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                    mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+                };
+                counter!("trunkline_store_queue_full_total").increment(1);
+                self.inner.shared.failed(&error);
+                error
+            })
     }
 
     /// The newest version of a call. Sees every save that was queued before.
@@ -189,7 +204,10 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub async fn list_collected(&self, filter: ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
+    pub async fn list_collected(
+        &self,
+        filter: ListFilter,
+    ) -> Result<Vec<CollectedDocument>, StoreError> {
         self.read(|answer| Query::Collected(filter, answer)).await
     }
 
@@ -257,15 +275,19 @@ impl Journal {
                 Duration::from_millis(u64::try_from(age).unwrap_or(0))
             },
             refused: shared.refused.load(Ordering::Relaxed),
-            last_error: shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_error: shared
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 
     /// Waits until all that was queued before is written, then ends the threads. Later calls give [`StoreError::Closed`].
     pub async fn shutdown(&self) {
-        // Closed or late, there is nothing more that could be done.
+        // Closed or late, there is nothing more that could be done. The writer goes last: the last one out empties the log.
+        self.read(Query::Stop).await.ok();
         self.write(Write::Stop).await.ok();
-        self.inner.reads.try_send(Query::Stop).ok();
     }
 
     async fn write(&self, write: Write) -> Result<Reply, StoreError> {
@@ -275,17 +297,24 @@ impl Journal {
             sent.map_err(|_| StoreError::Closed)?;
             reply.await.map_err(|_| StoreError::Closed)?
         };
-        timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Late(PATIENCE)))
+        timeout(PATIENCE, asked)
+            .await
+            .unwrap_or(Err(StoreError::Late(PATIENCE)))
     }
 
-    async fn read<T>(&self, query: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Query) -> Result<T, StoreError> {
+    async fn read<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Query,
+    ) -> Result<T, StoreError> {
         let (answer, reply) = oneshot::channel();
         let asked = async {
             let sent = self.inner.reads.send(query(answer)).await;
             sent.map_err(|_| StoreError::Closed)?;
             reply.await.map_err(|_| StoreError::Closed)?
         };
-        timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Late(PATIENCE)))
+        timeout(PATIENCE, asked)
+            .await
+            .unwrap_or(Err(StoreError::Late(PATIENCE)))
     }
 }
 
@@ -301,7 +330,7 @@ impl Found {
 
 #[derive(Debug)]
 struct Inner {
-    writes: mpsc::Sender<(Write, Option<oneshot::Sender<Result<Reply, StoreError>>>)>,
+    writes: mpsc::Sender<Asked>,
     reads: mpsc::Sender<Query>,
     shared: Arc<Shared>,
 }
@@ -334,7 +363,10 @@ impl Shared {
     /// Notes a failed write; says so in the log once, until a write succeeds again.
     fn failed(&self, error: &StoreError) {
         counter!("trunkline_store_save_failures_total").increment(1);
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         if self.writable.swap(false, Ordering::Relaxed) {
             tracing::error!(%error, "finished turns are not being kept");
         }
@@ -343,7 +375,10 @@ impl Shared {
     /// Notes a write that succeeded.
     fn worked(&self) {
         if !self.writable.swap(true, Ordering::Relaxed) {
-            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = None;
             tracing::info!("finished turns are being kept again");
         }
     }

@@ -20,7 +20,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use metrics::{counter, gauge, histogram};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, IndexOptions, ReadConcern, WriteConcern,
+    Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, IndexOptions, ReadConcern,
+    WriteConcern,
 };
 use mongodb::{Client, Collection, IndexModel};
 use tokio::sync::{OnceCell, watch};
@@ -50,7 +51,10 @@ pub struct MongoUri(String);
 impl MongoConfig {
     /// The database `trunkline` behind a connection string.
     pub fn new(uri: impl Into<String>) -> Self {
-        Self { uri: MongoUri(uri.into()), database: DATABASE.to_owned() }
+        Self {
+            uri: MongoUri(uri.into()),
+            database: DATABASE.to_owned(),
+        }
     }
 }
 
@@ -71,8 +75,16 @@ pub(super) fn parse_uri(config: &MongoConfig) -> Result<ConnectionString, StoreE
     ConnectionString::parse(&config.uri.0).map_err(|error| {
         // The driver quotes what it does not understand; only its complaints that quote nothing may pass.
         let said = error.to_string();
-        let quotes = config.uri.0.split(['/', ':', '@', '?', '&', '=', ',']).any(|part| part.len() > 2 && said.contains(part));
-        StoreError::MongoUri(if quotes { "it does not have the form mongodb://host:port/".to_owned() } else { said })
+        let quotes = config
+            .uri
+            .0
+            .split(['/', ':', '@', '?', '&', '=', ','])
+            .any(|part| part.len() > 2 && said.contains(part));
+        StoreError::MongoUri(if quotes {
+            "it does not have the form mongodb://host:port/".to_owned()
+        } else {
+            said
+        })
     })
 }
 
@@ -134,13 +146,25 @@ impl Mongo {
     }
 
     pub(super) fn last_error(&self) -> Option<String> {
-        self.inner.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    pub(super) async fn load(&self, call_sid: &CallSid, bound: Duration) -> Result<Option<CallDocument>, StoreError> {
+    pub(super) async fn load(
+        &self,
+        call_sid: &CallSid,
+        bound: Duration,
+    ) -> Result<Option<CallDocument>, StoreError> {
         let find = async {
             let calls = self.inner.collection(CALLS).await?;
-            bounded(bound, calls.find_one(doc! { "call_sid": call_sid.as_str() })).await
+            bounded(
+                bound,
+                calls.find_one(doc! { "call_sid": call_sid.as_str() }),
+            )
+            .await
         };
         match timeout(bound, find).await {
             Err(_) => Err(StoreError::Mongo(late(bound))),
@@ -151,11 +175,16 @@ impl Mongo {
     }
 
     pub(super) async fn list(&self, filter: &ListFilter) -> Result<Vec<CallDocument>, StoreError> {
-        self.find_all(CALLS, documents::filter(filter, true), filter.page()).await
+        self.find_all(CALLS, documents::filter(filter, true), filter.page())
+            .await
     }
 
-    pub(super) async fn list_collected(&self, filter: &ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
-        self.find_all(COLLECTED, documents::filter(filter, false), filter.page()).await
+    pub(super) async fn list_collected(
+        &self,
+        filter: &ListFilter,
+    ) -> Result<Vec<CollectedDocument>, StoreError> {
+        self.find_all(COLLECTED, documents::filter(filter, false), filter.page())
+            .await
     }
 
     async fn find_all<T: serde::de::DeserializeOwned>(
@@ -167,9 +196,15 @@ impl Mongo {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let find = async {
             let collection = self.inner.collection(collection).await?;
-            let found = collection.find(filter).sort(doc! { "started_at": -1, "call_sid": -1 }).limit(limit);
+            let found = collection
+                .find(filter)
+                .sort(doc! { "started_at": -1, "call_sid": -1 })
+                .limit(limit);
             let cursor = found.await.map_err(Failure::from)?;
-            cursor.try_collect::<Vec<Document>>().await.map_err(Failure::from)
+            cursor
+                .try_collect::<Vec<Document>>()
+                .await
+                .map_err(Failure::from)
         };
         let documents = match timeout(READ, find).await {
             Err(_) => return Err(StoreError::Mongo(late(READ))),
@@ -190,11 +225,32 @@ impl Mongo {
     pub(super) async fn drained_of(&self, call_sid: &CallSid) -> Result<(), StoreError> {
         let mut rounds = self.inner.rounds.subscribe();
         loop {
-            if !self.inner.journal.deletions_waiting().await?.contains(call_sid) {
+            if !self
+                .inner
+                .journal
+                .deletions_waiting()
+                .await?
+                .contains(call_sid)
+            {
                 return Ok(());
             }
-            rounds.changed().await.map_err(|_| StoreError::Closed)?;
+            tokio::select! {
+                changed = rounds.changed() => changed.map_err(|_| StoreError::Closed)?,
+                () = self.inner.tasks.wait() => return Err(StoreError::Closed),
+            }
         }
+    }
+
+    /// Resolves once nothing waits any more.
+    pub(super) async fn drained(&self) -> Result<(), StoreError> {
+        let mut rounds = self.inner.rounds.subscribe();
+        while self.inner.journal.status().backlog > 0 {
+            tokio::select! {
+                changed = rounds.changed() => changed.map_err(|_| StoreError::Closed)?,
+                () = self.inner.tasks.wait() => return Err(StoreError::Closed),
+            }
+        }
+        Ok(())
     }
 
     /// Feeds what waits for at most `bound`, then stops.
@@ -263,17 +319,29 @@ impl Inner {
             self.make_indexes().await?;
             *indexed = true;
         }
-        let waiting = self.journal.waiting(ROUND).await.map_err(|error| error.to_string())?;
+        let waiting = self
+            .journal
+            .waiting(ROUND)
+            .await
+            .map_err(|error| error.to_string())?;
         if waiting.is_empty() {
-            let database = self.client().await.map_err(Failure::into_text)?.database(&self.database);
-            bounded(OPERATION, database.run_command(doc! { "ping": 1 })).await.map_err(Failure::into_text)?;
+            let database = self
+                .client()
+                .await
+                .map_err(Failure::into_text)?
+                .database(&self.database);
+            bounded(OPERATION, database.run_command(doc! { "ping": 1 }))
+                .await
+                .map_err(Failure::into_text)?;
             return Ok(0);
         }
         let mut fed = Vec::new();
         let mut refused = Vec::new();
         let mut away = None;
         {
-            let mut running = stream::iter(by_call(waiting)).map(|errands| self.feed_call(errands)).buffer_unordered(SIDE_BY_SIDE);
+            let mut running = stream::iter(by_call(waiting))
+                .map(|errands| self.feed_call(errands))
+                .buffer_unordered(SIDE_BY_SIDE);
             while let Some(mut outcome) = running.next().await {
                 fed.append(&mut outcome.fed);
                 refused.append(&mut outcome.refused);
@@ -285,13 +353,21 @@ impl Inner {
             }
         }
         let settled = fed.len() + refused.len();
-        counter!("trunkline_store_mongodb_writes_total", "result" => "acknowledged").increment(fed.len() as u64);
+        counter!("trunkline_store_mongodb_writes_total", "result" => "acknowledged")
+            .increment(fed.len() as u64);
         if !fed.is_empty() {
-            self.journal.acknowledge(fed).await.map_err(|error| error.to_string())?;
+            self.journal
+                .acknowledge(fed)
+                .await
+                .map_err(|error| error.to_string())?;
         }
         if !refused.is_empty() {
-            counter!("trunkline_store_mongodb_writes_total", "result" => "refused").increment(refused.len() as u64);
-            self.journal.set_aside(refused).await.map_err(|error| error.to_string())?;
+            counter!("trunkline_store_mongodb_writes_total", "result" => "refused")
+                .increment(refused.len() as u64);
+            self.journal
+                .set_aside(refused)
+                .await
+                .map_err(|error| error.to_string())?;
         }
         if settled > 0 {
             self.rounds.send_modify(|rounds| *rounds += 1);
@@ -312,7 +388,8 @@ impl Inner {
             let started = Instant::now();
             match self.run(&errand).await {
                 Ok(()) => {
-                    histogram!("trunkline_store_mongodb_write_seconds").record(started.elapsed().as_secs_f64());
+                    histogram!("trunkline_store_mongodb_write_seconds")
+                        .record(started.elapsed().as_secs_f64());
                     outcome.fed.push(errand);
                 }
                 Err(Failure::Refused(why)) => {
@@ -331,17 +408,23 @@ impl Inner {
     async fn run(&self, errand: &Waiting) -> Result<(), Failure> {
         match &errand.what {
             Errand::Call(json) => {
-                let document = documents::to_bson::<CallDocument>(json).map_err(Failure::Refused)?;
+                let document =
+                    documents::to_bson::<CallDocument>(json).map_err(Failure::Refused)?;
                 self.keep(CALLS, errand, document).await
             }
             Errand::Collected(json) => {
-                let document = documents::to_bson::<CollectedDocument>(json).map_err(Failure::Refused)?;
+                let document =
+                    documents::to_bson::<CollectedDocument>(json).map_err(Failure::Refused)?;
                 self.keep(COLLECTED, errand, document).await
             }
             Errand::Delete => {
                 for collection in [COLLECTED, CALLS] {
                     let collection = self.collection(collection).await?;
-                    bounded(OPERATION, collection.delete_many(doc! { "call_sid": errand.call_sid.as_str() })).await?;
+                    bounded(
+                        OPERATION,
+                        collection.delete_many(doc! { "call_sid": errand.call_sid.as_str() }),
+                    )
+                    .await?;
                 }
                 Ok(())
             }
@@ -349,14 +432,22 @@ impl Inner {
     }
 
     /// Writes a document unless its version or a newer one is there.
-    async fn keep(&self, collection: &str, errand: &Waiting, document: Document) -> Result<(), Failure> {
+    async fn keep(
+        &self,
+        collection: &str,
+        errand: &Waiting,
+        document: Document,
+    ) -> Result<(), Failure> {
         let collection = self.collection(collection).await?;
         let version = i64::try_from(errand.version).unwrap_or(i64::MAX);
         let older = doc! { "call_sid": errand.call_sid.as_str(), "version": { "$lt": version } };
         // A duplicate key the first time may be an older version that another instance inserted at this very moment: then the
         // second attempt replaces it.
         for _ in 0..2 {
-            let write = collection.replace_one(older.clone(), &document).upsert(true).into_future();
+            let write = collection
+                .replace_one(older.clone(), &document)
+                .upsert(true)
+                .into_future();
             match timeout(OPERATION, write).await {
                 Err(_) => return Err(Failure::Away(late(OPERATION))),
                 Ok(Ok(_)) => return Ok(()),
@@ -366,10 +457,18 @@ impl Inner {
         }
         // There is a version that is not older. Only what a majority holds counts: a version of a lost primary may be rolled back.
         let newer = doc! { "call_sid": errand.call_sid.as_str(), "version": { "$gte": version } };
-        let found = bounded(OPERATION, collection.find_one(newer).read_concern(ReadConcern::majority())).await?;
+        let found = bounded(
+            OPERATION,
+            collection
+                .find_one(newer)
+                .read_concern(ReadConcern::majority()),
+        )
+        .await?;
         match found {
             Some(_) => Ok(()),
-            None => Err(Failure::Away("a newer version is not yet held by a majority".to_owned())),
+            None => Err(Failure::Away(
+                "a newer version is not yet held by a majority".to_owned(),
+            )),
         }
     }
 
@@ -377,9 +476,16 @@ impl Inner {
         for name in [CALLS, COLLECTED] {
             let collection = self.collection(name).await.map_err(Failure::into_text)?;
             let unique = IndexOptions::builder().unique(true).build();
-            let one_a_call = IndexModel::builder().keys(doc! { "call_sid": 1 }).options(unique).build();
-            let by_start = IndexModel::builder().keys(doc! { "started_at": -1, "call_sid": -1 }).build();
-            let make = collection.create_indexes([one_a_call, by_start]).into_future();
+            let one_a_call = IndexModel::builder()
+                .keys(doc! { "call_sid": 1 })
+                .options(unique)
+                .build();
+            let by_start = IndexModel::builder()
+                .keys(doc! { "started_at": -1, "call_sid": -1 })
+                .build();
+            let make = collection
+                .create_indexes([one_a_call, by_start])
+                .into_future();
             match timeout(OPERATION, make).await {
                 Err(_) => return Err(late(OPERATION)),
                 Ok(Ok(_)) => {}
@@ -402,7 +508,9 @@ impl Inner {
             let mut options = ClientOptions::parse(self.uri.clone()).await?;
             options.server_selection_timeout = Some(CONNECT);
             options.connect_timeout = Some(CONNECT);
-            options.app_name.get_or_insert_with(|| "trunkline".to_owned());
+            options
+                .app_name
+                .get_or_insert_with(|| "trunkline".to_owned());
             Client::with_options(options)
         });
         match timeout(OPERATION, connect).await {
@@ -412,21 +520,34 @@ impl Inner {
     }
 
     async fn collection(&self, name: &str) -> Result<Collection<Document>, Failure> {
-        let safe = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+        let safe = WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .build();
         let options = CollectionOptions::builder().write_concern(safe).build();
-        Ok(self.client().await?.database(&self.database).collection_with_options(name, options))
+        Ok(self
+            .client()
+            .await?
+            .database(&self.database)
+            .collection_with_options(name, options))
     }
 
     fn worked(&self) {
         if !self.reachable.swap(true, Ordering::Relaxed) {
-            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = None;
             gauge!("trunkline_store_mongodb_up").set(1.0);
         }
     }
 
     fn failed(&self, why: String) {
         gauge!("trunkline_store_mongodb_up").set(0.0);
-        let mut last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last_error = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // Once for each outage: it is tried again and again.
         if self.reachable.swap(false, Ordering::Relaxed) || last_error.is_none() {
             warn!(%why, "mongodb cannot be reached; records wait in the journal");
@@ -450,15 +571,16 @@ impl From<Error> for Failure {
             ErrorKind::Write(WriteFailure::WriteError(write)) => {
                 Self::Refused(format!("write error {}: {}", write.code, write.message))
             }
-            ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => {
-                Self::Away(format!("write concern error {}: {}", concern.code, concern.message))
-            }
-            ErrorKind::Command(command) if FOR_GOOD.contains(&command.code) => {
-                Self::Refused(format!("command error {}: {}", command.code, command.message))
-            }
-            ErrorKind::InvalidArgument { .. } | ErrorKind::Bson(_) | ErrorKind::BsonSerialization(_) => {
-                Self::Refused(error.to_string())
-            }
+            ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Self::Away(format!(
+                "write concern error {}: {}",
+                concern.code, concern.message
+            )),
+            ErrorKind::Command(command) if FOR_GOOD.contains(&command.code) => Self::Refused(
+                format!("command error {}: {}", command.code, command.message),
+            ),
+            ErrorKind::InvalidArgument { .. }
+            | ErrorKind::Bson(_)
+            | ErrorKind::BsonSerialization(_) => Self::Refused(error.to_string()),
             _ => Self::Away(error.to_string()),
         }
     }
@@ -477,7 +599,10 @@ impl Failure {
 }
 
 /// Gives an operation of the driver at most `bound`.
-async fn bounded<T>(bound: Duration, operation: impl IntoFuture<Output = Result<T, Error>, IntoFuture: Future>) -> Result<T, Failure> {
+async fn bounded<T>(
+    bound: Duration,
+    operation: impl IntoFuture<Output = Result<T, Error>, IntoFuture: Future>,
+) -> Result<T, Failure> {
     match timeout(bound, operation.into_future()).await {
         Err(_) => Err(Failure::Away(late(bound))),
         Ok(done) => done.map_err(Failure::from),
@@ -490,7 +615,9 @@ fn late(bound: Duration) -> String {
 
 fn is_duplicate_call(error: &Error) -> bool {
     match error.kind.as_ref() {
-        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY && write.message.contains("call_sid"),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => {
+            write.code == DUPLICATE_KEY && write.message.contains("call_sid")
+        }
         _ => false,
     }
 }
@@ -499,7 +626,11 @@ fn is_duplicate_call(error: &Error) -> bool {
 fn by_call(waiting: Vec<Waiting>) -> Vec<Vec<Waiting>> {
     let mut calls: Vec<Vec<Waiting>> = Vec::new();
     for errand in waiting {
-        match calls.iter_mut().find(|errands| errands.first().is_some_and(|first| first.call_sid == errand.call_sid)) {
+        match calls.iter_mut().find(|errands| {
+            errands
+                .first()
+                .is_some_and(|first| first.call_sid == errand.call_sid)
+        }) {
             Some(errands) => errands.push(errand),
             None => calls.push(vec![errand]),
         }
@@ -509,7 +640,9 @@ fn by_call(waiting: Vec<Waiting>) -> Vec<Vec<Waiting>> {
 
 /// 0.2 s, doubling up to 10 s, of which chance takes away up to half, so that instances do not come back all at once.
 fn back_off(failures: u32) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE);
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_PAUSE);
     longest.mul_f64(rand::random_range(0.5..=1.0))
 }
 
@@ -540,9 +673,19 @@ mod tests {
     fn a_connection_string_shows_itself_nowhere() {
         let config = MongoConfig::new("mongodb://user:geheim99@db.internal/?replicaSet=rs0");
         assert!(!format!("{config:?}").contains("geheim99"));
-        for bad in ["mongodb://user:geheim99@db:x99y/", "nosql://user:geheim99@db", "mongodb://user:geheim99@db/?tls=geheim99", "geheim99"] {
-            let error = parse_uri(&MongoConfig::new(bad)).expect_err(bad).to_string();
-            assert!(error.contains("MONGODB_URI") && !error.contains("geheim99"), "{error}");
+        for bad in [
+            "mongodb://user:geheim99@db:x99y/",
+            "nosql://user:geheim99@db",
+            "mongodb://user:geheim99@db/?tls=geheim99",
+            "geheim99",
+        ] {
+            let error = parse_uri(&MongoConfig::new(bad))
+                .expect_err(bad)
+                .to_string();
+            assert!(
+                error.contains("MONGODB_URI") && !error.contains("geheim99"),
+                "{error}"
+            );
         }
     }
 
@@ -550,7 +693,10 @@ mod tests {
     fn pauses_grow_to_their_bound_and_differ() {
         for failures in [0, 1, 5, 6, 40, u32::MAX] {
             let pause = back_off(failures);
-            assert!(pause >= FIRST_PAUSE / 2 && pause <= LONGEST_PAUSE, "{failures}: {pause:?}");
+            assert!(
+                pause >= FIRST_PAUSE / 2 && pause <= LONGEST_PAUSE,
+                "{failures}: {pause:?}"
+            );
         }
         assert!(back_off(40) >= LONGEST_PAUSE / 2);
         assert_ne!(back_off(40), back_off(40));

@@ -9,9 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
-use mongodb::{Client, Collection, Database};
+use mongodb::{Client, Database};
+use tokio::sync::OnceCell;
 
 /// A server and its files.
 #[derive(Debug)]
@@ -26,7 +27,6 @@ pub struct Mongod {
 struct Running {
     shell: Child,
     pid: String,
-    log: Receiver<String>,
 }
 
 impl Mongod {
@@ -39,9 +39,22 @@ impl Mongod {
 
     /// The place of a server that [`Self::restart`] will start: until then its port refuses.
     pub fn not_yet_started() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = tempfile::Builder::new().prefix("trunkline-mongod-").tempdir().unwrap().keep();
-        Self { port, dir, running: None, initiated: false }
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let dir = tempfile::Builder::new()
+            .prefix("trunkline-mongod-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        Self {
+            port,
+            dir,
+            running: None,
+            initiated: false,
+        }
     }
 
     /// Where it listens.
@@ -59,9 +72,10 @@ impl Mongod {
         self.client().await.database(name)
     }
 
-    /// A collection of the database `trunkline`.
-    pub async fn collection(&self, name: &str) -> Collection<Document> {
-        self.database("trunkline").await.collection(name)
+    /// One server for all gentle tests of this program; each takes a database of its own.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Mongod> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
     }
 
     /// Starts it, on the files of the last time if there was one; returns once it is primary.
@@ -80,10 +94,29 @@ impl Mongod {
             .arg("sh")
             .arg(&self.dir)
             .arg(program())
-            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--dbpath"])
+            .args([
+                "--replSet",
+                "rs0",
+                "--bind_ip",
+                "127.0.0.1",
+                "--port",
+                &self.port.to_string(),
+                "--dbpath",
+            ])
             .arg(&self.dir)
-            .args(["--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"])
-            .args(["--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false"])
+            .args([
+                "--oplogSize",
+                "64",
+                "--wiredTigerCacheSizeGB",
+                "0.25",
+                "--nounixsocket",
+            ])
+            .args([
+                "--setParameter",
+                "enableTestCommands=1",
+                "--setParameter",
+                "diagnosticDataCollectionEnabled=false",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -96,10 +129,14 @@ impl Mongod {
                 lines.send(line).ok();
             }
         });
-        let pid = log.recv_timeout(PATIENCE).expect("the shell says the server's pid");
-        let running = Running { shell, pid: pid.trim_start_matches("pid ").to_owned(), log };
-        self.running = Some(running);
-        self.wait_for("Waiting for connections");
+        let pid = log
+            .recv_timeout(PATIENCE)
+            .expect("the shell says the server's pid");
+        self.running = Some(Running {
+            shell,
+            pid: pid.trim_start_matches("pid ").to_owned(),
+        });
+        wait_for(&log, "Waiting for connections");
         if !self.initiated {
             let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
             let member = format!("127.0.0.1:{}", self.port);
@@ -111,13 +148,19 @@ impl Mongod {
                 .expect("the replica set starts");
             self.initiated = true;
         }
-        self.wait_for("Transition to primary complete");
+        wait_for(&log, "Transition to primary complete");
     }
 
     /// Kills it with SIGKILL; its files stay.
     pub fn kill(&mut self) {
         let mut running = self.running.take().expect("it is running");
-        running.shell.stdin.take().unwrap().write_all(b"keep\n").unwrap();
+        running
+            .shell
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"keep\n")
+            .unwrap();
         running.shell.wait().unwrap();
     }
 
@@ -133,25 +176,12 @@ impl Mongod {
 
     fn signal(&self, signal: &str) {
         let pid = &self.running.as_ref().expect("it is running").pid;
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().unwrap();
+        let sent = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{signal} {pid}"))
+            .status()
+            .unwrap();
         assert!(sent.success(), "kill -{signal} {pid}");
-    }
-
-    fn wait_for(&self, words: &str) {
-        let running = self.running.as_ref().expect("it is running");
-        let mut last = VecDeque::new();
-        loop {
-            match running.log.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(words) => return,
-                Ok(line) => {
-                    last.push_back(line);
-                    if last.len() > 30 {
-                        last.pop_front();
-                    }
-                }
-                Err(why) => panic!("mongod did not say {words:?} ({why}); it said:\n{}", Vec::from(last).join("\n")),
-            }
-        }
     }
 }
 
@@ -169,6 +199,25 @@ impl Drop for Mongod {
     }
 }
 
+fn wait_for(log: &Receiver<String>, words: &str) {
+    let mut last = VecDeque::new();
+    loop {
+        match log.recv_timeout(PATIENCE) {
+            Ok(line) if line.contains(words) => return,
+            Ok(line) => {
+                last.push_back(line);
+                if last.len() > 30 {
+                    last.pop_front();
+                }
+            }
+            Err(why) => panic!(
+                "mongod did not say {words:?} ({why}); it said:\n{}",
+                Vec::from(last).join("\n")
+            ),
+        }
+    }
+}
+
 async fn connect(uri: &str) -> Client {
     let mut options = ClientOptions::parse(uri).await.unwrap();
     options.server_selection_timeout = Some(Duration::from_secs(10));
@@ -182,9 +231,13 @@ fn program() -> PathBuf {
         return own.into();
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fetched = Command::new(root.join("scripts/get-mongod")).stdin(Stdio::null()).status();
+    let fetched = Command::new(root.join("scripts/get-mongod"))
+        .stdin(Stdio::null())
+        .status();
     assert!(
-        fetched.as_ref().is_ok_and(std::process::ExitStatus::success),
+        fetched
+            .as_ref()
+            .is_ok_and(std::process::ExitStatus::success),
         "no MongoDB server for this test: scripts/get-mongod failed ({fetched:?})"
     );
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());

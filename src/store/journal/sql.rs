@@ -4,7 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value,
+};
 use sha2::{Digest, Sha256};
 
 use super::{Errand, Found, Waiting};
@@ -21,11 +23,13 @@ pub(super) struct Growth {
 
 /// Opens the file for writing and brings its tables up to date. A corrupt file is moved aside first.
 pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError> {
-    make_private(dir).map_err(|error| StoreError::Journal(format!("{}: {error}", dir.display())))?;
+    make_private(dir)
+        .map_err(|error| StoreError::Journal(format!("{}: {error}", dir.display())))?;
     let file = dir.join(FILE);
     match prepare(&file, max_bytes) {
         Err(Opening::Corrupt(why)) => {
-            let aside = move_aside(&file).map_err(|error| StoreError::Journal(error.to_string()))?;
+            let aside =
+                move_aside(&file).map_err(|error| StoreError::Journal(error.to_string()))?;
             tracing::error!(
                 file = %file.display(), kept_as = %aside.display(), %why,
                 "the journal is corrupt: it was moved aside and a new one is started; calls in it are not served"
@@ -41,7 +45,9 @@ pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError>
 pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(dir.join(FILE)).map_err(broken)?;
     connection.busy_timeout(BUSY).map_err(broken)?;
-    connection.pragma_update(None, "query_only", true).map_err(broken)?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(broken)?;
     Ok(connection)
 }
 
@@ -63,16 +69,20 @@ pub(super) fn queue_the_unfed(connection: &Connection) -> Result<(), StoreError>
         )
         .map_err(broken)?;
     // A start is a good moment to try again what was refused before.
-    connection.execute("UPDATE outbox SET refused = 0 WHERE refused = 1", []).map_err(broken)?;
+    connection
+        .execute("UPDATE outbox SET refused = 0 WHERE refused = 1", [])
+        .map_err(broken)?;
     Ok(())
 }
 
 /// How many records wait, and how many were refused.
 pub(super) fn outbox_size(connection: &Connection) -> Result<(u64, u64), StoreError> {
     connection
-        .query_row("SELECT count(*) - total(refused), total(refused) FROM outbox", [], |row| {
-            Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64))
-        })
+        .query_row(
+            "SELECT count(*) - total(refused), total(refused) FROM outbox",
+            [],
+            |row| Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64)),
+        )
         .map_err(broken)
 }
 
@@ -89,7 +99,9 @@ pub(super) fn save(
     let mut growth = Growth::default();
     let mut newer = false;
     let document = to_json(call)?;
-    let collected = collected.map(|facts| to_json(facts).map(|json| (facts, json))).transpose()?;
+    let collected = collected
+        .map(|facts| to_json(facts).map(|json| (facts, json)))
+        .transpose()?;
     let changed = connection
         .prepare_cached(
             "INSERT INTO calls (call_sid, version, agent_type, stage, outcome, started_at, ended, document)
@@ -137,7 +149,13 @@ pub(super) fn save(
         if changed > 0 {
             newer = true;
             if outbox {
-                enqueue(connection, &facts.call_sid, COLLECTED, facts.version, &mut growth)?;
+                enqueue(
+                    connection,
+                    &facts.call_sid,
+                    COLLECTED,
+                    facts.version,
+                    &mut growth,
+                )?;
             }
         }
     }
@@ -148,7 +166,11 @@ pub(super) fn save(
 pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found, StoreError> {
     let document: Option<String> = connection
         .prepare_cached("SELECT document FROM calls WHERE call_sid = ?1")
-        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| row.get(0)).optional())
+        .and_then(|mut statement| {
+            statement
+                .query_row([call_sid.as_str()], |row| row.get(0))
+                .optional()
+        })
         .map_err(broken)?;
     match document {
         Some(json) => from_json(&json).map(|call| Found::Call(Box::new(call))),
@@ -158,15 +180,24 @@ pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found,
 }
 
 /// Deletes a call and remembers, by its hash, that it was deleted.
-pub(super) fn delete(connection: &Connection, call_sid: &CallSid, outbox: bool) -> Result<(Deletion, Growth), StoreError> {
+pub(super) fn delete(
+    connection: &Connection,
+    call_sid: &CallSid,
+    outbox: bool,
+) -> Result<(Deletion, Growth), StoreError> {
     let found = find(connection, call_sid)?;
     let sid = call_sid.as_str();
     let now = Timestamp::now().as_millisecond();
     let mut growth = Growth::default();
     let mut refused = 0;
     let mut waiting = 0;
-    let mut rows = connection.prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1").map_err(broken)?;
-    for row in rows.query_map([sid], |row| row.get::<_, bool>(0)).map_err(broken)? {
+    let mut rows = connection
+        .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1")
+        .map_err(broken)?;
+    for row in rows
+        .query_map([sid], |row| row.get::<_, bool>(0))
+        .map_err(broken)?
+    {
         if row.map_err(broken)? {
             refused += 1;
         } else {
@@ -183,15 +214,28 @@ pub(super) fn delete(connection: &Connection, call_sid: &CallSid, outbox: bool) 
         connection.execute(statement, [sid]).map_err(broken)?;
     }
     connection
-        .execute("INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)", params![hash(call_sid), now])
+        .execute(
+            "INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)",
+            params![hash(call_sid), now],
+        )
         .map_err(broken)?;
-    connection.execute("DELETE FROM deleted WHERE at < ?1", [now - REMEMBER_MS]).map_err(broken)?;
+    connection
+        .execute("DELETE FROM deleted WHERE at < ?1", [now - REMEMBER_MS])
+        .map_err(broken)?;
     if outbox {
         enqueue(connection, call_sid, DELETE, 0, &mut growth)?;
     }
     let deletion = match found {
-        Found::Call(call) => Deletion { found: true, recording: call.recording, mongodb_pending: outbox },
-        Found::Deleted | Found::Unknown => Deletion { found: false, recording: None, mongodb_pending: outbox },
+        Found::Call(call) => Deletion {
+            found: true,
+            recording: call.recording,
+            mongodb_pending: outbox,
+        },
+        Found::Deleted | Found::Unknown => Deletion {
+            found: false,
+            recording: None,
+            mongodb_pending: outbox,
+        },
     };
     Ok((deletion, growth))
 }
@@ -199,8 +243,14 @@ pub(super) fn delete(connection: &Connection, call_sid: &CallSid, outbox: bool) 
 /// Takes a record out of the outbox, unless a newer version waits.
 pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
     let (what, table) = match waiting.what {
-        Errand::Call(_) => (CALL, Some("UPDATE calls SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
-        Errand::Collected(_) => (COLLECTED, Some("UPDATE collected SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
+        Errand::Call(_) => (
+            CALL,
+            Some("UPDATE calls SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2"),
+        ),
+        Errand::Collected(_) => (
+            COLLECTED,
+            Some("UPDATE collected SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2"),
+        ),
         Errand::Delete => (DELETE, None),
     };
     let sid = waiting.call_sid.as_str();
@@ -214,7 +264,10 @@ pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, 
         .prepare_cached("DELETE FROM outbox WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0")
         .and_then(|mut statement| statement.execute(params![sid, what, version(waiting.version)]))
         .map_err(broken)?;
-    Ok(Growth { waiting: -i64::try_from(gone).unwrap_or(0), refused: 0 })
+    Ok(Growth {
+        waiting: -i64::try_from(gone).unwrap_or(0),
+        refused: 0,
+    })
 }
 
 /// Sets a record of the outbox aside, unless a newer version waits.
@@ -231,11 +284,17 @@ pub(super) fn refuse(connection: &Connection, waiting: &Waiting) -> Result<Growt
         )
         .map_err(broken)?;
     let aside = i64::try_from(aside).unwrap_or(0);
-    Ok(Growth { waiting: -aside, refused: aside })
+    Ok(Growth {
+        waiting: -aside,
+        refused: aside,
+    })
 }
 
 /// The oldest records of the outbox, and when the first of them was queued (Unix milliseconds, 0 if none).
-pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Waiting>, i64), StoreError> {
+pub(super) fn waiting(
+    connection: &Connection,
+    limit: usize,
+) -> Result<(Vec<Waiting>, i64), StoreError> {
     let mut statement = connection
         .prepare_cached(
             "SELECT o.call_sid, o.what, o.version, o.queued_at,
@@ -262,21 +321,30 @@ pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Wait
         if all.is_empty() {
             oldest = queued_at;
         }
-        let call_sid = CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
+        let call_sid =
+            CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
         let what = match what.as_str() {
             CALL => Errand::Call(document.unwrap_or_default()),
             COLLECTED => Errand::Collected(document.unwrap_or_default()),
             _ => Errand::Delete,
         };
-        all.push(Waiting { call_sid, version: u64::try_from(version).unwrap_or(0), what });
+        all.push(Waiting {
+            call_sid,
+            version: u64::try_from(version).unwrap_or(0),
+            what,
+        });
     }
     Ok((all, oldest))
 }
 
 /// Calls whose deletion waits for MongoDB.
 pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'").map_err(broken)?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
+    let mut statement = connection
+        .prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'")
+        .map_err(broken)?;
+    let rows = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .map_err(broken)?;
     rows.map(|row| {
         let sid = row.map_err(broken)?;
         CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))
@@ -285,12 +353,18 @@ pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>,
 }
 
 /// Calls, newest first.
-pub(super) fn list_calls(connection: &Connection, filter: &ListFilter) -> Result<Vec<CallDocument>, StoreError> {
+pub(super) fn list_calls(
+    connection: &Connection,
+    filter: &ListFilter,
+) -> Result<Vec<CallDocument>, StoreError> {
     list(connection, "calls", filter, true)
 }
 
 /// Collected data, newest call first.
-pub(super) fn list_collected(connection: &Connection, filter: &ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
+pub(super) fn list_collected(
+    connection: &Connection,
+    filter: &ListFilter,
+) -> Result<Vec<CollectedDocument>, StoreError> {
     list(connection, "collected", filter, false)
 }
 
@@ -338,7 +412,9 @@ impl Opening {
 impl From<rusqlite::Error> for Opening {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt(error.to_string())
+            }
             _ => Self::Failed(broken(error)),
         }
     }
@@ -349,11 +425,15 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
     connection.busy_timeout(BUSY)?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > VERSION {
-        return Err(Opening::Failed(StoreError::TooNew { found, known: VERSION }));
+        return Err(Opening::Failed(StoreError::TooNew {
+            found,
+            known: VERSION,
+        }));
     }
     let size = fs::metadata(file).map_or(0, |known| known.len());
     if size > 0 && size <= CHECKED_AT_OPEN {
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        let verdict: String =
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(Opening::Corrupt(verdict));
         }
@@ -364,7 +444,8 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
     let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages = (max_bytes / u64::try_from(page).unwrap_or(4096).max(1)).clamp(64, u64::from(u32::MAX) - 1);
+    let pages =
+        (max_bytes / u64::try_from(page).unwrap_or(4096).max(1)).clamp(64, u64::from(u32::MAX) - 1);
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     if found < VERSION {
         connection.execute_batch(TABLES)?;
@@ -389,8 +470,15 @@ fn move_aside(file: &Path) -> std::io::Result<PathBuf> {
 /// Makes the folder, and the file in it, for the owner's eyes alone: it holds what people said. SQLite gives its log the file's mode.
 fn make_private(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(dir.join(FILE))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(dir.join(FILE))?;
     Ok(())
 }
 
@@ -436,16 +524,30 @@ fn list<T: serde::de::DeserializeOwned>(
         values.len()
     );
     let mut statement = connection.prepare_cached(&text).map_err(broken)?;
-    let rows = statement.query_map(params_from_iter(values), |row: &Row<'_>| row.get::<_, String>(0)).map_err(broken)?;
+    let rows = statement
+        .query_map(params_from_iter(values), |row: &Row<'_>| {
+            row.get::<_, String>(0)
+        })
+        .map_err(broken)?;
     rows.map(|json| from_json(&json.map_err(broken)?)).collect()
 }
 
 /// Puts an errand into the outbox, or its newer version in the place of the one that waits.
-fn enqueue(connection: &Connection, call_sid: &CallSid, what: &str, at: u64, growth: &mut Growth) -> Result<(), StoreError> {
+fn enqueue(
+    connection: &Connection,
+    call_sid: &CallSid,
+    what: &str,
+    at: u64,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
     let sid = call_sid.as_str();
     let refused: Option<bool> = connection
         .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1 AND what = ?2")
-        .and_then(|mut statement| statement.query_row([sid, what], |row| row.get(0)).optional())
+        .and_then(|mut statement| {
+            statement
+                .query_row([sid, what], |row| row.get(0))
+                .optional()
+        })
         .map_err(broken)?;
     match refused {
         None => growth.waiting += 1,
@@ -460,7 +562,14 @@ fn enqueue(connection: &Connection, call_sid: &CallSid, what: &str, at: u64, gro
             "INSERT INTO outbox (call_sid, what, version, queued_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (call_sid, what) DO UPDATE SET version = ?3, refused = 0",
         )
-        .and_then(|mut statement| statement.execute(params![sid, what, version(at), Timestamp::now().as_millisecond()]))
+        .and_then(|mut statement| {
+            statement.execute(params![
+                sid,
+                what,
+                version(at),
+                Timestamp::now().as_millisecond()
+            ])
+        })
         .map_err(broken)?;
     Ok(())
 }
@@ -486,7 +595,9 @@ fn to_json<T: serde::Serialize>(record: &T) -> Result<String, StoreError> {
 
 pub(super) fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
     // The position is enough: the text itself may hold what a caller said.
-    serde_json::from_str(json).map_err(|error| StoreError::Record(format!("line {} column {}", error.line(), error.column())))
+    serde_json::from_str(json).map_err(|error| {
+        StoreError::Record(format!("line {} column {}", error.line(), error.column()))
+    })
 }
 
 const FILE: &str = "trunkline.sqlite";

@@ -44,11 +44,11 @@ pub(super) enum Query {
     Collected(ListFilter, Answer<Vec<CollectedDocument>>),
     Waiting(usize, Answer<Vec<Waiting>>),
     Deletions(Answer<HashSet<CallSid>>),
-    Stop,
+    Stop(Answer<()>),
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
-type Asked = (Write, Option<Answer<Reply>>);
+pub(super) type Asked = (Write, Option<Answer<Reply>>);
 
 /// Starts both threads; `opened` hears whether the file could be opened.
 pub(super) fn spawn(
@@ -62,8 +62,10 @@ pub(super) fn spawn(
     let writing = move || {
         let ready = Writer::open(&config, Arc::clone(&shared)).and_then(|writer| {
             let reader = sql::open_reader(&config.dir)?;
-            let reading = move || read(&reader, reads, &shared);
-            named("trunkline-journal-read").spawn(reading).map_err(thread_failed)?;
+            let reading = move || read(reader, reads, &shared);
+            named("trunkline-journal-read")
+                .spawn(reading)
+                .map_err(thread_failed)?;
             Ok(writer)
         });
         match ready {
@@ -78,7 +80,9 @@ pub(super) fn spawn(
             }
         }
     };
-    named("trunkline-journal").spawn(writing).map_err(thread_failed)?;
+    named("trunkline-journal")
+        .spawn(writing)
+        .map_err(thread_failed)?;
     Ok(())
 }
 
@@ -100,11 +104,18 @@ impl Writer {
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
         shared.outbox_changed.notify_one();
-        Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
+        Ok(Self {
+            connection,
+            shared,
+            outbox: config.outbox,
+            waiting,
+            refused,
+        })
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Asked>) {
         let mut group: Vec<Asked> = Vec::new();
+        let mut stopped = None;
         while let Some(first) = queue.blocking_recv() {
             group.push(first);
             while group.len() < GROUP {
@@ -113,21 +124,22 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let stop = group.iter().position(|(write, _)| matches!(write, Write::Stop));
+            let stop = group
+                .iter()
+                .position(|(write, _)| matches!(write, Write::Stop));
             let stopping = stop.map(|at| group.split_off(at));
             self.commit(std::mem::take(&mut group));
             if let Some(rest) = stopping {
                 queue.close();
-                for (_, answer) in rest.into_iter().take(1) {
-                    respond(answer, Ok(Reply::Done));
-                }
                 // What was queued behind the stop is told that it came too late: its answer is dropped.
+                stopped = rest.into_iter().next().and_then(|(_, answer)| answer);
                 break;
             }
         }
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "the journal did not close cleanly; the next start recovers it");
         }
+        respond(stopped, Ok(Reply::Done));
     }
 
     /// Carries out a group in one transaction; if SQLite fails, each member alone, so that one cannot spoil the others.
@@ -139,7 +151,9 @@ impl Writer {
         let (writes, answers): (Vec<Write>, Vec<_>) = group.into_iter().unzip();
         let results = match self.attempt(&writes) {
             Ok(results) => results,
-            Err(StoreError::Full(_)) if self.trim() => self.attempt(&writes).unwrap_or_else(|_| self.one_by_one(&writes)),
+            Err(StoreError::Full(_)) if self.trim() => self
+                .attempt(&writes)
+                .unwrap_or_else(|_| self.one_by_one(&writes)),
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
@@ -173,11 +187,15 @@ impl Writer {
             Write::Fed(_) | Write::Refused(_) | Write::Find(_) | Write::Stop => false,
         });
         if !synced {
-            self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql::broken)?;
+            self.connection
+                .pragma_update(None, "synchronous", "NORMAL")
+                .map_err(sql::broken)?;
         }
         let done = self.transaction(writes);
         if !synced {
-            self.connection.pragma_update(None, "synchronous", "FULL").map_err(sql::broken)?;
+            self.connection
+                .pragma_update(None, "synchronous", "FULL")
+                .map_err(sql::broken)?;
         }
         let (results, growth) = done?;
         self.waiting = self.waiting.saturating_add_signed(growth.waiting);
@@ -194,7 +212,10 @@ impl Writer {
         Ok(results)
     }
 
-    fn transaction(&mut self, writes: &[Write]) -> Result<(Vec<Result<Reply, StoreError>>, Growth), StoreError> {
+    fn transaction(
+        &mut self,
+        writes: &[Write],
+    ) -> Result<(Vec<Result<Reply, StoreError>>, Growth), StoreError> {
         let mut growth = Growth::default();
         let mut results = Vec::with_capacity(writes.len());
         let transaction = self
@@ -213,7 +234,7 @@ impl Writer {
     }
 
     /// Makes room among what MongoDB holds. Whether any was made.
-    fn trim(&mut self) -> bool {
+    fn trim(&self) -> bool {
         if !self.outbox {
             return false;
         }
@@ -231,14 +252,25 @@ impl Writer {
 
     /// A deleted call's words must not stay in the log either.
     fn empty_log(&self) {
-        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        let emptied = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                row.get::<_, bool>(0)
+            });
         if !matches!(emptied, Ok(false)) {
-            tracing::warn!("a deleted call's bytes stay in the journal's log until its next checkpoint");
+            tracing::warn!(
+                "a deleted call's bytes stay in the journal's log until its next checkpoint"
+            );
         }
     }
 }
 
-fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut Growth) -> Result<Reply, StoreError> {
+fn carry_out(
+    connection: &Connection,
+    write: &Write,
+    outbox: bool,
+    growth: &mut Growth,
+) -> Result<Reply, StoreError> {
     let mut grow = |by: Growth| {
         growth.waiting += by.waiting;
         growth.refused += by.refused;
@@ -274,23 +306,32 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
     }
 }
 
-fn read(connection: &Connection, mut queue: mpsc::Receiver<Query>, shared: &Shared) {
+fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Shared) {
     while let Some(query) = queue.blocking_recv() {
         match query {
-            Query::Calls(filter, answer) => respond(Some(answer), sql::list_calls(connection, &filter)),
-            Query::Collected(filter, answer) => respond(Some(answer), sql::list_collected(connection, &filter)),
+            Query::Calls(filter, answer) => {
+                respond(Some(answer), sql::list_calls(&connection, &filter))
+            }
+            Query::Collected(filter, answer) => {
+                respond(Some(answer), sql::list_collected(&connection, &filter))
+            }
             Query::Waiting(limit, answer) => {
-                let waiting = sql::waiting(connection, limit).map(|(waiting, oldest)| {
+                let waiting = sql::waiting(&connection, limit).map(|(waiting, oldest)| {
                     shared.oldest_waiting_ms.store(oldest, Ordering::Relaxed);
                     waiting
                 });
                 respond(Some(answer), waiting);
             }
             Query::Deletions(answer) => {
-                let deletions = sql::deletions_waiting(connection).map(|all| all.into_iter().collect());
+                let deletions =
+                    sql::deletions_waiting(&connection).map(|all| all.into_iter().collect());
                 respond(Some(answer), deletions);
             }
-            Query::Stop => return,
+            Query::Stop(answer) => {
+                drop(connection);
+                respond(Some(answer), Ok(()));
+                return;
+            }
         }
     }
 }
