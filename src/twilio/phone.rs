@@ -134,12 +134,8 @@ impl From<E164> for Address {
 }
 
 fn redacted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shown = text
-        .char_indices()
-        .rev()
-        .nth(SHOWN - 1)
-        .filter(|(at, _)| *at > SHOWN)
-        .map_or("", |(at, _)| &text[at..]);
+    let shown =
+        text.char_indices().rev().nth(SHOWN - 1).filter(|(at, _)| *at > SHOWN).map_or("", |(at, _)| &text[at..]);
     write!(f, "…{shown}")
 }
 
@@ -155,12 +151,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_and_without_separators() {
-        for text in [
-            "+919876543210",
-            " +91 98765 43210 ",
-            "+91-98765-43210",
-            "+91 (98765) 43.210",
-        ] {
+        for text in ["+919876543210", " +91 98765 43210 ", "+91-98765-43210", "+91 (98765) 43.210"] {
             assert_eq!(E164::parse(text).unwrap().as_str(), "+919876543210");
         }
         assert!(E164::parse("+12345678").is_ok());

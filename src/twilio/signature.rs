@@ -95,10 +95,7 @@ pub fn candidates(public_url: &str, raw_target: &str, websocket: bool) -> Vec<St
     let Some((scheme, rest)) = public_url.split_once("://") else {
         return Vec::new();
     };
-    let target_is_path = raw_target.starts_with('/')
-        && raw_target
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'#');
+    let target_is_path = raw_target.starts_with('/') && raw_target.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     if !target_is_path {
         return Vec::new();
     }
@@ -109,9 +106,7 @@ pub fn candidates(public_url: &str, raw_target: &str, websocket: bool) -> Vec<St
         ("http" | "ws", false) => "http",
         _ => return Vec::new(),
     };
-    let (authority, prefix) = rest
-        .split_once('/')
-        .map_or((rest, ""), |(authority, prefix)| (authority, prefix));
+    let (authority, prefix) = rest.split_once('/').map_or((rest, ""), |(authority, prefix)| (authority, prefix));
     let prefix = prefix.trim_end_matches('/');
     let slash = if prefix.is_empty() { "" } else { "/" };
     let mut targets = vec![format!("{slash}{prefix}{raw_target}")];
@@ -143,13 +138,7 @@ impl Verifier {
     /// Takes the secrets: the account's Auth Token, during a change the old one too, and shared keys. Blank ones are left out:
     /// anybody could sign with them.
     pub fn new<T: Into<Vec<u8>>>(tokens: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            tokens: tokens
-                .into_iter()
-                .map(Into::into)
-                .filter(|token| !token.is_empty())
-                .collect(),
-        }
+        Self { tokens: tokens.into_iter().map(Into::into).filter(|token| !token.is_empty()).collect() }
     }
 
     /// Verifies a request. Every comparison takes the same time whatever it compares.
@@ -175,9 +164,7 @@ impl Verifier {
         if self.fits(request, algorithm, params, &[]) {
             return Ok(());
         }
-        let second_try = params
-            .iter()
-            .any(|(name, _)| SOMETIMES_UNSIGNED.contains(&name.as_str()));
+        let second_try = params.iter().any(|(name, _)| SOMETIMES_UNSIGNED.contains(&name.as_str()));
         if second_try && self.fits(request, algorithm, params, SOMETIMES_UNSIGNED) {
             return Ok(());
         }
@@ -271,20 +258,10 @@ fn check_body(urls: &[String], body: &[u8]) -> Result<(), SignatureError> {
     let claimed = urls
         .first()
         .and_then(|url| url.split_once('?'))
-        .and_then(|(_, query)| {
-            form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "bodySHA256")
-        })
+        .and_then(|(_, query)| form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "bodySHA256"))
         .map(|(_, hash)| hash)
         .ok_or(SignatureError::Body)?;
-    if body_sha256(body)
-        .as_bytes()
-        .ct_eq(claimed.as_bytes())
-        .into()
-    {
-        Ok(())
-    } else {
-        Err(SignatureError::Body)
-    }
+    if body_sha256(body).as_bytes().ct_eq(claimed.as_bytes()).into() { Ok(()) } else { Err(SignatureError::Body) }
 }
 
 /// The host as configured, without its port, and with the port its scheme implies. The official validator takes 80 for
@@ -292,9 +269,7 @@ fn check_body(urls: &[String], body: &[u8]) -> Result<(), SignatureError> {
 fn authorities(scheme: &str, authority: &str) -> Vec<String> {
     let (host, port) = match authority.rsplit_once(':') {
         // The colons inside an IPv6 address are no port's.
-        Some((host, port)) if !port.contains(']') && port.bytes().all(|b| b.is_ascii_digit()) => {
-            (host, Some(port))
-        }
+        Some((host, port)) if !port.contains(']') && port.bytes().all(|b| b.is_ascii_digit()) => (host, Some(port)),
         Some(_) | None => (authority, None),
     };
     let mut all = vec![authority.to_owned()];
@@ -318,23 +293,11 @@ mod tests {
     const PUBLIC: &str = "https://voice.example.in";
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn post<'a>(
-        urls: &'a [String],
-        params: &'a [(String, String)],
-        signature: &'a str,
-    ) -> SignedRequest<'a> {
-        SignedRequest {
-            urls,
-            content: Content::Form(params),
-            signature,
-            settings: None,
-        }
+    fn post<'a>(urls: &'a [String], params: &'a [(String, String)], signature: &'a str) -> SignedRequest<'a> {
+        SignedRequest { urls, content: Content::Form(params), signature, settings: None }
     }
 
     #[test]
@@ -347,11 +310,7 @@ mod tests {
             ("To", "+18005551212"),
         ]);
         assert_eq!(
-            compute(
-                b"12345",
-                "https://mycompany.com/myapp.php?foo=1&bar=2",
-                &params
-            ),
+            compute(b"12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params),
             "RSOYDt4T1cUTdK1PDd93/VVr8B8="
         );
     }
@@ -360,15 +319,9 @@ mod tests {
     fn the_public_url_and_the_raw_target_make_the_url() {
         assert_eq!(
             candidates(PUBLIC, "/voice?b=2&a=%2B", false),
-            [
-                "https://voice.example.in/voice?b=2&a=%2B",
-                "https://voice.example.in:443/voice?b=2&a=%2B"
-            ]
+            ["https://voice.example.in/voice?b=2&a=%2B", "https://voice.example.in:443/voice?b=2&a=%2B"]
         );
-        assert_eq!(
-            candidates("https://voice.example.in/", "/voice", false)[0],
-            "https://voice.example.in/voice"
-        );
+        assert_eq!(candidates("https://voice.example.in/", "/voice", false)[0], "https://voice.example.in/voice");
         assert_eq!(
             candidates("HTTPS://example.in/trunk/line/", "/voice", false)[0],
             "https://example.in/trunk/line/voice"
@@ -377,18 +330,9 @@ mod tests {
             candidates("http://127.0.0.1:8080", "/voice", false),
             ["http://127.0.0.1:8080/voice", "http://127.0.0.1/voice"]
         );
-        assert_eq!(
-            candidates("http://[::1]", "/voice", false),
-            ["http://[::1]/voice", "http://[::1]:80/voice"]
-        );
-        assert_eq!(
-            candidates("http://[::1]:81", "/voice", false),
-            ["http://[::1]:81/voice", "http://[::1]/voice"]
-        );
-        assert_eq!(
-            candidates(PUBLIC, "/voice?n=O'Hara", false)[1],
-            "https://voice.example.in/voice?n=O%27Hara"
-        );
+        assert_eq!(candidates("http://[::1]", "/voice", false), ["http://[::1]/voice", "http://[::1]:80/voice"]);
+        assert_eq!(candidates("http://[::1]:81", "/voice", false), ["http://[::1]:81/voice", "http://[::1]/voice"]);
+        assert_eq!(candidates(PUBLIC, "/voice?n=O'Hara", false)[1], "https://voice.example.in/voice?n=O%27Hara");
     }
 
     #[test]
@@ -438,12 +382,7 @@ mod tests {
         let signature = compute(TOKEN.as_bytes(), &urls[0], &params);
         assert_eq!(verifier.verify(&post(&urls, &params, &signature)), Ok(()));
 
-        for target in [
-            "/voice?b=2&a=1",
-            "/voice?a=1",
-            "/process-response?a=1&b=2",
-            "/voice?a=1&b=2&c=",
-        ] {
+        for target in ["/voice?b=2&a=1", "/voice?a=1", "/process-response?a=1&b=2", "/voice?a=1&b=2&c="] {
             let urls = candidates(PUBLIC, target, false);
             let changed = verifier.verify(&post(&urls, &params, &signature));
             assert_eq!(changed, Err(SignatureError::Mismatch), "{target}");
@@ -495,22 +434,14 @@ mod tests {
         let signature = compute(TOKEN.as_bytes(), &urls[0], &[]);
         let verifier = Verifier::new([TOKEN]);
         let verify = |urls: &[String], body, signature: &str| {
-            verifier.verify(&SignedRequest {
-                urls,
-                content: Content::Body(body),
-                signature,
-                settings: None,
-            })
+            verifier.verify(&SignedRequest { urls, content: Content::Body(body), signature, settings: None })
         };
         assert_eq!(verify(&urls, body, &signature), Ok(()));
         assert_eq!(verify(&urls, b"{}", &signature), Err(SignatureError::Body));
         assert_eq!(verify(&urls, body, "x"), Err(SignatureError::Mismatch));
         let unhashed = candidates(PUBLIC, "/events", false);
         let signature = compute(TOKEN.as_bytes(), &unhashed[0], &[]);
-        assert_eq!(
-            verify(&unhashed, body, &signature),
-            Err(SignatureError::Body)
-        );
+        assert_eq!(verify(&unhashed, body, &signature), Err(SignatureError::Body));
     }
 
     #[test]
@@ -518,19 +449,12 @@ mod tests {
         let urls = candidates(PUBLIC, "/voice", false);
         let signature = compute(TOKEN.as_bytes(), &urls[0], &pairs(&[("CallSid", "CA1")]));
         let verifier = Verifier::new([TOKEN]);
-        let with = pairs(&[
-            ("CallSid", "CA1"),
-            ("CallToken", "x"),
-            ("StirVerstat", "TN"),
-        ]);
+        let with = pairs(&[("CallSid", "CA1"), ("CallToken", "x"), ("StirVerstat", "TN")]);
         assert_eq!(verifier.verify(&post(&urls, &with, &signature)), Ok(()));
         let covered = compute(TOKEN.as_bytes(), &urls[0], &with);
         assert_eq!(verifier.verify(&post(&urls, &with, &covered)), Ok(()));
         let more = pairs(&[("CallSid", "CA1"), ("CallToken", "x"), ("Digits", "1")]);
-        assert_eq!(
-            verifier.verify(&post(&urls, &more, &signature)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(verifier.verify(&post(&urls, &more, &signature)), Err(SignatureError::Mismatch));
     }
 
     #[test]
@@ -554,18 +478,12 @@ mod tests {
         for blank in ["", "key=x", "algorithm="] {
             assert_eq!(verify(Some(blank), &short), Ok(()));
         }
-        assert_eq!(
-            verify(Some("algorithm=HMAC_MD5"), &short),
-            Err(SignatureError::Algorithm)
-        );
+        assert_eq!(verify(Some("algorithm=HMAC_MD5"), &short), Err(SignatureError::Algorithm));
     }
 
     #[test]
     fn a_log_sees_no_token() {
-        assert_eq!(
-            format!("{:?}", Verifier::new([TOKEN])),
-            "Verifier(1 tokens)"
-        );
+        assert_eq!(format!("{:?}", Verifier::new([TOKEN])), "Verifier(1 tokens)");
     }
 
     proptest! {

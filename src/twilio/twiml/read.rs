@@ -94,9 +94,7 @@ fn verb(element: &Element) -> Result<Verb, TwimlError> {
         "Redirect" => {
             element.check(&["method"])?;
             element.only("method", "POST")?;
-            Verb::Redirect {
-                url: element.words()?,
-            }
+            Verb::Redirect { url: element.words()? }
         }
         "Reject" => {
             element.check(&["reason"])?;
@@ -121,13 +119,7 @@ fn connect(element: &Element) -> Result<Connect, TwimlError> {
     element.check(&["action", "method"])?;
     element.only("method", "POST")?;
     let stream = element.only_child("Stream")?;
-    stream.check(&[
-        "url",
-        "name",
-        "track",
-        "statusCallback",
-        "statusCallbackMethod",
-    ])?;
+    stream.check(&["url", "name", "track", "statusCallback", "statusCallbackMethod"])?;
     // Error 31941: a stream of both directions hears the caller only.
     if !matches!(stream.get("track"), None | Some("inbound_track")) {
         return Err(stream.bad("track"));
@@ -155,14 +147,7 @@ fn connect(element: &Element) -> Result<Connect, TwimlError> {
 }
 
 fn dial(element: &Element) -> Result<Dial, TwimlError> {
-    element.check(&[
-        "action",
-        "method",
-        "timeout",
-        "timeLimit",
-        "callerId",
-        "answerOnBridge",
-    ])?;
+    element.check(&["action", "method", "timeout", "timeLimit", "callerId", "answerOnBridge"])?;
     element.only("method", "POST")?;
     let text = if element.children.is_empty() {
         element.text.as_str()
@@ -232,11 +217,7 @@ fn gather(element: &Element) -> Result<Gather, TwimlError> {
             None => None,
             Some(_) => Some(element.number("numDigits", 0)?),
         },
-        prompts: element
-            .children
-            .iter()
-            .map(|child| prompt(child, "Gather"))
-            .collect::<Result<_, _>>()?,
+        prompts: element.children.iter().map(|child| prompt(child, "Gather")).collect::<Result<_, _>>()?,
     })
 }
 
@@ -245,26 +226,19 @@ fn prompt(element: &Element, parent: &str) -> Result<Prompt, TwimlError> {
         "Play" => {
             element.check(&["loop"])?;
             element.only("loop", "1")?;
-            Prompt::Play {
-                url: element.words()?,
-            }
+            Prompt::Play { url: element.words()? }
         }
         "Pause" => {
             element.check(&["length"])?;
             element.childless()?;
-            Prompt::Pause {
-                seconds: element.number("length", PAUSE_S)?,
-            }
+            Prompt::Pause { seconds: element.number("length", PAUSE_S)? }
         }
         "Say" => {
             element.check(&["voice", "language", "loop"])?;
             element.only("loop", "1")?;
             Prompt::Say(Say {
                 text: element.words()?,
-                voice: element
-                    .get("voice")
-                    .filter(|voice| !voice.is_empty())
-                    .map(str::to_owned),
+                voice: element.get("voice").filter(|voice| !voice.is_empty()).map(str::to_owned),
                 language: element.text_of("language"),
             })
         }
@@ -284,9 +258,7 @@ impl Element {
         let mut attributes = BTreeMap::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(not_xml)?;
-            let value = attribute
-                .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(not_xml)?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(not_xml)?;
             let name = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
             attributes.insert(name, value.into_owned());
         }
@@ -309,18 +281,13 @@ impl Element {
     fn required(&self, what: &'static str) -> Result<String, TwimlError> {
         let text = self.text_of(what);
         if text.is_empty() {
-            return Err(TwimlError::Missing {
-                element: self.name.clone(),
-                what,
-            });
+            return Err(TwimlError::Missing { element: self.name.clone(), what });
         }
         Ok(text)
     }
 
     fn number(&self, what: &'static str, unsaid: u32) -> Result<u32, TwimlError> {
-        self.get(what).map_or(Ok(unsaid), |text| {
-            text.trim().parse().map_err(|_| self.bad(what))
-        })
+        self.get(what).map_or(Ok(unsaid), |text| text.trim().parse().map_err(|_| self.bad(what)))
     }
 
     fn words(&self) -> Result<String, TwimlError> {
@@ -329,16 +296,11 @@ impl Element {
     }
 
     fn check(&self, known: &[&str]) -> Result<(), TwimlError> {
-        match self
-            .attributes
-            .keys()
-            .find(|name| !known.contains(&name.as_str()))
-        {
+        match self.attributes.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
-            Some(attribute) => Err(TwimlError::UnknownAttribute {
-                attribute: attribute.clone(),
-                element: self.name.clone(),
-            }),
+            Some(attribute) => {
+                Err(TwimlError::UnknownAttribute { attribute: attribute.clone(), element: self.name.clone() })
+            }
         }
     }
 
@@ -354,10 +316,7 @@ impl Element {
     fn only_child(&self, name: &str) -> Result<&Self, TwimlError> {
         match self.children.as_slice() {
             [child] if child.name == name => Ok(child),
-            [] => Err(TwimlError::Missing {
-                element: self.name.clone(),
-                what: "what it is for",
-            }),
+            [] => Err(TwimlError::Missing { element: self.name.clone(), what: "what it is for" }),
             [child, ..] if child.name != name => Err(child.unknown_in(&self.name)),
             [_, more, ..] => Err(self.not_simulated("more than one", &more.name)),
             [_] => Err(self.unknown_in(&self.name)),
@@ -365,30 +324,19 @@ impl Element {
     }
 
     fn childless(&self) -> Result<(), TwimlError> {
-        self.children
-            .first()
-            .map_or(Ok(()), |child| Err(child.unknown_in(&self.name)))
+        self.children.first().map_or(Ok(()), |child| Err(child.unknown_in(&self.name)))
     }
 
     fn unknown_in(&self, parent: &str) -> TwimlError {
-        TwimlError::UnknownElement {
-            element: self.name.clone(),
-            parent: parent.to_owned(),
-        }
+        TwimlError::UnknownElement { element: self.name.clone(), parent: parent.to_owned() }
     }
 
     fn bad(&self, what: &'static str) -> TwimlError {
-        TwimlError::BadValue {
-            element: self.name.clone(),
-            what,
-        }
+        TwimlError::BadValue { element: self.name.clone(), what }
     }
 
     fn not_simulated(&self, attribute: &str, value: &str) -> TwimlError {
-        TwimlError::NotSimulated {
-            element: self.name.clone(),
-            what: format!("{attribute} {value}"),
-        }
+        TwimlError::NotSimulated { element: self.name.clone(), what: format!("{attribute} {value}") }
     }
 }
 
@@ -402,9 +350,7 @@ fn tree(text: &str) -> Result<Element, TwimlError> {
         let closed = match event {
             Event::Start(tag) => {
                 if open.len() == MAX_DEPTH {
-                    return Err(TwimlError::NotXml(
-                        "too many elements inside each other".to_owned(),
-                    ));
+                    return Err(TwimlError::NotXml("too many elements inside each other".to_owned()));
                 }
                 open.push(Element::open(&tag)?);
                 None
@@ -446,9 +392,7 @@ fn tree(text: &str) -> Result<Element, TwimlError> {
         }
     }
     if !open.is_empty() {
-        return Err(TwimlError::NotXml(
-            "an element that is not closed".to_owned(),
-        ));
+        return Err(TwimlError::NotXml("an element that is not closed".to_owned()));
     }
     root.ok_or(TwimlError::Root)
 }
@@ -478,9 +422,7 @@ mod tests {
     use super::*;
 
     fn error(inside: &str) -> String {
-        read(&format!("<Response>{inside}</Response>"))
-            .unwrap_err()
-            .to_string()
+        read(&format!("<Response>{inside}</Response>")).unwrap_err().to_string()
     }
 
     #[test]
@@ -509,82 +451,47 @@ mod tests {
                 speech_timeout_s: 7,
                 num_digits: None,
                 prompts: vec![
-                    Prompt::Say(Say {
-                        text: "Tom & जे <b>".to_owned(),
-                        voice: None,
-                        language: String::new(),
-                    }),
+                    Prompt::Say(Say { text: "Tom & जे <b>".to_owned(), voice: None, language: String::new() }),
                     Prompt::Pause { seconds: 1 },
                 ],
             })
         );
-        let Verb::Dial(dial) = &verbs[1] else {
-            panic!("no dial")
-        };
+        let Verb::Dial(dial) = &verbs[1] else { panic!("no dial") };
         assert_eq!((dial.timeout_s, dial.time_limit_s), (30, 14_400));
-        assert_eq!(
-            verbs[2],
-            Verb::Reject {
-                reason: RejectReason::Rejected
-            }
-        );
+        assert_eq!(verbs[2], Verb::Reject { reason: RejectReason::Rejected });
     }
 
     #[test]
     fn mistakes_are_named_by_twilios_numbers() {
         for (inside, text) in [
-            (
-                "<Shout/>",
-                "unknown element <Shout> in <Response> (Twilio warning 12200)",
-            ),
-            (
-                "<say>x</say>",
-                "unknown element <say> in <Response> (Twilio warning 12200)",
-            ),
-            (
-                r#"<Say pitch="1">x</Say>"#,
-                "unknown attribute pitch of <Say> (Twilio warning 12200)",
-            ),
+            ("<Shout/>", "unknown element <Shout> in <Response> (Twilio warning 12200)"),
+            ("<say>x</say>", "unknown element <say> in <Response> (Twilio warning 12200)"),
+            (r#"<Say pitch="1">x</Say>"#, "unknown attribute pitch of <Say> (Twilio warning 12200)"),
             (
                 r#"<Gather input="speech dtmf"><Hangup/></Gather>"#,
                 "unknown element <Hangup> in <Gather> (Twilio warning 12200)",
             ),
-            (
-                "<Dial>anna</Dial>",
-                "<Dial> with a bad number (Twilio warning 12200)",
-            ),
-            (
-                r#"<Pause length="long"/>"#,
-                "<Pause> with a bad length (Twilio warning 12200)",
-            ),
+            ("<Dial>anna</Dial>", "<Dial> with a bad number (Twilio warning 12200)"),
+            (r#"<Pause length="long"/>"#, "<Pause> with a bad length (Twilio warning 12200)"),
             (
                 r#"<Connect><Stream url="wss://x/y" track="both_tracks"/></Connect>"#,
                 "<Stream> with a bad track (Twilio warning 12200)",
             ),
             ("<Connect><Stream/></Connect>", "<Stream> without url"),
             ("<Connect/>", "<Connect> without what it is for"),
-            (
-                r#"<Gather input="dtmf"/>"#,
-                "<Gather> with input dtmf: not simulated",
-            ),
+            (r#"<Gather input="dtmf"/>"#, "<Gather> with input dtmf: not simulated"),
             (
                 r#"<Gather input="speech dtmf" speechTimeout="auto"/>"#,
                 "<Gather> with a bad speechTimeout (Twilio warning 12200)",
             ),
-            (
-                r#"<Redirect method="GET">/x</Redirect>"#,
-                "<Redirect> with method GET: not simulated",
-            ),
+            (r#"<Redirect method="GET">/x</Redirect>"#, "<Redirect> with method GET: not simulated"),
         ] {
             assert_eq!(error(inside), text);
         }
         assert_eq!(read("<Reply/>"), Err(TwimlError::Root));
         assert_eq!(read(""), Err(TwimlError::Root));
         assert_eq!(read("<Response/><Response/>"), Err(TwimlError::Root));
-        assert_eq!(
-            read(&" ".repeat(MAX_DOCUMENT_BYTES + 1)),
-            Err(TwimlError::TooLong)
-        );
+        assert_eq!(read(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), Err(TwimlError::TooLong));
         for broken in [
             "<Response>",
             "<Response><Say></Response>",
@@ -593,16 +500,9 @@ mod tests {
             r#"<Response><Say a="1" a="2"/></Response>"#,
             r#"<!DOCTYPE r [<!ENTITY a "b">]><Response/>"#,
         ] {
-            assert!(
-                matches!(read(broken), Err(TwimlError::NotXml(_))),
-                "{broken}"
-            );
+            assert!(matches!(read(broken), Err(TwimlError::NotXml(_))), "{broken}");
         }
-        let deep = format!(
-            "<Response>{}{}</Response>",
-            "<Say>".repeat(9),
-            "</Say>".repeat(9)
-        );
+        let deep = format!("<Response>{}{}</Response>", "<Say>".repeat(9), "</Say>".repeat(9));
         assert!(matches!(read(&deep), Err(TwimlError::NotXml(_))));
     }
 }
