@@ -19,6 +19,7 @@ use trunkline::config::{BadConfig, Config};
 use trunkline::http::{self, App};
 use trunkline::session::Switchboard;
 use trunkline::store::mongo::MongoConfig;
+use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use trunkline::store::{Store, StoreConfig};
 use trunkline::telemetry;
 
@@ -163,7 +164,8 @@ async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard
     let mongodb = mongodb
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
     let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
-    Ok(Switchboard::stand_in(store, agents))
+    let speech_cache = SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?;
+    Ok(Switchboard::stand_in(store, speech_cache, agents))
 }
 
 fn routes_config(config: &Config) -> http::Config {
@@ -171,7 +173,6 @@ fn routes_config(config: &Config) -> http::Config {
         public_url: config.public_url.clone(),
         twilio_auth_token: config.twilio.auth_token.clone(),
         api_token: config.api_token.clone(),
-        audio: config.audio_dir.clone(),
         recordings: config.data_dir.join("recordings"),
         parts: config.parts(),
     }

@@ -1,4 +1,4 @@
-//! Sound from disk: cached speech for `<Play>`, and whole files or ranges of them for the API.
+//! Sound: cached speech for `<Play>`, and recordings, whole or in ranges.
 
 use std::path::Path;
 
@@ -10,25 +10,24 @@ use futures_util::stream;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 
-use super::{App, Problem};
+use super::Problem;
+use crate::session::Switchboard;
 
-/// `GET /audio/{file}`: a file of the speech cache. Its name is made of a hash of all that changes its sound, so it never changes.
+/// `GET /audio/{file}`: a sound of the speech cache. Its name is made of a hash of all that changes it, so it never changes.
 pub(super) async fn file(
-    State(app): State<App>,
+    State(switchboard): State<Switchboard>,
     UrlPath(name): UrlPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let none = || Problem::new(StatusCode::NOT_FOUND, "no such sound");
-    let media_type = media_type(&name).ok_or_else(none)?;
-    let path = app.config().audio.join(&name);
-    let mut response = send(&path, media_type, "public, max-age=86400, immutable", &headers).await?;
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{name}\"")) {
-        let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag);
-        if known && response.status() == StatusCode::OK {
-            response = StatusCode::NOT_MODIFIED.into_response();
-        }
-        response.headers_mut().insert(header::ETAG, tag);
-    }
+    let sound = switchboard.speech_cache().open_file(&name).await;
+    let sound = sound.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no such sound"))?;
+    let tag = HeaderValue::from_str(&format!("\"{name}\"")).ok();
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| tag.as_ref() == Some(known));
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { sound.bytes.into_response() };
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(sound.content_type));
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400, immutable"));
+    answer.extend(tag.map(|tag| (header::ETAG, tag)));
     Ok(response)
 }
 
@@ -39,7 +38,7 @@ pub(super) async fn send(
     caching: &'static str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let none = || Problem::new(StatusCode::NOT_FOUND, "no such sound");
+    let none = || Problem::new(StatusCode::NOT_FOUND, "no such recording");
     let mut file = File::open(path).await.map_err(|_| none())?;
     let about = file.metadata().await.map_err(|_| none())?;
     if !about.is_file() {
@@ -70,17 +69,6 @@ pub(super) async fn send(
         insert(answer, header::CONTENT_RANGE, &format!("bytes {first}-{}/{size}", first + length - 1));
     }
     Ok(response)
-}
-
-/// The media type of a well-formed name: `elevenlabs_{hash}_{language}.mp3` or `.ulaw`; nothing else is ever opened.
-fn media_type(name: &str) -> Option<&'static str> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    let plain = stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    match extension {
-        "mp3" if plain && !stem.is_empty() => Some("audio/mpeg"),
-        "ulaw" if plain && !stem.is_empty() => Some("audio/basic"),
-        _ => None,
-    }
 }
 
 /// The first and last byte of a single range; `None` for what is answered whole, an error for what lies outside.
@@ -119,26 +107,6 @@ const CHUNK_BYTES: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_cached_speech_are_opened() {
-        assert_eq!(media_type("elevenlabs_0a1b_hi-IN.mp3"), Some("audio/mpeg"));
-        assert_eq!(media_type("elevenlabs_0a1b_en.ulaw"), Some("audio/basic"));
-        for name in [
-            "../x.mp3",
-            "a/b.mp3",
-            ".mp3",
-            "README.md",
-            "a.mp3.tmp",
-            "a..mp3",
-            "a%2f.mp3",
-            "a\\b.mp3",
-            "a\0.mp3",
-            "ü.mp3",
-        ] {
-            assert_eq!(media_type(name), None, "{name}");
-        }
-    }
 
     #[test]
     fn ranges_are_read_as_the_rule_says() {

@@ -43,8 +43,6 @@ pub struct Config {
     pub twilio_auth_token: Option<Secret>,
     /// Opens developer routes; without it they serve this machine only.
     pub api_token: Option<Secret>,
-    /// Folder of the speech cache.
-    pub audio: PathBuf,
     /// Folder of the recordings named by call documents.
     pub recordings: PathBuf,
     /// What is in force, for people.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::agent::Agent;
 use crate::store::Store;
+use crate::store::speech_cache::SpeechCache;
 use crate::twilio::CallSid;
 use crate::twilio::twiml::Verb;
 use crate::twilio::webhook::Form;
@@ -106,6 +107,7 @@ pub struct Switchboard(Arc<Inside>);
 
 struct Inside {
     store: Store,
+    speech_cache: SpeechCache,
     agents: Arc<Vec<Agent>>,
     draining: AtomicBool,
 }
@@ -113,8 +115,8 @@ struct Inside {
 #[expect(clippy::unused_async, reason = "a stand-in")]
 #[expect(missing_docs, reason = "a stand-in")]
 impl Switchboard {
-    pub fn stand_in(store: Store, agents: Vec<Agent>) -> Self {
-        Self(Arc::new(Inside { store, agents: Arc::new(agents), draining: AtomicBool::new(false) }))
+    pub fn stand_in(store: Store, speech_cache: SpeechCache, agents: Vec<Agent>) -> Self {
+        Self(Arc::new(Inside { store, speech_cache, agents: Arc::new(agents), draining: AtomicBool::new(false) }))
     }
     pub async fn start_call(&self, request: StartCall) -> Result<CallSid, StartCallError> {
         let known: Vec<_> = self.0.agents.iter().map(|agent| agent.agent_type.clone()).collect();
@@ -163,6 +165,9 @@ impl Switchboard {
     }
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+    pub fn speech_cache(&self) -> &SpeechCache {
+        &self.0.speech_cache
     }
     pub fn agents(&self) -> Arc<Vec<Agent>> {
         Arc::clone(&self.0.agents)

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline::http::{App, Config, serve};
 use trunkline::session::Switchboard;
+use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use trunkline::store::{Store, StoreConfig};
 use trunkline::telemetry;
 
@@ -32,15 +33,14 @@ impl Server {
             public_url: None,
             twilio_auth_token: None,
             api_token: None,
-            audio: folder.path().join("audio"),
             recordings: folder.path().join("recordings"),
             parts: Vec::new(),
         };
-        std::fs::create_dir_all(&config.audio).unwrap();
+        let cache = SpeechCache::open(SpeechCacheConfig::new(folder.path().join("audio"))).unwrap();
         std::fs::create_dir_all(&config.recordings).unwrap();
         change(&mut config);
         let agents = trunkline::config::agents::read("agents".as_ref()).agents;
-        let switchboard = Switchboard::stand_in(store.clone(), agents);
+        let switchboard = Switchboard::stand_in(store.clone(), cache, agents);
         let app = App::new(config, switchboard.clone(), telemetry::start_metrics().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
