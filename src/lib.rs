@@ -16,12 +16,17 @@
 //! | 4 | [`telemetry`] | logs, metrics, secrets and redaction |
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
+//! | 7 | [`http`] | routes for Twilio, developers, operators and people |
+//! | 8 | [`config`] | the environment, read and checked |
 
 pub mod agent;
 pub mod audio;
 pub mod call;
+pub mod config;
 pub mod conversation;
+pub mod http;
 pub mod provider;
+pub mod session;
 pub mod store;
 pub mod telemetry;
 pub mod twilio;
