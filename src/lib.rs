@@ -13,10 +13,12 @@
 //! | 2 | [`conversation`] | the stage flow both modes share |
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
+//! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 
 pub mod audio;
 pub mod conversation;
 pub mod provider;
+pub mod simulator;
 pub mod store;
 pub mod twilio;
 pub mod understand;
