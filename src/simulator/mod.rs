@@ -9,3 +9,4 @@
 pub mod phrases;
 pub mod playback;
 mod sound;
+pub mod vendors;

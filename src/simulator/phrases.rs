@@ -38,7 +38,7 @@ pub struct Word {
 }
 
 /// Recordings by name, and an index of their bytes. Grows only; the owner bounds it with [`PhraseBook::len`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PhraseBook {
     recordings: Vec<Arc<Recording>>,
     /// Eight distinctive bytes -> the first place they occur at; a gram is taken at every [`STRIDE`] bytes.
@@ -206,7 +206,7 @@ impl Listener {
     fn follow(&mut self, book: &PhraseBook, rest: &[u8], heard: &mut Heard) -> usize {
         let mut longest = 0;
         for track in &mut self.tracks {
-            let audio = &book.recordings[track.recording as usize].audio[track.offset as usize..];
+            let audio = &track.recording.audio[track.offset as usize..];
             track.fits = audio
                 .iter()
                 .zip(rest)
@@ -218,7 +218,7 @@ impl Listener {
         let here = self.position;
         let mut ended = false;
         for (n, track) in self.tracks.iter_mut().enumerate() {
-            let recording = &book.recordings[track.recording as usize];
+            let recording = &track.recording;
             let from = track.offset;
             track.offset += longest as u32;
             if n == 0 {
@@ -273,7 +273,8 @@ impl Listener {
             self.tracks = book
                 .places(gram)
                 .map(|(recording, offset)| {
-                    let audio = &book.recordings[recording as usize].audio[..offset as usize];
+                    let recording = book.recordings[recording as usize].clone();
+                    let audio = &recording.audio[..offset as usize];
                     let common = audio
                         .iter()
                         .rev()
@@ -303,9 +304,9 @@ impl Listener {
 }
 
 /// A recording that the stream seems to be playing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Track {
-    recording: u32,
+    recording: Arc<Recording>,
     /// The next byte expected.
     offset: u32,
     /// Where in the recording the stream joined it.

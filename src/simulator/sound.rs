@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-/// Bytes of mu-law in one millisecond.
-pub(crate) const BYTES_PER_MS: usize = 8;
 /// Bytes in a frame of 20 ms.
 pub(crate) const FRAME: usize = 160;
 /// The mu-law byte of silence.
