@@ -584,7 +584,7 @@ mod tests {
     fn voice_activity_commits_after_the_silence_that_was_asked_for() {
         let mut hearing = Hearing::new(EarsSettings::default(), Some(500));
         let mut audio = recording("yes");
-        audio.extend([SILENCE; 8 * 350]);
+        audio.extend([SILENCE; 8 * 200]);
         assert!(
             hear(&mut hearing, &audio)
                 .iter()
