@@ -240,6 +240,11 @@ impl Caller {
         }
     }
 
+    /// The stream ended: what the caller was saying is cut there.
+    pub(crate) fn stop_saying(&mut self) -> Option<Said> {
+        self.saying.take().map(|saying| saying.said)
+    }
+
     pub(crate) fn missed(&self) -> u32 {
         self.missed
     }

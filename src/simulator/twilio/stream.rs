@@ -63,6 +63,9 @@ pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
     call.shared.tell(&call.sid, at, Happening::StreamStarted);
     let mut stream = Stream::new(call, socket, sid);
     let end = stream.live(call, parameters).await;
+    if let Some(said) = call.caller.stop_saying() {
+        call.recorder.said(said, stream.now_us());
+    }
     let Stream {
         playback, began_us, ..
     } = stream;
