@@ -2,3 +2,4 @@
 //! A call never waits for MongoDB. Key types: [`record::CallDocument`], [`record::CollectedDocument`].
 
 pub mod record;
+pub mod recording;
