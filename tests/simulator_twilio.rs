@@ -45,10 +45,7 @@ enum Behaviour {
 
 impl Server {
     async fn start(self) -> SocketAddr {
-        let app = Router::new()
-            .route("/media", get(media))
-            .fallback(any(webhook))
-            .with_state(self);
+        let app = Router::new().route("/media", get(media)).fallback(any(webhook)).with_state(self);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -56,22 +53,14 @@ impl Server {
     }
 
     fn with(documents: &[(&'static str, &str)]) -> Self {
-        let documents = documents
-            .iter()
-            .map(|(path, verbs)| (*path, format!("<Response>{verbs}</Response>")))
-            .collect();
-        Self {
-            documents: Arc::new(documents),
-            ..Self::default()
-        }
+        let documents =
+            documents.iter().map(|(path, verbs)| (*path, format!("<Response>{verbs}</Response>"))).collect();
+        Self { documents: Arc::new(documents), ..Self::default() }
     }
 
     fn of(&self, path: &str) -> Vec<Pairs> {
         let seen = self.seen.lock().unwrap();
-        seen.iter()
-            .filter(|(at, _, _)| at.starts_with(path))
-            .map(|(_, params, _)| params.clone())
-            .collect()
+        seen.iter().filter(|(at, _, _)| at.starts_with(path)).map(|(_, params, _)| params.clone()).collect()
     }
 }
 
@@ -79,38 +68,22 @@ async fn webhook(State(server): State<Server>, request: Request) -> Response {
     let target = request.uri().path_and_query().unwrap().to_string();
     let host = request.headers()["host"].to_str().unwrap().to_owned();
     assert_eq!(host, "voice.example.in", "the public host is kept");
-    let signature = request.headers()["x-twilio-signature"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let body = axum::body::to_bytes(request.into_body(), 1 << 20)
-        .await
-        .unwrap();
+    let signature = request.headers()["x-twilio-signature"].to_str().unwrap().to_owned();
+    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
     let params: Pairs = url::form_urlencoded::parse(&body).into_owned().collect();
-    server
-        .seen
-        .lock()
-        .unwrap()
-        .push((target.clone(), params, signature));
+    server.seen.lock().unwrap().push((target.clone(), params, signature));
     if target.starts_with("/audio") {
         let frame = [&[0xFF_u8, 0xFB, 0x90, 0xC0][..], &[0; 413]].concat();
         return ([("content-type", "audio/mpeg")], frame.repeat(40)).into_response();
     }
-    let document = server
-        .documents
-        .iter()
-        .find(|(path, _)| target.starts_with(path));
+    let document = server.documents.iter().find(|(path, _)| target.starts_with(path));
     match document {
         Some((_, document)) => ([("content-type", "text/xml")], document.clone()).into_response(),
         None => axum::http::StatusCode::NO_CONTENT.into_response(),
     }
 }
 
-async fn media(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+async fn media(State(server): State<Server>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
     assert!(headers.contains_key("x-twilio-signature") && !headers.contains_key("origin"));
     upgrade.on_upgrade(move |mut socket| async move {
         let mut sid = String::new();
@@ -165,10 +138,7 @@ fn say(phrase: &str) -> Step {
 }
 
 fn script(steps: Vec<Step>) -> Script {
-    Script {
-        name: "test".to_owned(),
-        steps,
-    }
+    Script { name: "test".to_owned(), steps }
 }
 
 async fn call(server: &Server, change: impl FnOnce(&mut FarEndConfig)) -> Arc<CallReport> {
@@ -189,57 +159,25 @@ async fn call(server: &Server, change: impl FnOnce(&mut FarEndConfig)) -> Arc<Ca
 #[tokio::test]
 async fn a_gather_call_speaks_presses_stays_silent_and_is_hung_up() {
     let server = Server::with(&[
-        (
-            "/voice",
-            r#"<Gather input="speech dtmf" action="/speech" timeout="3"><Say>Which language?</Say></Gather>"#,
-        ),
-        (
-            "/speech",
-            r#"<Gather numDigits="1" action="/digits"><Play>/audio/a.mp3</Play></Gather>"#,
-        ),
-        (
-            "/digits",
-            r#"<Gather input="speech" action="/empty" actionOnEmptyResult="true"/>"#,
-        ),
-        (
-            "/empty",
-            "<Gather input=\"speech\"/><Redirect>/bye</Redirect>",
-        ),
+        ("/voice", r#"<Gather input="speech dtmf" action="/speech" timeout="3"><Say>Which language?</Say></Gather>"#),
+        ("/speech", r#"<Gather numDigits="1" action="/digits"><Play>/audio/a.mp3</Play></Gather>"#),
+        ("/digits", r#"<Gather input="speech" action="/empty" actionOnEmptyResult="true"/>"#),
+        ("/empty", "<Gather input=\"speech\"/><Redirect>/bye</Redirect>"),
         ("/bye", "<Say>Goodbye</Say><Hangup/><Say>never</Say>"),
     ]);
-    let steps = vec![
-        Step::WaitForAgent { quiet_ms: 500 },
-        say("english"),
-        Step::Press('2'),
-        Step::Silence(5_000),
-    ];
+    let steps = vec![Step::WaitForAgent { quiet_ms: 500 }, say("english"), Step::Press('2'), Step::Silence(5_000)];
     let report = call(&server, |config| config.script = script(steps)).await;
-    assert_eq!(
-        (report.status.as_str(), report.end),
-        ("completed", CallEnd::Agent),
-        "{:?}",
-        report.notes
-    );
+    assert_eq!((report.status.as_str(), report.end), ("completed", CallEnd::Agent), "{:?}", report.notes);
     let get = |path: &str, name: &str| {
         let params = server.of(path).remove(0);
-        params
-            .into_iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        params.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     };
     assert_eq!(get("/voice", "CallStatus").as_deref(), Some("ringing"));
     assert_eq!(get("/speech", "SpeechResult").as_deref(), Some("English"));
     assert_eq!(get("/digits", "Digits").as_deref(), Some("2"));
-    assert_eq!(
-        (get("/empty", "SpeechResult"), get("/empty", "Digits")),
-        (None, None)
-    );
+    assert_eq!((get("/empty", "SpeechResult"), get("/empty", "Digits")), (None, None));
     assert_eq!(server.of("/bye").len(), 1);
-    let lines: Vec<(Party, &str)> = report
-        .transcript
-        .iter()
-        .map(|line| (line.who, line.text.as_str()))
-        .collect();
+    let lines: Vec<(Party, &str)> = report.transcript.iter().map(|line| (line.who, line.text.as_str())).collect();
     let expected = [
         (Party::Agent, "Which language?"),
         (Party::Caller, "English"),
@@ -248,24 +186,16 @@ async fn a_gather_call_speaks_presses_stays_silent_and_is_hung_up() {
         (Party::Agent, "Goodbye"),
     ];
     assert_eq!(lines, expected);
-    assert_eq!(
-        get("/call-status", "CallStatus").as_deref(),
-        Some("completed")
-    );
+    assert_eq!(get("/call-status", "CallStatus").as_deref(), Some("completed"));
 }
 
 #[tokio::test]
 async fn rest_places_a_call_that_tells_its_progress_with_signatures() {
-    let server = Server::with(&[
-        ("/voice", "<Dial action=\"/dialled\">+919820000000</Dial>"),
-        ("/dialled", "<Hangup/>"),
-    ]);
+    let server =
+        Server::with(&[("/voice", "<Dial action=\"/dialled\">+919820000000</Dial>"), ("/dialled", "<Hangup/>")]);
     let addr = server.clone().start().await;
     let mut config = FarEndConfig::new(ACCOUNT, TOKEN, Some(addr));
-    config.callbacks = Callbacks {
-        duplicates: true,
-        disorder: true,
-    };
+    config.callbacks = Callbacks { duplicates: true, disorder: true };
     config.dial.status = "busy".to_owned();
     let far_end = FarEnd::start(config).await.unwrap();
     let calls = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Calls", far_end.url());
@@ -280,13 +210,8 @@ async fn rest_places_a_call_that_tells_its_progress_with_signatures() {
         ("StatusCallbackEvent", "answered"),
         ("StatusCallbackEvent", "completed"),
     ];
-    let create = |token: &'static str| {
-        client
-            .post(format!("{calls}.json"))
-            .basic_auth(ACCOUNT, Some(token))
-            .form(&form)
-            .send()
-    };
+    let create =
+        |token: &'static str| client.post(format!("{calls}.json")).basic_auth(ACCOUNT, Some(token)).form(&form).send();
     let refused = create("wrong").await.unwrap();
     assert_eq!(refused.status(), 401);
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], 20_003);
@@ -294,44 +219,23 @@ async fn rest_places_a_call_that_tells_its_progress_with_signatures() {
     assert_eq!(created.status(), 201);
     let created: Value = created.json().await.unwrap();
     let sid = created["sid"].as_str().unwrap();
-    assert_eq!(
-        (sid.len(), &created["status"], &created["direction"]),
-        (34, &json!("queued"), &json!("outbound-api"))
-    );
+    assert_eq!((sid.len(), &created["status"], &created["direction"]), (34, &json!("queued"), &json!("outbound-api")));
     let report = far_end.report(sid).await.unwrap();
     assert_eq!(report.status, "completed");
     let dialled = server.of("/dialled").remove(0);
     assert!(dialled.contains(&("DialCallStatus".to_owned(), "busy".to_owned())));
     let mut sequence: Vec<(u32, String)> = Vec::new();
     for params in server.of("/call-status") {
-        let get = |name: &str| {
-            params
-                .iter()
-                .find(|(key, _)| key == name)
-                .unwrap()
-                .1
-                .clone()
-        };
+        let get = |name: &str| params.iter().find(|(key, _)| key == name).unwrap().1.clone();
         sequence.push((get("SequenceNumber").parse().unwrap(), get("CallStatus")));
     }
     sequence.sort();
     let twice = |n: u32, status: &str| [(n, status.to_owned()), (n, status.to_owned())];
-    let expected = [
-        twice(0, "queued"),
-        twice(1, "ringing"),
-        twice(2, "in-progress"),
-        twice(3, "completed"),
-    ]
-    .concat();
+    let expected = [twice(0, "queued"), twice(1, "ringing"), twice(2, "in-progress"), twice(3, "completed")].concat();
     assert_eq!(sequence, expected);
-    let over = client
-        .post(format!("{calls}/{sid}.json"))
-        .basic_auth(ACCOUNT, Some(TOKEN))
-        .form(&[("Status", "completed")]);
-    assert_eq!(
-        over.send().await.unwrap().json::<Value>().await.unwrap()["code"],
-        21_220
-    );
+    let over =
+        client.post(format!("{calls}/{sid}.json")).basic_auth(ACCOUNT, Some(TOKEN)).form(&[("Status", "completed")]);
+    assert_eq!(over.send().await.unwrap().json::<Value>().await.unwrap()["code"], 21_220);
 }
 
 #[tokio::test]
@@ -339,52 +243,27 @@ async fn a_stream_plays_marks_clears_and_reports_its_times() {
     let stream = r#"<Connect action="/ended"><Stream url="wss://voice.example.in/media" statusCallback="https://voice.example.in/stream-status"><Parameter name="token" value="t&amp;1"/></Stream></Connect>"#;
     let mut server = Server::with(&[("/voice", stream), ("/ended", "<Hangup/>")]);
     server.socket = Some(Behaviour::Talk);
-    let steps = vec![Step::InterruptAfter {
-        ms: 200,
-        phrase: "no".to_owned(),
-    }];
+    let steps = vec![Step::InterruptAfter { ms: 200, phrase: "no".to_owned() }];
     let report = call(&server, |config| {
         config.script = script(steps);
         config.record = true;
     })
     .await;
     let messages = server.messages.lock().unwrap().clone();
-    assert_eq!(
-        messages[0],
-        json!({"event": "connected", "protocol": "Call", "version": "1.0.0"})
-    );
+    assert_eq!(messages[0], json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}));
     let start = &messages[1];
     assert_eq!(start["start"]["customParameters"], json!({"token": "t&1"}));
-    assert_eq!(
-        (
-            &start["sequenceNumber"],
-            &start["start"]["mediaFormat"]["sampleRate"]
-        ),
-        (&json!("1"), &json!(8_000))
-    );
+    assert_eq!((&start["sequenceNumber"], &start["start"]["mediaFormat"]["sampleRate"]), (&json!("1"), &json!(8_000)));
     assert_eq!(start["start"]["callSid"], report.call_sid);
-    let media: Vec<&Value> = messages
-        .iter()
-        .filter(|message| message["event"] == "media")
-        .collect();
+    let media: Vec<&Value> = messages.iter().filter(|message| message["event"] == "media").collect();
     for (n, message) in media.iter().enumerate() {
         assert_eq!(message["media"]["chunk"], (n + 1).to_string());
         assert_eq!(message["media"]["timestamp"], (n * 20).to_string());
     }
-    let marks: Vec<&str> = messages
-        .iter()
-        .filter_map(|message| message["mark"]["name"].as_str())
-        .collect();
-    assert_eq!(
-        marks,
-        ["greeting", "answer"],
-        "the mark of the cleared greeting comes back first"
-    );
+    let marks: Vec<&str> = messages.iter().filter_map(|message| message["mark"]["name"].as_str()).collect();
+    assert_eq!(marks, ["greeting", "answer"], "the mark of the cleared greeting comes back first");
     let barge_in = &report.barge_ins[0];
-    assert!(
-        barge_in.clear_ms.is_some() && barge_in.said == "no",
-        "{barge_in:?}"
-    );
+    assert!(barge_in.clear_ms.is_some() && barge_in.said == "no", "{barge_in:?}");
     assert!(report.greeting_ms.is_some() && report.warnings.none() && report.streams == 1);
     assert_eq!(report.frames.clears, 1);
     let audio = report.audio.as_ref().unwrap();
@@ -392,12 +271,7 @@ async fn a_stream_plays_marks_clears_and_reports_its_times() {
     assert_eq!(server.of("/ended").len(), 1);
     let mut events: Vec<String> = Vec::new();
     for params in server.of("/stream-status") {
-        events.extend(
-            params
-                .into_iter()
-                .find(|(key, _)| key == "StreamEvent")
-                .map(|(_, value)| value),
-        );
+        events.extend(params.into_iter().find(|(key, _)| key == "StreamEvent").map(|(_, value)| value));
     }
     events.sort();
     assert_eq!(events, ["stream-started", "stream-stopped"]);
@@ -410,30 +284,15 @@ async fn what_twilio_would_not_take_is_counted() {
     server.socket = Some(Behaviour::Nonsense);
     let report = call(&server, |config| config.script = script(vec![])).await;
     assert_eq!(report.warnings.invalid_31951, 2, "{:?}", report.notes);
-    assert_eq!(
-        report
-            .notes
-            .iter()
-            .filter(|note| note.code == 31_951)
-            .count(),
-        1,
-        "reported once a stream"
-    );
+    assert_eq!(report.notes.iter().filter(|note| note.code == 31_951).count(), 1, "reported once a stream");
 }
 
 #[tokio::test]
 async fn a_document_that_is_none_ends_the_call_with_twilios_code() {
-    for (verbs, code) in [
-        ("<Say>unclosed", 12_100),
-        ("<Redirect>/nowhere</Redirect>", 12_300),
-    ] {
+    for (verbs, code) in [("<Say>unclosed", 12_100), ("<Redirect>/nowhere</Redirect>", 12_300)] {
         let server = Server::with(&[("/voice", verbs)]);
         let report = call(&server, |_| {}).await;
         assert_eq!(report.end, CallEnd::Error);
-        assert!(
-            report.notes.iter().any(|note| note.code == code),
-            "{:?}",
-            report.notes
-        );
+        assert!(report.notes.iter().any(|note| note.code == code), "{:?}", report.notes);
     }
 }

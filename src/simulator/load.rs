@@ -108,22 +108,13 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
     for sid in sids {
         reports.extend(far_end.report(&sid).await);
     }
-    Ok(LoadReport::of(
-        reports.iter().map(AsRef::as_ref),
-        plan.calls,
-        began.elapsed(),
-    ))
+    Ok(LoadReport::of(reports.iter().map(AsRef::as_ref), plan.calls, began.elapsed()))
 }
 
 impl LoadReport {
     /// The sum of these calls' reports.
-    pub fn of<'a>(
-        reports: impl Iterator<Item = &'a CallReport>,
-        calls: usize,
-        took: Duration,
-    ) -> Self {
-        let (mut voice, mut barge, mut greeting, mut gaps, mut lateness) =
-            (vec![], vec![], vec![], vec![], vec![]);
+    pub fn of<'a>(reports: impl Iterator<Item = &'a CallReport>, calls: usize, took: Duration) -> Self {
+        let (mut voice, mut barge, mut greeting, mut gaps, mut lateness) = (vec![], vec![], vec![], vec![], vec![]);
         let mut out = Self {
             calls,
             good: 0,
@@ -140,28 +131,13 @@ impl LoadReport {
             notes: Vec::new(),
         };
         for report in reports {
-            let fine = report.status == "completed"
-                && report.streams > 0
-                && report.notes.iter().all(|note| note.code == 0);
+            let fine =
+                report.status == "completed" && report.streams > 0 && report.notes.iter().all(|note| note.code == 0);
             out.good += usize::from(fine);
             out.call_minutes += report.duration_ms as f64 / 60_000.0;
-            voice.extend(
-                report
-                    .turns
-                    .iter()
-                    .filter_map(|turn| turn.voice_to_voice_ms),
-            );
-            barge.extend(
-                report
-                    .barge_ins
-                    .iter()
-                    .filter_map(|barge_in| barge_in.clear_ms),
-            );
-            out.barge_ins_missed += report
-                .barge_ins
-                .iter()
-                .filter(|barge_in| barge_in.clear_ms.is_none())
-                .count();
+            voice.extend(report.turns.iter().filter_map(|turn| turn.voice_to_voice_ms));
+            barge.extend(report.barge_ins.iter().filter_map(|barge_in| barge_in.clear_ms));
+            out.barge_ins_missed += report.barge_ins.iter().filter(|barge_in| barge_in.clear_ms.is_none()).count();
             greeting.extend(report.greeting_ms);
             gaps.extend(report.gaps.iter().map(|gap| gap.length_us as f64 / 1_000.0));
             lateness.push(report.frames.worst_lateness_ms);
@@ -191,13 +167,7 @@ impl Spread {
             let rank = (values.len() as f64 * part).ceil() as usize;
             values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
         };
-        Self {
-            count: values.len(),
-            p50: at(0.5),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: at(1.0),
-        }
+        Self { count: values.len(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) }
     }
 }
 
@@ -208,11 +178,7 @@ impl fmt::Display for LoadReport {
             "{} of {} calls good, {:.1} call minutes in {:.1} s",
             self.good, self.calls, self.call_minutes, self.took_s
         )?;
-        writeln!(
-            f,
-            "{:<34}{:>8}{:>9}{:>9}{:>9}{:>9}",
-            "milliseconds", "count", "p50", "p95", "p99", "max"
-        )?;
+        writeln!(f, "{:<34}{:>8}{:>9}{:>9}{:>9}{:>9}", "milliseconds", "count", "p50", "p95", "p99", "max")?;
         let rows = [
             ("voice to voice", self.voice_to_voice),
             ("barge-in: first voice to clear", self.barge_in),
@@ -221,28 +187,11 @@ impl fmt::Display for LoadReport {
             ("our own worst lateness, per call", self.own_lateness),
         ];
         for (name, spread) in rows {
-            let Spread {
-                count,
-                p50,
-                p95,
-                p99,
-                max,
-            } = spread;
-            writeln!(
-                f,
-                "{name:<34}{count:>8}{p50:>9.1}{p95:>9.1}{p99:>9.1}{max:>9.1}"
-            )?;
+            let Spread { count, p50, p95, p99, max } = spread;
+            writeln!(f, "{name:<34}{count:>8}{p50:>9.1}{p95:>9.1}{p99:>9.1}{max:>9.1}")?;
         }
-        writeln!(
-            f,
-            "interruptions without a clear: {}",
-            self.barge_ins_missed
-        )?;
-        write!(
-            f,
-            "our own frames over 10 ms late: {} of {}",
-            self.own_late_frames, self.frames_sent
-        )?;
+        writeln!(f, "interruptions without a clear: {}", self.barge_ins_missed)?;
+        write!(f, "our own frames over 10 ms late: {} of {}", self.own_late_frames, self.frames_sent)?;
         for (code, text, count) in &self.notes {
             write!(f, "\n{count} × {code}: {text}")?;
         }
@@ -267,23 +216,14 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let spread = Spread::of((1..=200).rev().map(f64::from).collect());
-        assert_eq!(
-            (spread.count, spread.p50, spread.p95, spread.p99, spread.max),
-            (200, 100.0, 190.0, 198.0, 200.0)
-        );
+        assert_eq!((spread.count, spread.p50, spread.p95, spread.p99, spread.max), (200, 100.0, 190.0, 198.0, 200.0));
         assert_eq!(Spread::of(vec![7.0]).p99, 7.0);
         assert_eq!(Spread::of(Vec::new()), Spread::default());
     }
 
     #[test]
     fn a_server_alone_stands_for_its_voice_webhook() {
-        assert_eq!(
-            whole_url("http://h:1/"),
-            "http://h:1/voice?agent_type=LOGISTICS"
-        );
-        assert_eq!(
-            whole_url("https://h/voice?agent_type=X"),
-            "https://h/voice?agent_type=X"
-        );
+        assert_eq!(whole_url("http://h:1/"), "http://h:1/voice?agent_type=LOGISTICS");
+        assert_eq!(whole_url("https://h/voice?agent_type=X"), "https://h/voice?agent_type=X");
     }
 }

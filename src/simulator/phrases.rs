@@ -89,12 +89,7 @@ impl Recording {
     /// A recording of a text whose words are timed by their letters, as for synthesised speech.
     pub fn of_text(name: &str, language: &str, text: &str, audio: Bytes) -> Self {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let letters = |word: &str| {
-            word.chars()
-                .filter(|c| !c.is_ascii_punctuation())
-                .count()
-                .max(2) as u64
-        };
+        let letters = |word: &str| word.chars().filter(|c| !c.is_ascii_punctuation()).count().max(2) as u64;
         let total = words.iter().map(|word| letters(word)).sum::<u64>().max(1);
         let duration = audio.len() as u64 / 8;
         let mut before = 0;
@@ -103,20 +98,10 @@ impl Recording {
             .map(|word| {
                 let start_ms = (duration * before / total) as u32;
                 before += letters(word);
-                Word {
-                    text: (*word).to_owned(),
-                    start_ms,
-                    end_ms: (duration * before / total) as u32,
-                }
+                Word { text: (*word).to_owned(), start_ms, end_ms: (duration * before / total) as u32 }
             })
             .collect();
-        Self {
-            name: name.to_owned(),
-            language: language.to_owned(),
-            text: text.to_owned(),
-            words,
-            audio,
-        }
+        Self { name: name.to_owned(), language: language.to_owned(), text: text.to_owned(), words, audio }
     }
 }
 
@@ -148,10 +133,7 @@ impl PhraseBook {
 
     /// The recording of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<Recording>> {
-        self.recordings
-            .iter()
-            .rev()
-            .find(|recording| recording.name == name)
+        self.recordings.iter().rev().find(|recording| recording.name == name)
     }
 
     /// All recordings, oldest first.
@@ -170,11 +152,7 @@ impl PhraseBook {
     }
 
     fn places(&self, gram: u64) -> impl Iterator<Item = Place> {
-        self.grams
-            .get(&gram)
-            .into_iter()
-            .chain(self.more.get(&gram).into_iter().flatten())
-            .copied()
+        self.grams.get(&gram).into_iter().chain(self.more.get(&gram).into_iter().flatten()).copied()
     }
 }
 
@@ -185,11 +163,8 @@ impl Listener {
         let mut at = 0;
         while at < piece.len() {
             let rest = &piece[at..];
-            let step = if self.tracks.is_empty() {
-                self.search(book, rest)
-            } else {
-                self.follow(book, rest, &mut heard)
-            };
+            let step =
+                if self.tracks.is_empty() { self.search(book, rest) } else { self.follow(book, rest, &mut heard) };
             self.remember(&rest[..step]);
             self.position += step as u64;
             at += step;
@@ -207,11 +182,7 @@ impl Listener {
         let mut longest = 0;
         for track in &mut self.tracks {
             let audio = &track.recording.audio[track.offset as usize..];
-            track.fits = audio
-                .iter()
-                .zip(rest)
-                .take_while(|(a, b)| plain(**a) == plain(**b))
-                .count();
+            track.fits = audio.iter().zip(rest).take_while(|(a, b)| plain(**a) == plain(**b)).count();
             longest = longest.max(track.fits);
         }
         self.tracks.retain(|track| track.fits == longest);
@@ -223,10 +194,7 @@ impl Listener {
             track.offset += longest as u32;
             if n == 0 {
                 for word in &recording.words {
-                    let (start, end) = (
-                        word.start_ms * 8,
-                        (word.end_ms * 8).min(recording.audio.len() as u32),
-                    );
+                    let (start, end) = (word.start_ms * 8, (word.end_ms * 8).min(recording.audio.len() as u32));
                     if end > from && end <= track.offset && track.since <= (start + end) / 2 {
                         let begin = (here + u64::from(start)).saturating_sub(u64::from(from));
                         let finish = here + u64::from(end - from);
@@ -246,11 +214,7 @@ impl Listener {
             self.tail.clear();
         }
         // A recording that ends where the stream goes on differently takes nothing: let the search have a byte.
-        if longest == 0 {
-            self.search(book, &rest[..1])
-        } else {
-            longest
-        }
+        if longest == 0 { self.search(book, &rest[..1]) } else { longest }
     }
 
     /// Looks for the beginning of a known stretch; how many bytes were taken.
@@ -258,12 +222,7 @@ impl Listener {
         if !rest.iter().any(|&byte| is_sound(byte)) {
             return rest.len();
         }
-        let window: Vec<u8> = self
-            .tail
-            .iter()
-            .copied()
-            .chain(rest.iter().map(|&byte| plain(byte)))
-            .collect();
+        let window: Vec<u8> = self.tail.iter().copied().chain(rest.iter().map(|&byte| plain(byte))).collect();
         let first = (self.tail.len() + 1).saturating_sub(GRAM);
         for (start, gram) in window.windows(GRAM).enumerate().skip(first) {
             let Some(gram) = distinctive(gram) else {
@@ -275,18 +234,9 @@ impl Listener {
                 .map(|(recording, offset)| {
                     let recording = book.recordings[recording as usize].clone();
                     let audio = &recording.audio[..offset as usize];
-                    let common = audio
-                        .iter()
-                        .rev()
-                        .zip(before.iter().rev())
-                        .take_while(|(a, b)| plain(**a) == **b)
-                        .count();
-                    Track {
-                        recording,
-                        offset: offset + GRAM as u32,
-                        since: offset - common as u32,
-                        fits: 0,
-                    }
+                    let common =
+                        audio.iter().rev().zip(before.iter().rev()).take_while(|(a, b)| plain(**a) == **b).count();
+                    Track { recording, offset: offset + GRAM as u32, since: offset - common as u32, fits: 0 }
                 })
                 .collect();
             if !self.tracks.is_empty() {
@@ -339,11 +289,7 @@ fn distinctive(gram: &[u8]) -> Option<u64> {
     if loud < 4 {
         return None;
     }
-    let different = gram
-        .iter()
-        .enumerate()
-        .filter(|(n, byte)| !gram[..*n].contains(byte))
-        .count();
+    let different = gram.iter().enumerate().filter(|(n, byte)| !gram[..*n].contains(byte)).count();
     (different >= 6).then(|| u64::from_le_bytes(key))
 }
 
@@ -375,15 +321,8 @@ mod built_in {
             let Some(audio) = audio(&entry.file) else {
                 continue;
             };
-            let words = entry
-                .words
-                .into_iter()
-                .map(|(text, start_ms, end_ms)| Word {
-                    text,
-                    start_ms,
-                    end_ms,
-                })
-                .collect();
+            let words =
+                entry.words.into_iter().map(|(text, start_ms, end_ms)| Word { text, start_ms, end_ms }).collect();
             book.add(Recording {
                 name: entry.name,
                 language: entry.language,
@@ -420,31 +359,17 @@ mod tests {
 
     fn words(listener: &mut Listener, stream: &[u8], piece: usize) -> Vec<String> {
         let book = PhraseBook::built_in();
-        stream
-            .chunks(piece)
-            .flat_map(|piece| listener.hear(&book, piece).words)
-            .map(|word| word.text)
-            .collect()
+        stream.chunks(piece).flat_map(|piece| listener.hear(&book, piece).words).map(|word| word.text).collect()
     }
 
     #[test]
     fn every_built_in_recording_is_there_and_is_known_by_its_sound() {
         let book = PhraseBook::built_in();
-        assert_eq!(
-            book.len(),
-            include_str!("speech/phrases.toml")
-                .matches("[[phrase]]")
-                .count()
-        );
+        assert_eq!(book.len(), include_str!("speech/phrases.toml").matches("[[phrase]]").count());
         for recording in book.recordings() {
             for piece in [1, 7, 160, 800, 100_000] {
                 let heard = words(&mut Listener::default(), &recording.audio, piece);
-                assert_eq!(
-                    heard.join(" "),
-                    recording.text,
-                    "{} in pieces of {piece}",
-                    recording.name
-                );
+                assert_eq!(heard.join(" "), recording.text, "{} in pieces of {piece}", recording.name);
             }
         }
     }
@@ -467,10 +392,7 @@ mod tests {
         let mut stream = book.get("yes").unwrap().audio.to_vec();
         stream.extend_from_slice(&book.get("yes").unwrap().audio);
         stream.extend_from_slice(&book.get("no").unwrap().audio);
-        assert_eq!(
-            words(&mut Listener::default(), &stream, 160).join(" "),
-            "yes yes no"
-        );
+        assert_eq!(words(&mut Listener::default(), &stream, 160).join(" "), "yes yes no");
     }
 
     #[test]
@@ -479,22 +401,11 @@ mod tests {
         let recording = book.get("five_hundred_rupees").unwrap();
         let mut listener = Listener::default();
         let first_end = recording.words[0].end_ms as usize * 8;
-        assert_eq!(
-            listener
-                .hear(&book, &recording.audio[..first_end - 1])
-                .words,
-            []
-        );
-        let heard = listener
-            .hear(&book, &recording.audio[first_end - 1..first_end])
-            .words;
+        assert_eq!(listener.hear(&book, &recording.audio[..first_end - 1]).words, []);
+        let heard = listener.hear(&book, &recording.audio[first_end - 1..first_end]).words;
         assert_eq!(
             heard,
-            [HeardWord {
-                text: "five".to_owned(),
-                start_ms: 0,
-                end_ms: u64::from(recording.words[0].end_ms)
-            }]
+            [HeardWord { text: "five".to_owned(), start_ms: 0, end_ms: u64::from(recording.words[0].end_ms) }]
         );
     }
 
@@ -503,24 +414,15 @@ mod tests {
         let book = PhraseBook::built_in();
         let recording = book.get("five_hundred_rupees").unwrap();
         let from = recording.words[1].start_ms as usize * 8;
-        assert_eq!(
-            words(&mut Listener::default(), &recording.audio[from..], 160).join(" "),
-            "hundred rupees"
-        );
+        assert_eq!(words(&mut Listener::default(), &recording.audio[from..], 160).join(" "), "hundred rupees");
     }
 
     #[test]
     fn unknown_sound_has_no_words() {
-        let noise: Vec<u8> = (0..16_000_u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-            .collect();
+        let noise: Vec<u8> = (0..16_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let book = PhraseBook::built_in();
         let heard = Listener::default().hear(&book, &noise);
         assert_eq!(heard.words, []);
-        assert!(
-            heard.known_bytes < 200,
-            "chance hits only: {}",
-            heard.known_bytes
-        );
+        assert!(heard.known_bytes < 200, "chance hits only: {}", heard.known_bytes);
     }
 }

@@ -149,11 +149,7 @@ impl Playback {
             Played { at_us, audio }
         });
         let mut reached = Vec::new();
-        while self
-            .marks
-            .front()
-            .is_some_and(|(place, _)| *place <= self.played)
-        {
+        while self.marks.front().is_some_and(|(place, _)| *place <= self.played) {
             reached.extend(self.marks.pop_front().map(|(_, name)| name));
         }
         (played, reached)
@@ -195,19 +191,11 @@ impl Playback {
             && at.saturating_sub(dry) <= SAME_SPEECH_US
         {
             if at - dry > GAP_US {
-                self.heard.gaps.push(Gap {
-                    at_us: dry,
-                    length_us: at - dry,
-                });
+                self.heard.gaps.push(Gap { at_us: dry, length_us: at - dry });
             }
             return;
         }
-        self.heard.speeches.push(Speech {
-            start_us: at,
-            voiced_us: None,
-            end_us: at,
-            cleared: false,
-        });
+        self.heard.speeches.push(Speech { start_us: at, voiced_us: None, end_us: at, cleared: false });
     }
 }
 
@@ -229,27 +217,9 @@ mod tests {
         let mut playback = Playback::default();
         assert!(playback.push(1_000, &[1; 160]));
         assert!(playback.push(1_500, &[2; 160]));
-        assert_eq!(
-            playback.advance(21_000).0,
-            Some(Played {
-                at_us: 1_000,
-                audio: vec![1; 160]
-            })
-        );
-        assert_eq!(
-            playback.advance(31_000).0,
-            Some(Played {
-                at_us: 21_000,
-                audio: vec![2; 80]
-            })
-        );
-        assert_eq!(
-            playback.advance(90_000).0,
-            Some(Played {
-                at_us: 31_000,
-                audio: vec![2; 80]
-            })
-        );
+        assert_eq!(playback.advance(21_000).0, Some(Played { at_us: 1_000, audio: vec![1; 160] }));
+        assert_eq!(playback.advance(31_000).0, Some(Played { at_us: 21_000, audio: vec![2; 80] }));
+        assert_eq!(playback.advance(90_000).0, Some(Played { at_us: 31_000, audio: vec![2; 80] }));
         assert_eq!(playback.advance(200_000).0, None);
         assert!(!playback.is_playing());
     }
@@ -283,10 +253,7 @@ mod tests {
         assert_eq!(playback.clear(), ["b", "c"]);
         assert_eq!(playback.advance(900_000), (None, vec![]));
         assert!(playback.heard().speeches[0].cleared);
-        assert!(
-            playback.push(1_000_000, &[2; 160]),
-            "audio after a clear plays normally"
-        );
+        assert!(playback.push(1_000_000, &[2; 160]), "audio after a clear plays normally");
         assert_eq!(playback.mark("d"), None);
         assert_eq!(playback.advance(1_020_000).1, ["d"]);
     }
@@ -309,19 +276,8 @@ mod tests {
         playback.advance(90_000);
         playback.push(3_000_000, &[1; 160]);
         playback.advance(3_020_000);
-        assert_eq!(
-            playback.heard().gaps,
-            [Gap {
-                at_us: 20_000,
-                length_us: 50_000
-            }]
-        );
-        let starts: Vec<u64> = playback
-            .heard()
-            .speeches
-            .iter()
-            .map(|speech| speech.start_us)
-            .collect();
+        assert_eq!(playback.heard().gaps, [Gap { at_us: 20_000, length_us: 50_000 }]);
+        let starts: Vec<u64> = playback.heard().speeches.iter().map(|speech| speech.start_us).collect();
         assert_eq!(starts, [0, 3_000_000]);
     }
 

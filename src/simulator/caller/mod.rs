@@ -15,9 +15,7 @@ use super::phrases::{PhraseBook, Recording};
 use super::playback::Playback;
 use super::sound::{FRAME, SILENCE, is_loud};
 
-pub use report::{
-    BargeIn, CallAudio, CallEnd, CallReport, Frames, Line, Note, Party, TurnTimes, Webhook,
-};
+pub use report::{BargeIn, CallAudio, CallEnd, CallReport, Frames, Line, Note, Party, TurnTimes, Webhook};
 pub(crate) use report::{Recorder, Said};
 
 /// What a caller does, in order. After the last step the caller stays silent until the call ends.
@@ -63,37 +61,21 @@ impl Script {
         let steps = vec![
             wait(),
             Step::Say("english".to_owned()),
-            Step::InterruptAfter {
-                ms: 1_200,
-                phrase: "hello_who_is_calling".to_owned(),
-            },
+            Step::InterruptAfter { ms: 1_200, phrase: "hello_who_is_calling".to_owned() },
             wait(),
             Step::Say("five_hundred_rupees".to_owned()),
             wait(),
             Step::Say("two_pm_to_five_pm".to_owned()),
         ];
-        Self {
-            name: "logistics".to_owned(),
-            steps,
-        }
+        Self { name: "logistics".to_owned(), steps }
     }
 
     /// The same in Hindi, without the interruption.
     pub fn logistics_hindi() -> Self {
         let wait = || Step::WaitForAgent { quiet_ms: 700 };
         let say = |name: &str| Step::Say(name.to_owned());
-        let steps = vec![
-            wait(),
-            say("hindi"),
-            wait(),
-            say("dhai_hazaar_rupaye"),
-            wait(),
-            say("do_se_paanch_baje"),
-        ];
-        Self {
-            name: "logistics_hindi".to_owned(),
-            steps,
-        }
+        let steps = vec![wait(), say("hindi"), wait(), say("dhai_hazaar_rupaye"), wait(), say("do_se_paanch_baje")];
+        Self { name: "logistics_hindi".to_owned(), steps }
     }
 
     /// For load: so many turns of the same words after the greeting, then hangs up.
@@ -102,10 +84,7 @@ impl Script {
         for n in 0..count {
             match interrupt_every {
                 Some(every) if every > 0 && n % every == every - 1 => {
-                    steps.push(Step::InterruptAfter {
-                        ms: 600,
-                        phrase: phrase.to_owned(),
-                    });
+                    steps.push(Step::InterruptAfter { ms: 600, phrase: phrase.to_owned() });
                 }
                 Some(_) | None => {
                     steps.push(Step::WaitForAgent { quiet_ms: 500 });
@@ -115,10 +94,7 @@ impl Script {
         }
         steps.push(Step::WaitForAgent { quiet_ms: 500 });
         steps.push(Step::HangUp);
-        Self {
-            name: format!("{count} turns"),
-            steps,
-        }
+        Self { name: format!("{count} turns"), steps }
     }
 
     /// The names of recordings that the book does not have.
@@ -127,10 +103,7 @@ impl Script {
             Step::Say(phrase) | Step::InterruptAfter { phrase, .. } => Some(phrase),
             Step::HangUp | Step::Press(_) | Step::Silence(_) | Step::WaitForAgent { .. } => None,
         });
-        names
-            .filter(|name| book.get(name).is_none())
-            .cloned()
-            .collect()
+        names.filter(|name| book.get(name).is_none()).cloned().collect()
     }
 }
 
@@ -173,23 +146,12 @@ pub(crate) enum Input {
     Digit(char),
     HangUp,
     Nothing,
-    Speech {
-        text: String,
-        over_agent: bool,
-        duration_ms: u64,
-    },
+    Speech { text: String, over_agent: bool, duration_ms: u64 },
 }
 
 impl Caller {
     pub(crate) fn new(script: Script, book: Arc<PhraseBook>) -> Self {
-        Self {
-            steps: script.steps.into(),
-            book,
-            saying: None,
-            since_us: 0,
-            spoke_us: 0,
-            missed: 0,
-        }
+        Self { steps: script.steps.into(), book, saying: None, since_us: 0, spoke_us: 0, missed: 0 }
     }
 
     /// The next 20 ms, which are sent at `now_us` of the call.
@@ -251,11 +213,9 @@ impl Caller {
 
     fn speech(&self, phrase: &str, over_agent: bool) -> Input {
         match self.book.get(phrase) {
-            Some(recording) if !recording.text.is_empty() => Input::Speech {
-                text: recording.text.clone(),
-                over_agent,
-                duration_ms: recording.duration_ms(),
-            },
+            Some(recording) if !recording.text.is_empty() => {
+                Input::Speech { text: recording.text.clone(), over_agent, duration_ms: recording.duration_ms() }
+            }
             Some(_) | None => Input::Nothing,
         }
     }
@@ -270,14 +230,8 @@ impl Caller {
             Step::Silence(ms) => waited >= ms * 1_000,
             Step::WaitForAgent { quiet_ms } => self.agent_was_quiet(now_us, line, *quiet_ms),
             Step::InterruptAfter { ms, .. } => {
-                let speech = line
-                    .heard()
-                    .speeches
-                    .last()
-                    .filter(|speech| speech.end_us > self.spoke_us);
-                let voiced = speech
-                    .and_then(|speech| speech.voiced_us)
-                    .map(|at| at.max(self.spoke_us));
+                let speech = line.heard().speeches.last().filter(|speech| speech.end_us > self.spoke_us);
+                let voiced = speech.and_then(|speech| speech.voiced_us).map(|at| at.max(self.spoke_us));
                 let long_enough = voiced.is_some_and(|at| now_us.saturating_sub(at) >= ms * 1_000);
                 if line.is_playing() && long_enough {
                     true
@@ -301,8 +255,7 @@ impl Caller {
         match step {
             Step::HangUp => tick.hang_up = true,
             Step::Press(digit) => tick.digit = Some(digit),
-            Step::Say(phrase) | Step::InterruptAfter { phrase, .. } => match self.book.get(&phrase)
-            {
+            Step::Say(phrase) | Step::InterruptAfter { phrase, .. } => match self.book.get(&phrase) {
                 Some(recording) => {
                     let said = Said {
                         name: phrase,
@@ -312,11 +265,7 @@ impl Caller {
                         end_us: now_us,
                         over_agent: line.is_playing(),
                     };
-                    self.saying = Some(Saying {
-                        recording: recording.clone(),
-                        offset: 0,
-                        said,
-                    });
+                    self.saying = Some(Saying { recording: recording.clone(), offset: 0, said });
                 }
                 None => self.missed += 1,
             },
@@ -327,11 +276,9 @@ impl Caller {
 
     fn agent_was_quiet(&self, now_us: u64, line: &Playback, quiet_ms: u64) -> bool {
         let heard = line.heard().speeches.last();
-        let heard = heard.filter(|speech| {
-            speech.voiced_us.is_some() && speech.end_us > self.spoke_us && !speech.cleared
-        });
-        !line.is_playing()
-            && heard.is_some_and(|speech| now_us.saturating_sub(speech.end_us) >= quiet_ms * 1_000)
+        let heard =
+            heard.filter(|speech| speech.voiced_us.is_some() && speech.end_us > self.spoke_us && !speech.cleared);
+        !line.is_playing() && heard.is_some_and(|speech| now_us.saturating_sub(speech.end_us) >= quiet_ms * 1_000)
     }
 }
 
@@ -346,13 +293,7 @@ mod tests {
 
     /// Runs the caller against an agent that speaks in the given spans (ms); the times at which the caller began something.
     fn run(steps: Vec<Step>, agent: &[(u64, u64)], until_ms: u64) -> Vec<(u64, String)> {
-        let mut caller = Caller::new(
-            Script {
-                name: String::new(),
-                steps,
-            },
-            PhraseBook::built_in(),
-        );
+        let mut caller = Caller::new(Script { name: String::new(), steps }, PhraseBook::built_in());
         let mut line = Playback::default();
         let mut began = Vec::new();
         for ms in (0..until_ms).step_by(20) {
@@ -379,32 +320,19 @@ mod tests {
             Step::HangUp,
         ];
         let began = run(steps, &[(100, 1_100), (2_500, 3_000)], 5_000);
-        assert_eq!(
-            began,
-            [(1_600, "yes".to_owned()), (3_500, "hang up".to_owned())]
-        );
+        assert_eq!(began, [(1_600, "yes".to_owned()), (3_500, "hang up".to_owned())]);
     }
 
     #[test]
     fn a_caller_interrupts_in_the_middle_of_the_agents_speech() {
-        let steps = vec![
-            Step::InterruptAfter {
-                ms: 600,
-                phrase: "no".to_owned(),
-            },
-            Step::Press('1'),
-        ];
+        let steps = vec![Step::InterruptAfter { ms: 600, phrase: "no".to_owned() }, Step::Press('1')];
         let began = run(steps, &[(200, 3_000)], 2_000);
         assert_eq!(began, [(800, "no".to_owned()), (1_120, "1".to_owned())]);
     }
 
     #[test]
     fn an_agent_that_never_speaks_is_waited_for_only_so_long() {
-        let began = run(
-            vec![Step::WaitForAgent { quiet_ms: 500 }, Step::HangUp],
-            &[],
-            30_000,
-        );
+        let began = run(vec![Step::WaitForAgent { quiet_ms: 500 }, Step::HangUp], &[], 30_000);
         assert_eq!(began, [(20_000, "hang up".to_owned())]);
     }
 
@@ -415,26 +343,15 @@ mod tests {
         while let Input::Speech { text, .. } = caller.gather() {
             texts.push(text);
         }
-        assert_eq!(
-            texts,
-            [
-                "English",
-                "hello, who is calling?",
-                "five hundred rupees",
-                "two pm to five pm"
-            ]
-        );
+        assert_eq!(texts, ["English", "hello, who is calling?", "five hundred rupees", "two pm to five pm"]);
         assert_eq!(caller.gather(), Input::Nothing);
     }
 
     #[test]
     fn the_scripts_that_come_with_the_product_use_recordings_that_exist() {
         let book = PhraseBook::built_in();
-        for script in [
-            Script::logistics(),
-            Script::logistics_hindi(),
-            Script::turns(3, "five_hundred_rupees", Some(2)),
-        ] {
+        for script in [Script::logistics(), Script::logistics_hindi(), Script::turns(3, "five_hundred_rupees", Some(2))]
+        {
             assert!(script.unknown_phrases(&book).is_empty(), "{}", script.name);
         }
     }

@@ -219,23 +219,12 @@ impl Recorder {
             missed_steps: 0,
             audio: record.then(CallAudio::default),
         };
-        Self {
-            report,
-            said: Vec::new(),
-            clears_us: Vec::new(),
-            agent: None,
-            listener: Listener::default(),
-            record,
-        }
+        Self { report, said: Vec::new(), clears_us: Vec::new(), agent: None, listener: Listener::default(), record }
     }
 
     pub(crate) fn note(&mut self, at_ms: u64, code: u32, text: impl Into<String>) {
         if self.report.notes.len() < LIMIT {
-            self.report.notes.push(Note {
-                at_ms,
-                code,
-                text: text.into(),
-            });
+            self.report.notes.push(Note { at_ms, code, text: text.into() });
         }
     }
 
@@ -247,23 +236,13 @@ impl Recorder {
 
     pub(crate) fn line(&mut self, who: Party, text: &str, start_ms: u64, end_ms: u64) {
         if self.report.transcript.len() < LIMIT {
-            self.report.transcript.push(Line {
-                who,
-                text: text.to_owned(),
-                start_ms,
-                end_ms,
-            });
+            self.report.transcript.push(Line { who, text: text.to_owned(), start_ms, end_ms });
         }
     }
 
     /// The caller said something on a stream.
     pub(crate) fn said(&mut self, said: Said, sent_us: u64) {
-        self.line(
-            Party::Caller,
-            said.spoken(),
-            said.start_us / 1_000,
-            sent_us / 1_000 + 20,
-        );
+        self.line(Party::Caller, said.spoken(), said.start_us / 1_000, sent_us / 1_000 + 20);
         self.said.push(said);
     }
 
@@ -277,11 +256,7 @@ impl Recorder {
     }
 
     /// The agent's sound that was played; a line of it that ended is returned.
-    pub(crate) fn agent_sound(
-        &mut self,
-        played: &Played,
-        words: Option<&PhraseBook>,
-    ) -> Option<Line> {
+    pub(crate) fn agent_sound(&mut self, played: &Played, words: Option<&PhraseBook>) -> Option<Line> {
         if self.record
             && let Some(audio) = &mut self.report.audio
         {
@@ -292,45 +267,24 @@ impl Recorder {
             Some(_) | None => None,
         };
         let end_us = played.at_us + played.audio.len() as u64 * 125;
-        let line = self.agent.get_or_insert_with(|| AgentLine {
-            start_us: played.at_us,
-            end_us,
-            words: Vec::new(),
-        });
+        let line = self.agent.get_or_insert_with(|| AgentLine { start_us: played.at_us, end_us, words: Vec::new() });
         line.end_us = end_us;
         if let Some(book) = words {
-            line.words.extend(
-                self.listener
-                    .hear(book, &played.audio)
-                    .words
-                    .into_iter()
-                    .map(|word| word.text),
-            );
+            line.words.extend(self.listener.hear(book, &played.audio).words.into_iter().map(|word| word.text));
         }
         ended
     }
 
     /// Whether the agent's line ended this long ago.
     pub(crate) fn agent_is_quiet(&self, now_us: u64) -> bool {
-        self.agent
-            .as_ref()
-            .is_some_and(|line| now_us > line.end_us + LINE_BREAK_US)
+        self.agent.as_ref().is_some_and(|line| now_us > line.end_us + LINE_BREAK_US)
     }
 
     /// Ends the agent's line and writes it down.
     pub(crate) fn agent_quiet(&mut self) -> Option<Line> {
         let line = self.agent.take()?;
-        let text = if line.words.is_empty() {
-            "[speech]".to_owned()
-        } else {
-            line.words.join(" ")
-        };
-        self.line(
-            Party::Agent,
-            &text,
-            line.start_us / 1_000,
-            line.end_us / 1_000,
-        );
+        let text = if line.words.is_empty() { "[speech]".to_owned() } else { line.words.join(" ") };
+        self.line(Party::Agent, &text, line.start_us / 1_000, line.end_us / 1_000);
         self.report.transcript.last().cloned()
     }
 
@@ -352,10 +306,7 @@ impl Recorder {
         report.warnings.invalid_31951 += warnings.invalid_31951;
         report.gaps.extend(heard.gaps.iter().take(LIMIT).copied());
         if report.greeting_ms.is_none() {
-            report.greeting_ms = heard
-                .speeches
-                .first()
-                .map(|speech| ms(speech.start_us.saturating_sub(started_us)));
+            report.greeting_ms = heard.speeches.first().map(|speech| ms(speech.start_us.saturating_sub(started_us)));
         }
         let said = std::mem::take(&mut self.said);
         for (n, this) in said.iter().enumerate() {
@@ -370,10 +321,7 @@ impl Recorder {
                     clear_ms: clear.map(|at| ms(at - voiced)),
                 });
             }
-            let answer = heard
-                .speeches
-                .iter()
-                .find(|speech| speech.start_us >= this.end_us && speech.start_us < next);
+            let answer = heard.speeches.iter().find(|speech| speech.start_us >= this.end_us && speech.start_us < next);
             report.turns.push(TurnTimes {
                 said: this.spoken().to_owned(),
                 end_of_speech_ms: ms(this.end_us),
@@ -384,13 +332,7 @@ impl Recorder {
     }
 
     /// The whole report.
-    pub(crate) fn finish(
-        mut self,
-        status: &str,
-        end: CallEnd,
-        answered_ms: Option<u64>,
-        now_ms: u64,
-    ) -> CallReport {
+    pub(crate) fn finish(mut self, status: &str, end: CallEnd, answered_ms: Option<u64>, now_ms: u64) -> CallReport {
         self.agent_quiet();
         self.report.status = status.to_owned();
         self.report.end = end;
@@ -398,9 +340,7 @@ impl Recorder {
         self.report.transcript.sort_by_key(|line| line.start_ms);
         if let Some(audio) = &mut self.report.audio {
             let length = audio.caller.len().max(audio.agent.len());
-            audio
-                .caller
-                .resize(length, crate::simulator::sound::SILENCE);
+            audio.caller.resize(length, crate::simulator::sound::SILENCE);
             audio.agent.resize(length, crate::simulator::sound::SILENCE);
         }
         self.report
@@ -410,11 +350,7 @@ impl Recorder {
 impl Said {
     /// The words, or the recording's name in brackets where it has none.
     fn spoken(&self) -> &str {
-        if self.text.is_empty() {
-            &self.name
-        } else {
-            &self.text
-        }
+        if self.text.is_empty() { &self.name } else { &self.text }
     }
 }
 
@@ -450,23 +386,11 @@ mod tests {
 
     fn said(start: u64, end: u64, over_agent: bool) -> Said {
         let (start_us, end_us) = (start * 1_000, end * 1_000);
-        Said {
-            name: "x".to_owned(),
-            text: "x".to_owned(),
-            start_us,
-            voiced_us: Some(start_us),
-            end_us,
-            over_agent,
-        }
+        Said { name: "x".to_owned(), text: "x".to_owned(), start_us, voiced_us: Some(start_us), end_us, over_agent }
     }
 
     fn speech(start: u64, end: u64) -> Speech {
-        Speech {
-            start_us: start * 1_000,
-            voiced_us: Some(start * 1_000),
-            end_us: end * 1_000,
-            cleared: false,
-        }
+        Speech { start_us: start * 1_000, voiced_us: Some(start * 1_000), end_us: end * 1_000, cleared: false }
     }
 
     #[test]
@@ -476,31 +400,14 @@ mod tests {
         recorder.said(said(5_000, 6_000, true), 6_000_000);
         recorder.said(said(6_500, 7_000, false), 7_000_000);
         recorder.cleared(5_120_000);
-        let heard = Heard {
-            speeches: vec![
-                speech(250, 1_500),
-                speech(3_450, 5_120),
-                speech(7_300, 8_000),
-            ],
-            gaps: vec![],
-        };
+        let heard =
+            Heard { speeches: vec![speech(250, 1_500), speech(3_450, 5_120), speech(7_300, 8_000)], gaps: vec![] };
         recorder.stream_ended(100_000, &heard, Warnings::default());
         let report = recorder.finish("completed", CallEnd::Agent, Some(100), 8_100);
         assert_eq!(report.greeting_ms, Some(150.0));
-        let times: Vec<_> = report
-            .turns
-            .iter()
-            .map(|turn| turn.voice_to_voice_ms)
-            .collect();
+        let times: Vec<_> = report.turns.iter().map(|turn| turn.voice_to_voice_ms).collect();
         assert_eq!(times, [Some(450.0), None, Some(300.0)]);
-        assert_eq!(
-            report.barge_ins,
-            [BargeIn {
-                said: "x".to_owned(),
-                at_ms: 5_000.0,
-                clear_ms: Some(120.0)
-            }]
-        );
+        assert_eq!(report.barge_ins, [BargeIn { said: "x".to_owned(), at_ms: 5_000.0, clear_ms: Some(120.0) }]);
         assert_eq!(report.duration_ms, 8_000);
     }
 
@@ -508,26 +415,9 @@ mod tests {
     fn both_sides_lie_on_one_timeline() {
         let mut recorder = Recorder::new("CA1", "s", true);
         recorder.caller_sound(20_000, &[1; 160]);
-        recorder.agent_sound(
-            &Played {
-                at_us: 60_000,
-                audio: vec![2; 80],
-            },
-            None,
-        );
-        let audio = recorder
-            .finish("completed", CallEnd::Agent, None, 0)
-            .audio
-            .unwrap();
+        recorder.agent_sound(&Played { at_us: 60_000, audio: vec![2; 80] }, None);
+        let audio = recorder.finish("completed", CallEnd::Agent, None, 0).audio.unwrap();
         assert_eq!((audio.caller.len(), audio.agent.len()), (560, 560));
-        assert_eq!(
-            (
-                audio.caller[159],
-                audio.caller[160],
-                audio.agent[479],
-                audio.agent[480]
-            ),
-            (0xFF, 1, 0xFF, 2)
-        );
+        assert_eq!((audio.caller[159], audio.caller[160], audio.agent[479], audio.agent[480]), (0xFF, 1, 0xFF, 2));
     }
 }

@@ -14,9 +14,7 @@ use super::courier::Answer as Reply;
 use super::document::{self, Element};
 use super::stream::{self, StreamEnd};
 use super::{Answer, Command, Happening, Order, Shared};
-use crate::simulator::caller::{
-    CallEnd, CallReport, Caller, Input, Line, Party, Recorder, Webhook,
-};
+use crate::simulator::caller::{CallEnd, CallReport, Caller, Input, Line, Party, Recorder, Webhook};
 
 /// A call that is going on.
 pub(super) struct Call {
@@ -88,12 +86,9 @@ impl Call {
             self.recorder.webhook(webhook.unwrap_or_else(|_| unsent()));
         }
         let now = self.now();
-        self.shared
-            .tell(&self.sid, now.as_millis() as u64, Happening::Ended);
+        self.shared.tell(&self.sid, now.as_millis() as u64, Happening::Ended);
         let missed = self.caller.missed();
-        let mut report = self
-            .recorder
-            .finish(status, end, self.answered.map(ms), ms(now));
+        let mut report = self.recorder.finish(status, end, self.answered.map(ms), ms(now));
         report.missed_steps = missed;
         report
     }
@@ -104,11 +99,7 @@ impl Call {
             self.status("queued", "initiated");
         }
         self.status("ringing", "ringing");
-        let answer = if outbound {
-            self.shared.config.answer
-        } else {
-            Answer::Yes { after_ms: 0 }
-        };
+        let answer = if outbound { self.shared.config.answer } else { Answer::Yes { after_ms: 0 } };
         match answer {
             Answer::Busy => return (CallEnd::NotAnswered, "busy"),
             Answer::Failed => return (CallEnd::NotAnswered, "failed"),
@@ -133,11 +124,7 @@ impl Call {
         }
         let mut next = match self.order.twiml.take() {
             Some(twiml) => Next::Document(twiml),
-            None => Next::Fetch {
-                url: self.order.url.clone(),
-                method: self.order.method.clone(),
-                params: Vec::new(),
-            },
+            None => Next::Fetch { url: self.order.url.clone(), method: self.order.method.clone(), params: Vec::new() },
         };
         let mut current = self.order.url.clone();
         loop {
@@ -148,23 +135,12 @@ impl Call {
             }
             let text = match next {
                 Next::Document(text) => text,
-                Next::Fetch {
-                    url,
-                    method,
-                    params,
-                } => {
+                Next::Fetch { url, method, params } => {
                     current = absolute(&current, &url);
                     match self.document(&method, &current.clone(), params).await {
                         Ok(text) => text,
                         Err(()) => {
-                            return (
-                                CallEnd::Error,
-                                if self.answered.is_some() {
-                                    "completed"
-                                } else {
-                                    "failed"
-                                },
-                            );
+                            return (CallEnd::Error, if self.answered.is_some() { "completed" } else { "failed" });
                         }
                     }
                 }
@@ -191,64 +167,33 @@ impl Call {
     }
 
     /// Fetches a document, or notes why there is none.
-    async fn document(
-        &mut self,
-        method: &str,
-        url: &str,
-        params: Vec<(String, String)>,
-    ) -> Result<String, ()> {
+    async fn document(&mut self, method: &str, url: &str, params: Vec<(String, String)>) -> Result<String, ()> {
         let reply = self.request(method, url, params).await;
         if reply.status == 0 {
-            self.note(
-                11_205,
-                format!("{url}: {}", String::from_utf8_lossy(&reply.body)),
-            );
+            self.note(11_205, format!("{url}: {}", String::from_utf8_lossy(&reply.body)));
             return Err(());
         }
         if !(200..300).contains(&reply.status) {
-            self.note(
-                if reply.status >= 400 { 11_217 } else { 11_200 },
-                format!("{url} answered {}", reply.status),
-            );
+            self.note(if reply.status >= 400 { 11_217 } else { 11_200 }, format!("{url} answered {}", reply.status));
             return Err(());
         }
-        let kind = reply
-            .content_type
-            .split(';')
-            .next()
-            .unwrap_or("")
-            .trim()
-            .to_ascii_lowercase();
+        let kind = reply.content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         if !matches!(kind.as_str(), "text/xml" | "application/xml" | "text/html") {
-            self.note(
-                12_300,
-                format!("{url} answered content type '{}'", reply.content_type),
-            );
+            self.note(12_300, format!("{url} answered content type '{}'", reply.content_type));
             return Err(());
         }
-        String::from_utf8(reply.body)
-            .map_err(|_| self.note(12_100, format!("{url} answered bytes that are not UTF-8")))
+        String::from_utf8(reply.body).map_err(|_| self.note(12_100, format!("{url} answered bytes that are not UTF-8")))
     }
 
     /// Sends a webhook with the standard parameters and writes it down.
-    pub(super) async fn request(
-        &mut self,
-        method: &str,
-        url: &str,
-        extra: Vec<(String, String)>,
-    ) -> Reply {
+    pub(super) async fn request(&mut self, method: &str, url: &str, extra: Vec<(String, String)>) -> Reply {
         let mut params = self.standard();
         params.extend(extra);
         self.requests += 1;
         let idempotency = format!("{}-{}", self.sid, self.requests);
         let at_ms = ms(self.now());
-        let reply = self
-            .shared
-            .courier
-            .send(method, url, &params, &idempotency)
-            .await;
-        self.recorder
-            .webhook(webhook(at_ms, method, url, params, &reply));
+        let reply = self.shared.courier.send(method, url, &params, &idempotency).await;
+        self.recorder.webhook(webhook(at_ms, method, url, params, &reply));
         reply
     }
 
@@ -265,33 +210,20 @@ impl Call {
             ("From", from),
             ("To", to),
         ];
-        let places = [
-            "CalledCity",
-            "CalledState",
-            "CalledZip",
-            "CallerCity",
-            "CallerState",
-            "CallerZip",
-            "FromCity",
-            "ToCity",
-        ];
+        let places =
+            ["CalledCity", "CalledState", "CalledZip", "CallerCity", "CallerState", "CallerZip", "FromCity", "ToCity"];
         params.extend(places.map(|name| (name, "")));
         params.push(("CalledCountry", "IN"));
         params.push(("FromCountry", "IN"));
         params.push(("CallToken", "%7B%22standin%22%3Atrue%7D"));
-        params
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The verbs of one document, until one leads away.
     async fn carry_out(&mut self, root: &Element, base: &str) -> Next {
         for verb in &root.children {
             if let Some(limit) = self.order.time_limit
-                && self
-                    .answered
-                    .is_some_and(|at| self.now().saturating_sub(at) >= limit)
+                && self.answered.is_some_and(|at| self.now().saturating_sub(at) >= limit)
             {
                 return Next::End(CallEnd::TimeLimit, "completed");
             }
@@ -300,18 +232,11 @@ impl Call {
                 "Dial" => self.dial(verb).await,
                 "Gather" => self.gather(verb, base).await,
                 "Hangup" => Next::End(CallEnd::Agent, "completed"),
-                "Pause" => {
-                    self.pass(Duration::from_secs(verb.seconds("length", 1)))
-                        .await
-                }
+                "Pause" => self.pass(Duration::from_secs(verb.seconds("length", 1))).await,
                 "Play" => self.play(verb, base).await,
                 "Redirect" => {
                     let method = verb.attribute("method").unwrap_or("POST").to_owned();
-                    Next::Fetch {
-                        url: verb.words().to_owned(),
-                        method,
-                        params: Vec::new(),
-                    }
+                    Next::Fetch { url: verb.words().to_owned(), method, params: Vec::new() }
                 }
                 "Reject" => {
                     let busy = verb.attribute("reason") == Some("busy");
@@ -341,11 +266,7 @@ impl Call {
         match verb.attribute("action") {
             Some(action) => {
                 let method = verb.attribute("method").unwrap_or("POST").to_owned();
-                Next::Fetch {
-                    url: action.to_owned(),
-                    method,
-                    params: Vec::new(),
-                }
+                Next::Fetch { url: action.to_owned(), method, params: Vec::new() }
             }
             None => Next::Verb,
         }
@@ -355,11 +276,7 @@ impl Call {
         let outcome = self.shared.config.dial.clone();
         let number = verb.words().to_owned();
         self.note(0, format!("dialled {number}: {}", outcome.status));
-        let talked = if outcome.status == "completed" {
-            outcome.seconds
-        } else {
-            0
-        };
+        let talked = if outcome.status == "completed" { outcome.seconds } else { 0 };
         if let Some(next) = self.wait(Duration::from_secs(talked.into())).await {
             return next;
         }
@@ -375,9 +292,7 @@ impl Call {
         Next::Fetch {
             url: action.to_owned(),
             method: verb.attribute("method").unwrap_or("POST").to_owned(),
-            params: params
-                .map(|(name, value)| (name.to_owned(), value))
-                .to_vec(),
+            params: params.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         }
     }
 
@@ -386,10 +301,7 @@ impl Call {
             let next = match child.name.as_str() {
                 "Say" => self.say(child).await,
                 "Play" => self.play(child, base).await,
-                "Pause" => {
-                    self.pass(Duration::from_secs(child.seconds("length", 1)))
-                        .await
-                }
+                "Pause" => self.pass(Duration::from_secs(child.seconds("length", 1))).await,
                 _ => Next::Verb,
             };
             if !matches!(next, Next::Verb) {
@@ -406,10 +318,7 @@ impl Call {
         let method = verb.attribute("method").unwrap_or("POST").to_owned();
         let action = verb.attribute("action").unwrap_or(base).to_owned();
         let pairs = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect()
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         match input {
             Input::HangUp => Next::End(CallEnd::Caller, "completed"),
@@ -418,42 +327,25 @@ impl Call {
                     return next;
                 }
                 if verb.attribute("actionOnEmptyResult") == Some("true") {
-                    return Next::Fetch {
-                        url: action,
-                        method,
-                        params: Vec::new(),
-                    };
+                    return Next::Fetch { url: action, method, params: Vec::new() };
                 }
                 Next::Verb
             }
             Input::Digit(digit) => {
                 let at = ms(self.now());
                 self.shared.tell(&self.sid, at, Happening::Digit(digit));
-                self.recorder
-                    .line(Party::Caller, &format!("[{digit}]"), at, at);
+                self.recorder.line(Party::Caller, &format!("[{digit}]"), at, at);
                 let digits = digit.to_string();
                 let finish = verb.attribute("finishOnKey").unwrap_or("#");
-                let digits = if finish == digits {
-                    String::new()
-                } else {
-                    digits
-                };
+                let digits = if finish == digits { String::new() } else { digits };
                 if verb.attribute("numDigits") != Some("1")
                     && let Some(next) = self.wait(timeout).await
                 {
                     return next;
                 }
-                Next::Fetch {
-                    url: action,
-                    method,
-                    params: pairs(&[("Digits", &digits)]),
-                }
+                Next::Fetch { url: action, method, params: pairs(&[("Digits", &digits)]) }
             }
-            Input::Speech {
-                text,
-                over_agent,
-                duration_ms,
-            } => {
+            Input::Speech { text, over_agent, duration_ms } => {
                 let start = ms(self.now());
                 let silence = verb
                     .attribute("speechTimeout")
@@ -465,33 +357,18 @@ impl Call {
                 if let Some(next) = self.wait(Duration::from_millis(duration_ms)).await {
                     return next;
                 }
-                let line = Line {
-                    who: Party::Caller,
-                    text: text.clone(),
-                    start_ms: start,
-                    end_ms: ms(self.now()),
-                };
-                self.recorder
-                    .line(line.who, &line.text, line.start_ms, line.end_ms);
+                let line = Line { who: Party::Caller, text: text.clone(), start_ms: start, end_ms: ms(self.now()) };
+                self.recorder.line(line.who, &line.text, line.start_ms, line.end_ms);
                 if over_agent {
                     self.note(0, "spoken over the agent");
                 }
-                self.shared
-                    .tell(&self.sid, line.end_ms, Happening::Said(line));
+                self.shared.tell(&self.sid, line.end_ms, Happening::Said(line));
                 if let Some(next) = self.wait(silence).await {
                     return next;
                 }
                 let language = verb.attribute("language").unwrap_or("en-US").to_owned();
-                let params = [
-                    ("Confidence", "0.9127"),
-                    ("Language", &language),
-                    ("SpeechResult", &text),
-                ];
-                Next::Fetch {
-                    url: action,
-                    method,
-                    params: pairs(&params),
-                }
+                let params = [("Confidence", "0.9127"), ("Language", &language), ("SpeechResult", &text)];
+                Next::Fetch { url: action, method, params: pairs(&params) }
             }
         }
     }
@@ -529,11 +406,7 @@ impl Call {
         }
         let url = absolute(base, &source);
         let at_ms = ms(self.now());
-        let reply = self
-            .shared
-            .courier
-            .send("GET", &url, &[], &format!("{}-play", self.sid))
-            .await;
+        let reply = self.shared.courier.send("GET", &url, &[], &format!("{}-play", self.sid)).await;
         let mut noted = webhook(at_ms, "GET", &url, Vec::new(), &reply);
         noted.answer.clear();
         self.recorder.webhook(noted);
@@ -542,10 +415,7 @@ impl Call {
             return Next::Verb;
         }
         if !reply.content_type.starts_with("audio/") {
-            self.note(
-                13_420,
-                format!("{url} answered content type '{}'", reply.content_type),
-            );
+            self.note(13_420, format!("{url} answered content type '{}'", reply.content_type));
             return Next::Verb;
         }
         let length = length_of(&reply.body);
@@ -561,16 +431,9 @@ impl Call {
     async fn speak(&mut self, text: &str, length: Duration) -> Next {
         let start_ms = ms(self.now());
         let end = self.wait(length).await;
-        let line = Line {
-            who: Party::Agent,
-            text: text.to_owned(),
-            start_ms,
-            end_ms: ms(self.now()),
-        };
-        self.recorder
-            .line(line.who, &line.text, line.start_ms, line.end_ms);
-        self.shared
-            .tell(&self.sid, line.end_ms, Happening::Said(line));
+        let line = Line { who: Party::Agent, text: text.to_owned(), start_ms, end_ms: ms(self.now()) };
+        self.recorder.line(line.who, &line.text, line.start_ms, line.end_ms);
+        self.shared.tell(&self.sid, line.end_ms, Happening::Said(line));
         end.unwrap_or(Next::Verb)
     }
 
@@ -580,11 +443,7 @@ impl Call {
 
     /// Lets time pass, really or by moving the clock on; a command from outside ends it.
     async fn wait(&mut self, length: Duration) -> Option<Next> {
-        let real = if self.shared.config.real_time {
-            length
-        } else {
-            length.min(SKIPPED_PAUSE)
-        };
+        let real = if self.shared.config.real_time { length } else { length.min(SKIPPED_PAUSE) };
         self.skipped += length - real;
         tokio::select! {
             biased;
@@ -616,40 +475,21 @@ impl Call {
     fn status(&mut self, status: &'static str, event: &str) {
         self.status = status;
         self.shared.status(&self.sid, status);
-        self.shared.tell(
-            &self.sid,
-            ms(self.now()),
-            Happening::Status(status.to_owned()),
-        );
+        self.shared.tell(&self.sid, ms(self.now()), Happening::Status(status.to_owned()));
         let sequence = self.sequence;
         self.sequence += 1;
         let Some(url) = self.order.status_callback.clone() else {
             return;
         };
-        if !self
-            .order
-            .status_events
-            .iter()
-            .any(|wanted| wanted == event)
-        {
+        if !self.order.status_events.iter().any(|wanted| wanted == event) {
             return;
         }
         let mut params = self.standard();
         params.push(("SequenceNumber".to_owned(), sequence.to_string()));
-        params.push((
-            "CallbackSource".to_owned(),
-            "call-progress-events".to_owned(),
-        ));
-        params.push((
-            "Timestamp".to_owned(),
-            jiff::Zoned::now()
-                .strftime("%a, %d %b %Y %H:%M:%S %z")
-                .to_string(),
-        ));
+        params.push(("CallbackSource".to_owned(), "call-progress-events".to_owned()));
+        params.push(("Timestamp".to_owned(), jiff::Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z").to_string()));
         if event == "completed" {
-            let seconds = self
-                .answered
-                .map_or(0, |at| self.now().saturating_sub(at).as_secs());
+            let seconds = self.answered.map_or(0, |at| self.now().saturating_sub(at).as_secs());
             params.push(("CallDuration".to_owned(), seconds.to_string()));
             params.push(("Duration".to_owned(), seconds.div_ceil(60).to_string()));
         }
@@ -669,26 +509,15 @@ impl Call {
 
     /// Posts without waiting; the call's end waits.
     pub(super) fn post_later(&mut self, url: String, params: Vec<(String, String)>) {
-        let times = if self.shared.config.callbacks.duplicates {
-            2
-        } else {
-            1
-        };
+        let times = if self.shared.config.callbacks.duplicates { 2 } else { 1 };
         self.requests += 1;
         let idempotency = format!("{}-{}", self.sid, self.requests);
         let at_ms = ms(self.now());
         for _ in 0..times {
-            let (shared, url, params, idempotency) = (
-                self.shared.clone(),
-                url.clone(),
-                params.clone(),
-                idempotency.clone(),
-            );
+            let (shared, url, params, idempotency) =
+                (self.shared.clone(), url.clone(), params.clone(), idempotency.clone());
             self.callbacks.spawn(async move {
-                let reply = shared
-                    .courier
-                    .send("POST", &url, &params, &idempotency)
-                    .await;
+                let reply = shared.courier.send("POST", &url, &params, &idempotency).await;
                 webhook(at_ms, "POST", &url, params, &reply)
             });
         }
@@ -704,11 +533,7 @@ fn told(command: Command) -> Next {
         Command::CallerHangsUp => Next::End(CallEnd::Caller, "completed"),
         Command::Cancel | Command::Complete => Next::End(CallEnd::Api, "completed"),
         Command::Twiml(text) => Next::Document(text),
-        Command::Url { url, method } => Next::Fetch {
-            url,
-            method,
-            params: Vec::new(),
-        },
+        Command::Url { url, method } => Next::Fetch { url, method, params: Vec::new() },
     }
 }
 
@@ -723,15 +548,8 @@ fn ms(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
-fn webhook(
-    at_ms: u64,
-    method: &str,
-    url: &str,
-    params: Vec<(String, String)>,
-    reply: &Reply,
-) -> Webhook {
-    let answer =
-        String::from_utf8_lossy(&reply.body[..reply.body.len().min(64 * 1024)]).into_owned();
+fn webhook(at_ms: u64, method: &str, url: &str, params: Vec<(String, String)>, reply: &Reply) -> Webhook {
+    let answer = String::from_utf8_lossy(&reply.body[..reply.body.len().min(64 * 1024)]).into_owned();
     Webhook {
         at_ms,
         took_ms: ms(reply.took),
@@ -763,34 +581,26 @@ fn absolute(base: &str, url: &str) -> String {
     if url.contains("://") || base.is_empty() {
         return url.to_owned();
     }
-    url::Url::parse(base)
-        .and_then(|base| base.join(url))
-        .map_or_else(|_| url.to_owned(), String::from)
+    url::Url::parse(base).and_then(|base| base.join(url)).map_or_else(|_| url.to_owned(), String::from)
 }
 
 /// How long an MP3 (by its first frame header and size) or WAV plays.
 fn length_of(body: &[u8]) -> Option<Duration> {
     if body.starts_with(b"RIFF") {
         let rate = u32::from_le_bytes(body.get(28..32)?.try_into().ok()?);
-        return (rate > 0).then(|| {
-            Duration::from_millis((body.len() as u64).saturating_sub(44) * 1_000 / u64::from(rate))
-        });
+        return (rate > 0)
+            .then(|| Duration::from_millis((body.len() as u64).saturating_sub(44) * 1_000 / u64::from(rate)));
     }
     let mut audio = body;
     if body.starts_with(b"ID3") {
-        let size = body
-            .get(6..10)?
-            .iter()
-            .fold(0, |size, &byte| size << 7 | usize::from(byte & 0x7F));
+        let size = body.get(6..10)?.iter().fold(0, |size, &byte| size << 7 | usize::from(byte & 0x7F));
         audio = body.get(10 + size..)?;
     }
     let header = audio.get(..4)?;
     if header[0] != 0xFF || header[1] & 0xE6 != 0xE2 {
         return None;
     }
-    const MPEG1: [u64; 15] = [
-        0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
-    ];
+    const MPEG1: [u64; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
     const MPEG2: [u64; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
     let rates = if header[1] & 0x08 != 0 { MPEG1 } else { MPEG2 };
     let kbps = *rates.get(usize::from(header[2] >> 4))?;
@@ -800,11 +610,8 @@ fn length_of(body: &[u8]) -> Option<Duration> {
 /// The title of an MP3 whose first tag frame is a UTF-8 `TIT2`: stand-in voices write their text there.
 fn title(body: &[u8]) -> Option<String> {
     let frame = body.strip_prefix(b"ID3\x04")?.get(6..)?;
-    let size = frame
-        .strip_prefix(b"TIT2")?
-        .get(..4)?
-        .iter()
-        .fold(0, |size, &byte| size << 7 | usize::from(byte & 0x7F));
+    let size =
+        frame.strip_prefix(b"TIT2")?.get(..4)?.iter().fold(0, |size, &byte| size << 7 | usize::from(byte & 0x7F));
     let text = frame.get(11..10 + size)?;
     String::from_utf8(text.to_vec()).ok()
 }
@@ -815,14 +622,8 @@ mod tests {
 
     #[test]
     fn relative_urls_are_resolved_against_the_document() {
-        assert_eq!(
-            absolute("https://h/a/voice?x=1", "/process?t=2"),
-            "https://h/process?t=2"
-        );
+        assert_eq!(absolute("https://h/a/voice?x=1", "/process?t=2"), "https://h/process?t=2");
         assert_eq!(absolute("https://h/a/voice", "next"), "https://h/a/next");
-        assert_eq!(
-            absolute("https://h/a", "https://other/b?c=%2B"),
-            "https://other/b?c=%2B"
-        );
+        assert_eq!(absolute("https://h/a", "https://other/b?c=%2B"), "https://other/b?c=%2B");
     }
 }

@@ -38,38 +38,21 @@ impl Courier {
             .user_agent("TwilioProxy/1.1")
             .build()
             .map_err(std::io::Error::other)?;
-        Ok(Self {
-            client,
-            token: config.auth_token.clone(),
-            connect_to: config.connect_to,
-        })
+        Ok(Self { client, token: config.auth_token.clone(), connect_to: config.connect_to })
     }
 
     /// Sends a request; a connection that cannot be made is tried twice, as Twilio does.
-    pub(super) async fn send(
-        &self,
-        method: &str,
-        url: &str,
-        params: &[(String, String)],
-        idempotency: &str,
-    ) -> Answer {
+    pub(super) async fn send(&self, method: &str, url: &str, params: &[(String, String)], idempotency: &str) -> Answer {
         let began = Instant::now();
         let url = url.split_once('#').map_or(url, |(before, _)| before);
         let get = method.eq_ignore_ascii_case("GET");
         let mut signed_url = url.to_owned();
         if get && !params.is_empty() {
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(params)
-                .finish();
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
             signed_url = format!("{url}{}{query}", if url.contains('?') { '&' } else { '?' });
         }
         let signature = sign(&self.token, &signed_url, if get { &[] } else { params });
-        let mut answer = Answer {
-            status: 0,
-            content_type: String::new(),
-            body: Vec::new(),
-            took: Duration::ZERO,
-        };
+        let mut answer = Answer { status: 0, content_type: String::new(), body: Vec::new(), took: Duration::ZERO };
         for _ in 0..2 {
             let mut request = if get {
                 self.client.get(self.reach(&signed_url))
@@ -79,16 +62,12 @@ impl Courier {
             if let (Some(_), Some(host)) = (self.connect_to, authority(&signed_url)) {
                 request = request.header("host", host);
             }
-            request = request
-                .header("x-twilio-signature", &signature)
-                .header("i-twilio-idempotency-token", idempotency);
+            request =
+                request.header("x-twilio-signature", &signature).header("i-twilio-idempotency-token", idempotency);
             match request.send().await {
                 Ok(response) => {
                     answer.status = response.status().as_u16();
-                    let content_type = response
-                        .headers()
-                        .get("content-type")
-                        .and_then(|value| value.to_str().ok());
+                    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
                     answer.content_type = content_type.unwrap_or("").to_owned();
                     match body(response).await {
                         Ok(body) => answer.body = body,
@@ -159,11 +138,7 @@ fn target(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let target = &rest[at..];
-    Some(if target.starts_with('/') {
-        target.to_owned()
-    } else {
-        format!("/{target}")
-    })
+    Some(if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
 }
 
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -196,26 +171,16 @@ mod tests {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
         assert_eq!(
-            sign(
-                "12345",
-                "https://mycompany.com/myapp.php?foo=1&bar=2",
-                &params
-            ),
+            sign("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params),
             "RSOYDt4T1cUTdK1PDd93/VVr8B8="
         );
         let token = "d41d8cd98f00b204e9800998ecf8427e";
-        assert_eq!(
-            sign(token, "wss://voice.example.in/twilio/media", &[]),
-            "lKIMn5uTUMalFpUD9LFIQd24PBE="
-        );
+        assert_eq!(sign(token, "wss://voice.example.in/twilio/media", &[]), "lKIMn5uTUMalFpUD9LFIQd24PBE=");
     }
 
     #[test]
     fn the_target_is_kept_as_written() {
-        assert_eq!(
-            target("https://h:1/a?b=%2B&c").as_deref(),
-            Some("/a?b=%2B&c")
-        );
+        assert_eq!(target("https://h:1/a?b=%2B&c").as_deref(), Some("/a?b=%2B&c"));
         assert_eq!(target("https://h?x").as_deref(), Some("/?x"));
         assert_eq!(target("https://h").as_deref(), Some("/"));
         assert_eq!(authority("https://h:8443/a"), Some("h:8443"));

@@ -22,10 +22,7 @@ pub(super) struct Refusal {
 
 impl Element {
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The text without the white space around it.
@@ -35,32 +32,21 @@ impl Element {
 
     /// A number of seconds, or the default.
     pub(super) fn seconds(&self, name: &str, default: u64) -> u64 {
-        self.attribute(name)
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(default)
+        self.attribute(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default)
     }
 }
 
 /// Reads a document; its root is `<Response>`.
 pub(super) fn read(text: &str) -> Result<Element, Refusal> {
     if text.trim().is_empty() {
-        return Err(Refusal {
-            code: 11_770,
-            text: "empty document".to_owned(),
-        });
+        return Err(Refusal { code: 11_770, text: "empty document".to_owned() });
     }
     if text.len() > 64 * 1024 {
-        return Err(Refusal {
-            code: 11_750,
-            text: format!("document of {} bytes, the limit is 64 kB", text.len()),
-        });
+        return Err(Refusal { code: 11_750, text: format!("document of {} bytes, the limit is 64 kB", text.len()) });
     }
     let root = parse(text).map_err(|text| Refusal { code: 12_100, text })?;
     if root.name != "Response" {
-        return Err(Refusal {
-            code: 12_102,
-            text: format!("the root is <{}>, not <Response>", root.name),
-        });
+        return Err(Refusal { code: 12_102, text: format!("the root is <{}>, not <Response>", root.name) });
     }
     Ok(root)
 }
@@ -72,31 +58,18 @@ pub(super) fn warnings(root: &Element) -> Vec<Refusal> {
         check(verb, &VERBS, &mut out);
         match verb.name.as_str() {
             "Gather" => {
-                for child in verb
-                    .children
-                    .iter()
-                    .filter(|child| !["Say", "Play", "Pause"].contains(&child.name.as_str()))
+                for child in
+                    verb.children.iter().filter(|child| !["Say", "Play", "Pause"].contains(&child.name.as_str()))
                 {
-                    out.push(Refusal {
-                        code: 13_320,
-                        text: format!("<{}> within <Gather>", child.name),
-                    });
+                    out.push(Refusal { code: 13_320, text: format!("<{}> within <Gather>", child.name) });
                 }
-                verb.children
-                    .iter()
-                    .for_each(|child| check(child, &VERBS, &mut out));
+                verb.children.iter().for_each(|child| check(child, &VERBS, &mut out));
             }
             "Connect" => verb.children.iter().for_each(|child| {
                 check(child, &NOUNS, &mut out);
-                child
-                    .children
-                    .iter()
-                    .for_each(|inner| check(inner, &NOUNS, &mut out));
+                child.children.iter().for_each(|inner| check(inner, &NOUNS, &mut out));
             }),
-            "Dial" => verb
-                .children
-                .iter()
-                .for_each(|child| check(child, &NOUNS, &mut out)),
+            "Dial" => verb.children.iter().for_each(|child| check(child, &NOUNS, &mut out)),
             _ => {}
         }
     }
@@ -197,21 +170,11 @@ const NOUNS: [Known; 3] = [
 
 fn check(element: &Element, known: &[Known], out: &mut Vec<Refusal>) {
     let Some((_, attributes)) = known.iter().find(|(name, _)| *name == element.name) else {
-        out.push(Refusal {
-            code: 12_200,
-            text: format!("<{}> is not known here", element.name),
-        });
+        out.push(Refusal { code: 12_200, text: format!("<{}> is not known here", element.name) });
         return;
     };
-    for (name, _) in element
-        .attributes
-        .iter()
-        .filter(|(name, _)| !attributes.contains(&name.as_str()))
-    {
-        out.push(Refusal {
-            code: 12_200,
-            text: format!("<{}> has no attribute '{name}'", element.name),
-        });
+    for (name, _) in element.attributes.iter().filter(|(name, _)| !attributes.contains(&name.as_str())) {
+        out.push(Refusal { code: 12_200, text: format!("<{}> has no attribute '{name}'", element.name) });
     }
 }
 
@@ -246,19 +209,15 @@ fn parse(text: &str) -> Result<Element, String> {
             }
             Event::GeneralRef(name) => {
                 let name = name.decode().map_err(|error| error.to_string())?;
-                let resolved = quick_xml::escape::unescape(&format!("&{name};"))
-                    .map_err(|error| error.to_string())?
-                    .into_owned();
+                let resolved =
+                    quick_xml::escape::unescape(&format!("&{name};")).map_err(|error| error.to_string())?.into_owned();
                 last(&mut open)?.text.push_str(&resolved);
             }
             Event::Eof => break,
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
     }
-    let top = open
-        .pop()
-        .filter(|_| open.is_empty())
-        .ok_or("an element is not closed")?;
+    let top = open.pop().filter(|_| open.is_empty()).ok_or("an element is not closed")?;
     match <[Element; 1]>::try_from(top.children) {
         Ok([root]) => Ok(root),
         Err(several) => Err(format!("{} roots", several.len())),
@@ -266,30 +225,20 @@ fn parse(text: &str) -> Result<Element, String> {
 }
 
 fn last(open: &mut [Element]) -> Result<&mut Element, String> {
-    open.last_mut()
-        .ok_or_else(|| "unexpected end tag".to_owned())
+    open.last_mut().ok_or_else(|| "unexpected end tag".to_owned())
 }
 
 fn element(start: &BytesStart<'_>) -> Result<Element, String> {
-    let name =
-        String::from_utf8(start.name().as_ref().to_vec()).map_err(|error| error.to_string())?;
+    let name = String::from_utf8(start.name().as_ref().to_vec()).map_err(|error| error.to_string())?;
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| error.to_string())?;
-        let key = String::from_utf8(attribute.key.as_ref().to_vec())
-            .map_err(|error| error.to_string())?;
+        let key = String::from_utf8(attribute.key.as_ref().to_vec()).map_err(|error| error.to_string())?;
         let value = std::str::from_utf8(&attribute.value).map_err(|error| error.to_string())?;
-        let value = quick_xml::escape::unescape(value)
-            .map_err(|error| error.to_string())?
-            .into_owned();
+        let value = quick_xml::escape::unescape(value).map_err(|error| error.to_string())?.into_owned();
         attributes.push((key, value));
     }
-    Ok(Element {
-        name,
-        attributes,
-        children: Vec::new(),
-        text: String::new(),
-    })
+    Ok(Element { name, attributes, children: Vec::new(), text: String::new() })
 }
 
 #[cfg(test)]
@@ -306,10 +255,7 @@ mod tests {
         .unwrap();
         let stream = &root.children[0].children[0];
         assert_eq!(
-            (
-                stream.attribute("url"),
-                stream.children[0].attribute("value")
-            ),
+            (stream.attribute("url"), stream.children[0].attribute("value")),
             (Some("wss://h/m"), Some("t0k&<\""))
         );
         assert_eq!(root.children[1].words(), "फिर & मिलेंगे");
@@ -324,16 +270,12 @@ mod tests {
         assert_eq!(code("<Response><Say>a</Response>").unwrap_err(), 12_100);
         assert_eq!(code("<Response>").unwrap_err(), 12_100);
         assert_eq!(code("<response/>").unwrap_err(), 12_102);
-        assert_eq!(
-            code(&format!("<Response>{}</Response>", " ".repeat(70_000))).unwrap_err(),
-            11_750
-        );
+        assert_eq!(code(&format!("<Response>{}</Response>", " ".repeat(70_000))).unwrap_err(), 11_750);
     }
 
     #[test]
     fn unknown_verbs_and_attributes_are_warned_of() {
-        let root =
-            read(r#"<Response><Gather foo="1"><Dial/></Gather><Speak/></Response>"#).unwrap();
+        let root = read(r#"<Response><Gather foo="1"><Dial/></Gather><Speak/></Response>"#).unwrap();
         let codes: Vec<u32> = warnings(&root).iter().map(|warning| warning.code).collect();
         assert_eq!(codes, [12_200, 13_320, 12_200]);
     }

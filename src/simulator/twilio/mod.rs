@@ -278,10 +278,7 @@ impl FarEndConfig {
             agent_words: None,
             line: LineOptions::default(),
             answer: Answer::Yes { after_ms: 0 },
-            dial: DialOutcome {
-                status: "completed".to_owned(),
-                seconds: 30,
-            },
+            dial: DialOutcome { status: "completed".to_owned(), seconds: 30 },
             callbacks: Callbacks::default(),
             real_time: false,
             record: false,
@@ -364,17 +361,11 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// A new sid: the prefix and 32 hexadecimal digits.
     fn sid(&self, prefix: &str) -> String {
-        format!(
-            "{prefix}{:016x}{:016x}",
-            self.salt,
-            self.next.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{prefix}{:016x}{:016x}", self.salt, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     fn next_script(&self) -> Script {
-        lock(&self.scripts)
-            .pop_front()
-            .unwrap_or_else(|| self.config.script.clone())
+        lock(&self.scripts).pop_front().unwrap_or_else(|| self.config.script.clone())
     }
 
     /// Enters a call and sets it going.
@@ -384,21 +375,14 @@ impl Shared {
         let (done, report) = watch::channel(None);
         {
             let mut calls = lock(&self.calls);
-            let entry = Entry {
-                order: order.clone(),
-                status: "queued".to_owned(),
-                commands,
-                done: report,
-            };
+            let entry = Entry { order: order.clone(), status: "queued".to_owned(), commands, done: report };
             calls.by_sid.insert(sid.clone(), entry);
             calls.order.push_back(sid.clone());
             while calls.order.len() > self.config.keep.max(1) {
-                let ended = calls.order.iter().position(|sid| {
-                    calls
-                        .by_sid
-                        .get(sid)
-                        .is_none_or(|call| call.done.borrow().is_some())
-                });
+                let ended = calls
+                    .order
+                    .iter()
+                    .position(|sid| calls.by_sid.get(sid).is_none_or(|call| call.done.borrow().is_some()));
                 let Some(oldest) = ended.and_then(|at| calls.order.remove(at)) else {
                     break;
                 };
@@ -420,10 +404,7 @@ impl Shared {
 
     /// Tells a call something; false if it has ended or was never known.
     fn command(&self, sid: &str, command: Command) -> bool {
-        lock(&self.calls)
-            .by_sid
-            .get(sid)
-            .is_some_and(|call| call.commands.try_send(command).is_ok())
+        lock(&self.calls).by_sid.get(sid).is_some_and(|call| call.commands.try_send(command).is_ok())
     }
 
     fn status(&self, sid: &str, status: &str) {
@@ -435,11 +416,7 @@ impl Shared {
     fn tell(&self, call_sid: &str, at_ms: u64, what: Happening) {
         if self.events.receiver_count() > 0 {
             // Nobody listening is no error.
-            drop(self.events.send(LineEvent {
-                call_sid: call_sid.to_owned(),
-                at_ms,
-                what,
-            }));
+            drop(self.events.send(LineEvent { call_sid: call_sid.to_owned(), at_ms, what }));
         }
     }
 }

@@ -19,10 +19,7 @@ use super::{Command, Order, Shared, lock};
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Calls.json", post(create))
-        .route(
-            "/2010-04-01/Accounts/{account}/Calls/{call}",
-            post(update).get(show),
-        )
+        .route("/2010-04-01/Accounts/{account}/Calls/{call}", post(update).get(show))
         .fallback(|| async { refuse(404, 20_404, "The requested resource was not found") })
         .with_state(shared)
 }
@@ -41,11 +38,7 @@ async fn create(
         Ok(order) => {
             let script = shared.next_script();
             let sid = shared.begin(order.clone(), script);
-            (
-                StatusCode::CREATED,
-                Json(call_json(&shared, &sid, &order, "queued")),
-            )
-                .into_response()
+            (StatusCode::CREATED, Json(call_json(&shared, &sid, &order, "queued"))).into_response()
         }
         Err((code, message)) => refuse(400, code, &message),
     }
@@ -60,10 +53,7 @@ async fn show(
         return refused;
     }
     let sid = call.trim_end_matches(".json");
-    let found = lock(&shared.calls)
-        .by_sid
-        .get(sid)
-        .map(|entry| (entry.order.clone(), entry.status.clone()));
+    let found = lock(&shared.calls).by_sid.get(sid).map(|entry| (entry.order.clone(), entry.status.clone()));
     match found {
         Some((order, status)) => Json(call_json(&shared, sid, &order, &status)).into_response(),
         None => unknown(sid),
@@ -80,10 +70,7 @@ async fn update(
         return refused;
     }
     let sid = call.trim_end_matches(".json");
-    let found = lock(&shared.calls)
-        .by_sid
-        .get(sid)
-        .map(|entry| (entry.order.clone(), entry.status.clone()));
+    let found = lock(&shared.calls).by_sid.get(sid).map(|entry| (entry.order.clone(), entry.status.clone()));
     let Some((order, status)) = found else {
         return unknown(sid);
     };
@@ -92,11 +79,7 @@ async fn update(
         (Some("completed"), _, _) => Command::Complete,
         (Some("canceled"), _, _) if status == "queued" || status == "ringing" => Command::Cancel,
         (Some("canceled"), _, _) => {
-            return refuse(
-                400,
-                21_220,
-                "Call is not in the expected state. Cannot cancel.",
-            );
+            return refuse(400, 21_220, "Call is not in the expected state. Cannot cancel.");
         }
         (Some(other), _, _) => {
             return refuse(400, 20_001, &format!("Status '{other}' is not valid"));
@@ -105,10 +88,9 @@ async fn update(
             return refuse(400, 21_218, "Twiml must be at most 4000 characters");
         }
         (None, Some(twiml), None) => Command::Twiml(twiml.to_owned()),
-        (None, None, Some(url)) if is_url(url) => Command::Url {
-            url: url.to_owned(),
-            method: form.get("Method").unwrap_or("POST").to_owned(),
-        },
+        (None, None, Some(url)) if is_url(url) => {
+            Command::Url { url: url.to_owned(), method: form.get("Method").unwrap_or("POST").to_owned() }
+        }
         (None, None, Some(_)) => return refuse(400, 21_205, "Url is not a valid URL"),
         (None, Some(_), Some(_)) => return refuse(400, 20_001, "Twiml and Url exclude each other"),
         (None, None, None) => {
@@ -143,15 +125,11 @@ impl Form {
 }
 
 fn order(form: &Form) -> Result<Order, (u32, String)> {
-    let to = form
-        .get("To")
-        .ok_or((21_201, "No 'To' number is specified".to_owned()))?;
+    let to = form.get("To").ok_or((21_201, "No 'To' number is specified".to_owned()))?;
     if !is_e164(to) {
         return Err((21_211, format!("Invalid 'To' Phone Number: {to}")));
     }
-    let from = form
-        .get("From")
-        .ok_or((21_213, "No 'From' number is specified".to_owned()))?;
+    let from = form.get("From").ok_or((21_213, "No 'From' number is specified".to_owned()))?;
     if !is_e164(from) {
         return Err((21_212, format!("Invalid From Number (caller ID): {from}")));
     }
@@ -167,9 +145,7 @@ fn order(form: &Form) -> Result<Order, (u32, String)> {
     if url.is_none() && twiml.is_some_and(|twiml| twiml.chars().count() > TWIML_LIMIT) {
         return Err((21_218, "Twiml must be at most 4000 characters".to_owned()));
     }
-    let callback_host = form
-        .get("StatusCallback")
-        .and_then(super::courier::authority);
+    let callback_host = form.get("StatusCallback").and_then(super::courier::authority);
     if callback_host.is_some_and(|host| host.contains('_')) {
         return Err((21_609, "StatusCallback is not a valid URL".to_owned()));
     }
@@ -179,14 +155,10 @@ fn order(form: &Form) -> Result<Order, (u32, String)> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    if let Some(unknown) = events
-        .iter()
-        .find(|name| !["initiated", "ringing", "answered", "completed"].contains(&name.as_str()))
+    if let Some(unknown) =
+        events.iter().find(|name| !["initiated", "ringing", "answered", "completed"].contains(&name.as_str()))
     {
-        return Err((
-            21_626,
-            format!("StatusCallbackEvent '{unknown}' is not valid"),
-        ));
+        return Err((21_626, format!("StatusCallbackEvent '{unknown}' is not valid")));
     }
     if events.is_empty() {
         events.push("completed".to_owned());
@@ -204,11 +176,7 @@ fn order(form: &Form) -> Result<Order, (u32, String)> {
         direction: "outbound-api",
         url: url.unwrap_or_default().to_owned(),
         method: form.get("Method").unwrap_or("POST").to_owned(),
-        twiml: if url.is_some() {
-            None
-        } else {
-            twiml.map(str::to_owned)
-        },
+        twiml: if url.is_some() { None } else { twiml.map(str::to_owned) },
         status_callback: form.get("StatusCallback").map(str::to_owned),
         status_events: events,
         time_limit: time_limit.map(Duration::from_secs),
@@ -219,14 +187,11 @@ const TWIML_LIMIT: usize = 4_000;
 
 fn is_e164(number: &str) -> bool {
     let digits = number.strip_prefix('+').unwrap_or_default();
-    (8..=15).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0')
+    (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0')
 }
 
 fn is_url(text: &str) -> bool {
-    url::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn authorize(shared: &Shared, account: &str, headers: &HeaderMap) -> Result<(), Response> {
@@ -243,21 +208,13 @@ fn authorize(shared: &Shared, account: &str, headers: &HeaderMap) -> Result<(), 
 }
 
 fn unknown(sid: &str) -> Response {
-    refuse(
-        404,
-        20_404,
-        &format!("The requested resource /Calls/{sid}.json was not found"),
-    )
+    refuse(404, 20_404, &format!("The requested resource /Calls/{sid}.json was not found"))
 }
 
 fn refuse(status: u16, code: u32, message: &str) -> Response {
     let body = json!({"code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"),
         "status": status});
-    (
-        StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
-        Json(body),
-    )
-        .into_response()
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), Json(body)).into_response()
 }
 
 fn call_json(shared: &Shared, sid: &str, order: &Order, status: &str) -> Value {
@@ -287,31 +244,12 @@ mod tests {
         let good = "To=%2B919876543210&From=%2B912248900000&Url=https%3A%2F%2Fh%2Fvoice";
         assert_eq!(code(good), 0);
         assert_eq!(code("From=%2B912248900000&Url=https%3A%2F%2Fh"), 21_201);
-        assert_eq!(
-            code("To=9876&From=%2B912248900000&Url=https%3A%2F%2Fh"),
-            21_211
-        );
-        assert_eq!(
-            code("To=%2B919876543210&From=x&Url=https%3A%2F%2Fh"),
-            21_212
-        );
+        assert_eq!(code("To=9876&From=%2B912248900000&Url=https%3A%2F%2Fh"), 21_211);
+        assert_eq!(code("To=%2B919876543210&From=x&Url=https%3A%2F%2Fh"), 21_212);
         assert_eq!(code("To=%2B919876543210&Url=https%3A%2F%2Fh"), 21_213);
         assert_eq!(code("To=%2B919876543210&From=%2B912248900000"), 21_205);
-        assert_eq!(
-            code("To=%2B919876543210&From=%2B912248900000&Url=voice"),
-            21_205
-        );
-        assert_eq!(
-            code(&format!(
-                "{good}&StatusCallbackEvent=answered&StatusCallbackEvent=dialled"
-            )),
-            21_626
-        );
-        assert_eq!(
-            code(&format!(
-                "{good}&StatusCallback=https%3A%2F%2Fa_b.example%2Fx"
-            )),
-            21_609
-        );
+        assert_eq!(code("To=%2B919876543210&From=%2B912248900000&Url=voice"), 21_205);
+        assert_eq!(code(&format!("{good}&StatusCallbackEvent=answered&StatusCallbackEvent=dialled")), 21_626);
+        assert_eq!(code(&format!("{good}&StatusCallback=https%3A%2F%2Fa_b.example%2Fx")), 21_609);
     }
 }

@@ -66,11 +66,8 @@ pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
     if let Some(said) = call.caller.stop_saying() {
         call.recorder.said(said, stream.now_us());
     }
-    let Stream {
-        playback, began_us, ..
-    } = stream;
-    call.recorder
-        .stream_ended(began_us, playback.heard(), playback.warnings());
+    let Stream { playback, began_us, .. } = stream;
+    call.recorder.stream_ended(began_us, playback.heard(), playback.warnings());
     match end {
         Ok(end) => {
             notices.send(call, "stream-stopped", None);
@@ -96,9 +93,7 @@ struct Notices {
 impl Notices {
     fn send(&self, call: &mut Call, event: &str, error: Option<&str>) {
         let Some(url) = &self.url else { return };
-        let now = jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
-            .to_string();
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         let account = call.shared.config.account_sid.clone();
         let mut params = vec![
             ("AccountSid", account.as_str()),
@@ -109,19 +104,13 @@ impl Notices {
         params.push(("StreamEvent", event));
         params.extend(error.map(|error| ("StreamError", error)));
         params.push(("Timestamp", &now));
-        let params = params
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         call.post_later(url.clone(), params);
     }
 }
 
 /// What Twilio refuses of a `<Stream>`; else its parameters.
-fn check(
-    url: &str,
-    noun: &Element,
-) -> Result<serde_json::Map<String, serde_json::Value>, (u32, String)> {
+fn check(url: &str, noun: &Element) -> Result<serde_json::Map<String, serde_json::Value>, (u32, String)> {
     let parsed = url::Url::parse(url).map_err(|error| (31_923, format!("stream URL: {error}")))?;
     let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     match parsed.scheme() {
@@ -129,39 +118,20 @@ fn check(
         // Twilio takes wss only; on loopback there is no certificate to be had.
         "ws" if loopback => {}
         other => {
-            return Err((
-                31_922,
-                format!("stream URL scheme '{other}' is not supported"),
-            ));
+            return Err((31_922, format!("stream URL scheme '{other}' is not supported")));
         }
     }
     if parsed.query().is_some() {
         return Err((31_920, "a stream URL has no query string".to_owned()));
     }
-    if noun
-        .attribute("track")
-        .is_some_and(|track| track != "inbound_track")
-    {
-        return Err((
-            31_941,
-            "only inbound_track is possible in <Connect>".to_owned(),
-        ));
+    if noun.attribute("track").is_some_and(|track| track != "inbound_track") {
+        return Err((31_941, "only inbound_track is possible in <Connect>".to_owned()));
     }
     let mut parameters = serde_json::Map::new();
-    for parameter in noun
-        .children
-        .iter()
-        .filter(|child| child.name == "Parameter")
-    {
-        let (name, value) = (
-            parameter.attribute("name").unwrap_or(""),
-            parameter.attribute("value").unwrap_or(""),
-        );
+    for parameter in noun.children.iter().filter(|child| child.name == "Parameter") {
+        let (name, value) = (parameter.attribute("name").unwrap_or(""), parameter.attribute("value").unwrap_or(""));
         if name.chars().count() + value.chars().count() >= 500 {
-            return Err((
-                12_200,
-                format!("<Parameter> '{name}' is over 500 characters"),
-            ));
+            return Err((12_200, format!("<Parameter> '{name}' is over 500 characters")));
         }
         parameters.insert(name.to_owned(), json!(value));
     }
@@ -169,22 +139,15 @@ fn check(
 }
 
 async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
-    let mut request = url
-        .into_client_request()
-        .map_err(|error| (31_923, error.to_string()))?;
-    let signature = HeaderValue::from_str(&call.shared.courier.sign_upgrade(url))
-        .map_err(|error| (31_900, error.to_string()))?;
-    request
-        .headers_mut()
-        .insert("x-twilio-signature", signature);
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT));
+    let mut request = url.into_client_request().map_err(|error| (31_923, error.to_string()))?;
+    let signature =
+        HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
+    request.headers_mut().insert("x-twilio-signature", signature);
+    let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
     let failed = |error: tungstenite::Error| match error {
-        tungstenite::Error::Http(response) => (
-            31_920,
-            format!("the server answered {} to the upgrade", response.status()),
-        ),
+        tungstenite::Error::Http(response) => {
+            (31_920, format!("the server answered {} to the upgrade", response.status()))
+        }
         tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             (31_902, error.to_string())
         }
@@ -193,22 +156,14 @@ async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
     };
     match call.shared.courier.connect_to() {
         Some(addr) => {
-            let tcp = TcpStream::connect(addr)
-                .await
-                .map_err(|error| (31_902, error.to_string()))?;
-            tcp.set_nodelay(true)
-                .map_err(|error| (31_900, error.to_string()))?;
-            let upgraded = tokio_tungstenite::client_async_with_config(
-                request,
-                MaybeTlsStream::Plain(tcp),
-                Some(config),
-            )
-            .await;
+            let tcp = TcpStream::connect(addr).await.map_err(|error| (31_902, error.to_string()))?;
+            tcp.set_nodelay(true).map_err(|error| (31_900, error.to_string()))?;
+            let upgraded =
+                tokio_tungstenite::client_async_with_config(request, MaybeTlsStream::Plain(tcp), Some(config)).await;
             upgraded.map(|(socket, _)| socket).map_err(failed)
         }
         None => {
-            let upgraded =
-                tokio_tungstenite::connect_async_with_config(request, Some(config), true).await;
+            let upgraded = tokio_tungstenite::connect_async_with_config(request, Some(config), true).await;
             upgraded.map(|(socket, _)| socket).map_err(failed)
         }
     }
@@ -267,10 +222,7 @@ impl Stream {
         call: &mut Call,
         parameters: serde_json::Map<String, serde_json::Value>,
     ) -> Result<StreamEnd, Lost> {
-        self.send(
-            json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}).to_string(),
-        )
-        .await?;
+        self.send(json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}).to_string()).await?;
         let start = json!({"event": "start", "sequenceNumber": self.next_sequence(), "start": {
                 "accountSid": call.shared.config.account_sid, "streamSid": self.sid, "callSid": call.sid, "tracks": ["inbound"],
                 "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": parameters},
@@ -338,17 +290,14 @@ impl Stream {
         let tick = call.caller.tick(now_us, &self.playback);
         let at_ms = now_us / 1_000;
         if let Some(text) = tick.began {
-            call.shared
-                .tell(&call.sid, at_ms, Happening::Speaking(Party::Caller, text));
+            call.shared.tell(&call.sid, at_ms, Happening::Speaking(Party::Caller, text));
         }
         if let Some(sound) = &tick.sound {
             call.recorder.caller_sound(now_us, sound);
         }
         let sound = tick.sound.or_else(|| self.echo());
         match sound {
-            None if self.line.skip_silence && self.pending.is_empty() => {
-                self.sent_bytes += FRAME as u64
-            }
+            None if self.line.skip_silence && self.pending.is_empty() => self.sent_bytes += FRAME as u64,
             None => self.pending.extend([SILENCE; FRAME]),
             Some(sound) => self.pending.extend(sound),
         }
@@ -367,8 +316,7 @@ impl Stream {
         }
         if let Some(digit) = tick.digit {
             call.shared.tell(&call.sid, at_ms, Happening::Digit(digit));
-            call.recorder
-                .line(Party::Caller, &format!("[{digit}]"), at_ms, at_ms);
+            call.recorder.line(Party::Caller, &format!("[{digit}]"), at_ms, at_ms);
             let text = json!({"event": "dtmf", "streamSid": self.sid, "sequenceNumber": self.next_sequence(),
                 "dtmf": {"track": "inbound_track", "digit": digit.to_string()}});
             self.send(text.to_string()).await?;
@@ -387,13 +335,7 @@ impl Stream {
         (count > 0).then_some(sound)
     }
 
-    async fn media(
-        &mut self,
-        call: &mut Call,
-        timestamp: u64,
-        payload: &[u8],
-        now_us: u64,
-    ) -> Result<(), Lost> {
+    async fn media(&mut self, call: &mut Call, timestamp: u64, payload: &[u8], now_us: u64) -> Result<(), Lost> {
         let mut text = String::with_capacity(170 + payload.len() * 4 / 3);
         self.text.clear();
         BASE64_STANDARD.encode_string(payload, &mut self.text);
@@ -428,8 +370,7 @@ impl Stream {
         } else if call.recorder.agent_is_quiet(now_us)
             && let Some(line) = call.recorder.agent_quiet()
         {
-            call.shared
-                .tell(&call.sid, now_us / 1_000, Happening::Said(line));
+            call.shared.tell(&call.sid, now_us / 1_000, Happening::Said(line));
         }
         self.echo_marks(now_us, reached).await
     }
@@ -444,15 +385,13 @@ impl Stream {
             self.words = Some(spoken.book());
         }
         if let Some(line) = call.recorder.agent_sound(played, self.words.as_deref()) {
-            call.shared
-                .tell(&call.sid, played.at_us / 1_000, Happening::Said(line));
+            call.shared.tell(&call.sid, played.at_us / 1_000, Happening::Said(line));
         }
     }
 
     async fn echo_marks(&mut self, now_us: u64, reached: Vec<String>) -> Result<(), Lost> {
         let due = now_us + self.line.mark_delay_ms * 1_000;
-        self.echoes
-            .extend(reached.into_iter().map(|name| (due, name)));
+        self.echoes.extend(reached.into_iter().map(|name| (due, name)));
         while self.echoes.front().is_some_and(|(due, _)| *due <= now_us) {
             let Some((_, name)) = self.echoes.pop_front() else {
                 break;
@@ -484,9 +423,7 @@ impl Stream {
                     let speaking = Happening::Speaking(Party::Agent, String::new());
                     call.shared.tell(&call.sid, now_us / 1_000, speaking);
                 }
-                if !self.playback.push(now_us, &audio)
-                    && self.playback.warnings().overflow_31931 == 1
-                {
+                if !self.playback.push(now_us, &audio) && self.playback.warnings().overflow_31931 == 1 {
                     call.note(31_931, "over ten minutes of audio are buffered");
                 }
                 Ok(())
@@ -500,8 +437,7 @@ impl Stream {
                 let playing = self.playback.is_playing();
                 call.recorder.cleared(now_us);
                 if playing {
-                    call.shared
-                        .tell(&call.sid, now_us / 1_000, Happening::Cleared);
+                    call.shared.tell(&call.sid, now_us / 1_000, Happening::Cleared);
                 }
                 let pending = self.playback.clear();
                 self.echo_marks(now_us, pending).await
@@ -578,8 +514,7 @@ impl Outbound {
         struct Mark {
             name: String,
         }
-        let wire: Wire<'_> =
-            serde_json::from_str(text).map_err(|error| format!("invalid message: {error}"))?;
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| format!("invalid message: {error}"))?;
         if wire.stream_sid != sid {
             return Err("invalid message: wrong streamSid".to_owned());
         }
@@ -590,9 +525,7 @@ impl Outbound {
                 .map_err(|error| format!("invalid message: payload: {error}")),
             ("mark", None, Some(mark)) => Ok(Self::Mark(mark.name)),
             ("clear", None, None) => Ok(Self::Clear),
-            (event, _, _) => Err(format!(
-                "invalid message: event '{event}' with these fields"
-            )),
+            (event, _, _) => Err(format!("invalid message: event '{event}' with these fields")),
         }
     }
 }
@@ -607,12 +540,8 @@ const SEND_LIMIT: Duration = Duration::from_secs(5);
 
 fn lost_code(error: &tungstenite::Error) -> u32 {
     match error {
-        tungstenite::Error::Protocol(
-            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => 31_903,
-        tungstenite::Error::Protocol(_)
-        | tungstenite::Error::Utf8(_)
-        | tungstenite::Error::Capacity(_) => 31_924,
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => 31_903,
+        tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) | tungstenite::Error::Capacity(_) => 31_924,
         _ => 31_903,
     }
 }
@@ -632,10 +561,7 @@ mod tests {
             read(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"a"}}"#),
             Ok(Outbound::Mark("a".to_owned()))
         );
-        assert_eq!(
-            read(r#"{"event":"clear","streamSid":"MZ1"}"#),
-            Ok(Outbound::Clear)
-        );
+        assert_eq!(read(r#"{"event":"clear","streamSid":"MZ1"}"#), Ok(Outbound::Clear));
         for refused in [
             "hello",
             r#"{"event":"clear"}"#,
@@ -653,19 +579,8 @@ mod tests {
     #[test]
     fn a_stream_that_twilio_would_refuse_is_refused() {
         let stream = |url: &str, track: Option<&str>| {
-            let attributes = track
-                .map(|track| ("track".to_owned(), track.to_owned()))
-                .into_iter()
-                .collect();
-            check(
-                url,
-                &Element {
-                    attributes,
-                    ..Element::default()
-                },
-            )
-            .map(|_| ())
-            .map_err(|(code, _)| code)
+            let attributes = track.map(|track| ("track".to_owned(), track.to_owned())).into_iter().collect();
+            check(url, &Element { attributes, ..Element::default() }).map(|_| ()).map_err(|(code, _)| code)
         };
         assert_eq!(stream("wss://h/m", None), Ok(()));
         assert_eq!(stream("ws://127.0.0.1:80/m", Some("inbound_track")), Ok(()));

@@ -66,14 +66,7 @@ impl Listener for CutListener {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
         let stop = Box::pin(self.stop.clone().cancelled_owned());
-        (
-            CutStream {
-                tcp,
-                cut: Cut::default(),
-                stop,
-            },
-            addr,
-        )
+        (CutStream { tcp, cut: Cut::default(), stop }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -95,11 +88,7 @@ pub(super) struct CutStream {
 
 impl CutStream {
     fn check(&mut self, cx: &mut Context<'_>, reading: bool) -> io::Result<()> {
-        let waker = if reading {
-            &self.cut.0.reader
-        } else {
-            &self.cut.0.writer
-        };
+        let waker = if reading { &self.cut.0.reader } else { &self.cut.0.writer };
         waker.register(cx.waker());
         let stopped = reading && self.stop.as_mut().poll(cx).is_ready();
         if self.cut.is_cut() || stopped {
@@ -110,22 +99,14 @@ impl CutStream {
 }
 
 impl AsyncRead for CutStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(cx, true)?;
         Pin::new(&mut self.tcp).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for CutStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx, false)?;
         Pin::new(&mut self.tcp).poll_write(cx, buf)
     }

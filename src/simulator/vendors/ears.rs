@@ -39,41 +39,22 @@ pub(super) async fn open(
             return (code, body.clone()).into_response();
         }
         Some(FaultKind::Slow { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
-        Some(
-            FaultKind::CloseWith { .. }
-            | FaultKind::Hang
-            | FaultKind::Malformed
-            | FaultKind::ResetMidStream,
-        )
+        Some(FaultKind::CloseWith { .. } | FaultKind::Hang | FaultKind::Malformed | FaultKind::ResetMidStream)
         | None => {}
     }
     let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes())
-            .into_owned()
-            .collect();
-    let token = query
-        .iter()
-        .find(|(key, _)| key == "token")
-        .map(|(_, value)| value.as_str());
+        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let token = query.iter().find(|(key, _)| key == "token").map(|(_, value)| value.as_str());
     let known = shared.knows(&headers, "xi-api-key", token);
-    upgrade
-        .max_message_size(4 << 20)
-        .on_upgrade(move |mut socket| async move {
-            lock(&shared.counters).open_sockets += 1;
-            match (known, Opening::read(&query)) {
-                (false, _) => {
-                    refuse(
-                        &mut socket,
-                        "auth_error",
-                        "You must be authenticated to use this endpoint.",
-                    )
-                    .await
-                }
-                (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
-                (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
-            }
-            lock(&shared.counters).open_sockets -= 1;
-        })
+    upgrade.max_message_size(4 << 20).on_upgrade(move |mut socket| async move {
+        lock(&shared.counters).open_sockets += 1;
+        match (known, Opening::read(&query)) {
+            (false, _) => refuse(&mut socket, "auth_error", "You must be authenticated to use this endpoint.").await,
+            (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
+            (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
+        }
+        lock(&shared.counters).open_sockets -= 1;
+    })
 }
 
 /// What a connection asked for in its query.
@@ -91,12 +72,7 @@ struct Opening {
 
 impl Opening {
     fn read(query: &[(String, String)]) -> Result<Self, String> {
-        let of = |name: &str| {
-            query
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let truth = |name: &str| matches!(of(name), Some("true" | "True" | "1"));
         let model = of("model_id").ok_or("model_id is required")?;
         if !model.starts_with("scribe_v") {
@@ -106,9 +82,7 @@ impl Opening {
         let rate = match format {
             "ulaw_8000" => 8_000,
             _ => {
-                let rate = format
-                    .strip_prefix("pcm_")
-                    .and_then(|rate| rate.parse().ok());
+                let rate = format.strip_prefix("pcm_").and_then(|rate| rate.parse().ok());
                 rate.filter(|rate| [8_000, 16_000, 22_050, 24_000, 44_100, 48_000].contains(rate))
                     .ok_or_else(|| format!("audio_format '{format}' is not supported."))?
             }
@@ -118,24 +92,17 @@ impl Opening {
             "vad" => true,
             other => return Err(format!("commit_strategy '{other}' is not supported.")),
         };
-        let silence_secs = of("vad_silence_threshold_secs")
-            .map_or(Ok(1.5), str::parse)
-            .unwrap_or(0.0);
+        let silence_secs = of("vad_silence_threshold_secs").map_or(Ok(1.5), str::parse).unwrap_or(0.0);
         if !(0.3..=3.0).contains(&silence_secs) {
             return Err("vad_silence_threshold_secs must be between 0.3 and 3.0.".to_owned());
         }
-        let keyterms: Vec<&str> = query
-            .iter()
-            .filter(|(key, _)| key == "keyterms")
-            .map(|(_, value)| value.as_str())
-            .collect();
+        let keyterms: Vec<&str> =
+            query.iter().filter(|(key, _)| key == "keyterms").map(|(_, value)| value.as_str()).collect();
         if keyterms.len() > 50 || keyterms.iter().any(|term| term.chars().count() > 20) {
             return Err("keyterms: at most 50, each of at most 20 characters.".to_owned());
         }
         if truth("filter_background_audio") && truth("include_timestamps") {
-            return Err(
-                "filter_background_audio cannot be combined with include_timestamps.".to_owned(),
-            );
+            return Err("filter_background_audio cannot be combined with include_timestamps.".to_owned());
         }
         Ok(Self {
             model: model.to_owned(),
@@ -163,29 +130,16 @@ impl Opening {
         if self.format == "ulaw_8000" {
             return audio;
         }
-        resample(&from_le_bytes(&audio), self.rate, 8_000)
-            .into_iter()
-            .map(encode)
-            .collect()
+        resample(&from_le_bytes(&audio), self.rate, 8_000).into_iter().map(encode).collect()
     }
 }
 
-async fn serve(
-    socket: &mut WebSocket,
-    shared: &Shared,
-    opening: Opening,
-    fault: Option<FaultKind>,
-    cut: Cut,
-) {
+async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault: Option<FaultKind>, cut: Cut) {
     if fault == Some(FaultKind::Hang) {
         while let Some(Ok(_)) = socket.recv().await {}
         return;
     }
-    if socket
-        .send(Message::Text(opening.started().to_string().into()))
-        .await
-        .is_err()
-    {
+    if socket.send(Message::Text(opening.started().to_string().into())).await.is_err() {
         return;
     }
     if let Some(FaultKind::CloseWith { code, reason }) = &fault {
@@ -196,12 +150,7 @@ async fn serve(
         return;
     }
     let settings = shared.settings.load().ears.clone();
-    let mut hearing = Hearing::new(
-        settings,
-        opening
-            .vad
-            .then_some((opening.silence_secs * 1_000.0) as u64),
-    );
+    let mut hearing = Hearing::new(settings, opening.vad.then_some((opening.silence_secs * 1_000.0) as u64));
     let mut out: VecDeque<(Instant, Say)> = VecDeque::new();
     let mut sent = 0;
     let mut first = true;
@@ -252,12 +201,7 @@ async fn serve(
             match hearing.commit() {
                 Ok(say) => said.extend(say),
                 Err(Throttled) => {
-                    return refuse(
-                        socket,
-                        "commit_throttled",
-                        "Commit request throttled: no new audio.",
-                    )
-                    .await;
+                    return refuse(socket, "commit_throttled", "Commit request throttled: no new audio.").await;
                 }
             }
         }
@@ -267,9 +211,7 @@ async fn serve(
             if matches!(say, Say::Final(_)) {
                 out.retain(|(_, say)| matches!(say, Say::Final(_)));
             }
-            let at = out
-                .back()
-                .map_or(now + delay, |(last, _)| (*last).max(now + delay));
+            let at = out.back().map_or(now + delay, |(last, _)| (*last).max(now + delay));
             out.push_back((at, say));
         }
         if out.len() > QUEUE_LIMIT {
@@ -293,33 +235,19 @@ fn read_chunk(text: &str, opening: &Opening, first: bool) -> Result<Chunk, (&'st
         sample_rate: u32,
         previous_text: Option<String>,
     }
-    let wire: Wire<'_> =
-        serde_json::from_str(text).map_err(|error| ("input_error", error.to_string()))?;
+    let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| ("input_error", error.to_string()))?;
     if wire.message_type != "input_audio_chunk" {
-        return Err((
-            "input_error",
-            "message_type must be input_audio_chunk".to_owned(),
-        ));
+        return Err(("input_error", "message_type must be input_audio_chunk".to_owned()));
     }
     if wire.sample_rate != opening.rate {
-        return Err((
-            "input_error",
-            format!("sample_rate must be {}", opening.rate),
-        ));
+        return Err(("input_error", format!("sample_rate must be {}", opening.rate)));
     }
     if wire.previous_text.is_some() && !first {
-        return Err((
-            "input_error",
-            "previous_text is allowed in the first chunk only".to_owned(),
-        ));
+        return Err(("input_error", "previous_text is allowed in the first chunk only".to_owned()));
     }
-    let audio = BASE64_STANDARD
-        .decode(wire.audio_base_64.as_bytes())
-        .map_err(|error| ("input_error", error.to_string()))?;
-    Ok(Chunk {
-        audio,
-        commit: wire.commit,
-    })
+    let audio =
+        BASE64_STANDARD.decode(wire.audio_base_64.as_bytes()).map_err(|error| ("input_error", error.to_string()))?;
+    Ok(Chunk { audio, commit: wire.commit })
 }
 
 /// What the recogniser says.
@@ -337,15 +265,12 @@ impl Say {
             }
             Self::Final(words) => {
                 let text = join(words);
-                let mut messages =
-                    vec![json!({"message_type": "committed_transcript", "text": text})];
+                let mut messages = vec![json!({"message_type": "committed_transcript", "text": text})];
                 if opening.timestamps || opening.detection {
                     let timed = opening.timestamps.then(|| timed(words));
                     let language = opening.language.as_deref().unwrap_or("en");
-                    messages.push(
-                        json!({"message_type": "committed_transcript_with_timestamps", "text": text,
-                        "language_code": language, "words": timed}),
-                    );
+                    messages.push(json!({"message_type": "committed_transcript_with_timestamps", "text": text,
+                        "language_code": language, "words": timed}));
                 }
                 messages
             }
@@ -361,19 +286,17 @@ fn timed(words: &[HeardWord]) -> Vec<Value> {
         if let Some(end) = before {
             out.push(json!({"text": " ", "start": seconds(end), "end": seconds(word.start_ms), "type": "spacing"}));
         }
-        out.push(json!({"text": word.text, "start": seconds(word.start_ms), "end": seconds(word.end_ms), "type": "word",
-            "speaker_id": null, "logprob": -0.02, "characters": null}));
+        out.push(
+            json!({"text": word.text, "start": seconds(word.start_ms), "end": seconds(word.end_ms), "type": "word",
+            "speaker_id": null, "logprob": -0.02, "characters": null}),
+        );
         before = Some(word.end_ms);
     }
     out
 }
 
 fn join(words: &[HeardWord]) -> String {
-    words
-        .iter()
-        .map(|word| word.text.as_str())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// A commit without new audio.
@@ -421,11 +344,7 @@ impl Hearing {
             if loud && heard.known_bytes == 0 {
                 self.unknown_loud += piece.len();
             }
-            self.silent_ms = if loud {
-                0
-            } else {
-                self.silent_ms + piece.len() as u64 / 8
-            };
+            self.silent_ms = if loud { 0 } else { self.silent_ms + piece.len() as u64 / 8 };
             for word in heard.words {
                 self.words.push(word);
                 out.push(Say::Partial(join(&self.words)));
@@ -450,18 +369,11 @@ impl Hearing {
     fn finish(&mut self) -> Option<Say> {
         let mut words = std::mem::take(&mut self.words);
         if words.is_empty() && self.unknown_loud >= SCRIPT_LOUD_BYTES {
-            let (line, end) = (
-                self.script.pop_front().unwrap_or_default(),
-                self.listener.position_ms(),
-            );
+            let (line, end) = (self.script.pop_front().unwrap_or_default(), self.listener.position_ms());
             let start = end.saturating_sub(self.bytes as u64 / 8);
             words = line
                 .split_whitespace()
-                .map(|word| HeardWord {
-                    text: word.to_owned(),
-                    start_ms: start,
-                    end_ms: end,
-                })
+                .map(|word| HeardWord { text: word.to_owned(), start_ms: start, end_ms: end })
                 .collect();
         }
         (self.bytes, self.unknown_loud, self.shown) = (0, 0, 0);
@@ -471,20 +383,12 @@ impl Hearing {
     /// A word of the script's line for every so much unknown speech.
     fn scripted_partial(&mut self) -> Option<Say> {
         let line = self.script.front().filter(|_| self.words.is_empty())?;
-        let count = line
-            .split_whitespace()
-            .count()
-            .min(self.unknown_loud / SCRIPT_WORD_BYTES);
+        let count = line.split_whitespace().count().min(self.unknown_loud / SCRIPT_WORD_BYTES);
         if count <= self.shown {
             return None;
         }
         self.shown = count;
-        Some(Say::Partial(
-            line.split_whitespace()
-                .take(count)
-                .collect::<Vec<_>>()
-                .join(" "),
-        ))
+        Some(Say::Partial(line.split_whitespace().take(count).collect::<Vec<_>>().join(" ")))
     }
 
     fn delay(&self, say: &Say) -> u64 {
@@ -519,10 +423,7 @@ mod tests {
     }
 
     fn hear(hearing: &mut Hearing, audio: &[u8]) -> Vec<Say> {
-        audio
-            .chunks(1_000)
-            .flat_map(|piece| hearing.hear(&PhraseBook::built_in(), piece))
-            .collect()
+        audio.chunks(1_000).flat_map(|piece| hearing.hear(&PhraseBook::built_in(), piece)).collect()
     }
 
     fn text(say: Option<Say>) -> String {
@@ -536,8 +437,7 @@ mod tests {
     fn partials_grow_word_by_word_and_the_commit_has_them_all() {
         let mut hearing = Hearing::new(EarsSettings::default(), None);
         let said = hear(&mut hearing, &recording("five_hundred_rupees"));
-        let partials = ["five", "five hundred", "five hundred rupees"]
-            .map(|text| Say::Partial(text.to_owned()));
+        let partials = ["five", "five hundred", "five hundred rupees"].map(|text| Say::Partial(text.to_owned()));
         assert_eq!(said, partials);
         assert_eq!(text(hearing.commit().unwrap()), "five hundred rupees");
         assert_eq!(hearing.commit(), Err(Throttled));
@@ -545,13 +445,8 @@ mod tests {
 
     #[test]
     fn silence_and_coughs_have_no_words() {
-        let mut hearing = Hearing::new(
-            EarsSettings {
-                script: vec!["not this".to_owned()],
-                ..EarsSettings::default()
-            },
-            None,
-        );
+        let mut hearing =
+            Hearing::new(EarsSettings { script: vec!["not this".to_owned()], ..EarsSettings::default() }, None);
         assert_eq!(hear(&mut hearing, &recording("cough")), []);
         assert_eq!(text(hearing.commit().unwrap()), "");
         hear(&mut hearing, &[SILENCE; 8_000]);
@@ -561,16 +456,8 @@ mod tests {
     #[test]
     fn speech_it_does_not_know_takes_the_next_line_of_the_script() {
         let script = vec!["five hundred".to_owned(), "yes".to_owned()];
-        let mut hearing = Hearing::new(
-            EarsSettings {
-                script,
-                ..EarsSettings::default()
-            },
-            None,
-        );
-        let noise: Vec<u8> = (0..8_000_u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 & 0x9F)
-            .collect();
+        let mut hearing = Hearing::new(EarsSettings { script, ..EarsSettings::default() }, None);
+        let noise: Vec<u8> = (0..8_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 & 0x9F).collect();
         let said = hear(&mut hearing, &noise);
         assert_eq!(said.last(), Some(&Say::Partial("five hundred".to_owned())));
         assert_eq!(text(hearing.commit().unwrap()), "five hundred");
@@ -585,11 +472,7 @@ mod tests {
         let mut hearing = Hearing::new(EarsSettings::default(), Some(500));
         let mut audio = recording("yes");
         audio.extend([SILENCE; 8 * 200]);
-        assert!(
-            hear(&mut hearing, &audio)
-                .iter()
-                .all(|say| matches!(say, Say::Partial(_)))
-        );
+        assert!(hear(&mut hearing, &audio).iter().all(|say| matches!(say, Say::Partial(_))));
         let said = hear(&mut hearing, &[SILENCE; 8 * 200]);
         assert_eq!(text(said.last().cloned()), "yes");
     }

@@ -95,9 +95,7 @@ impl Faults {
     /// The fault that this request meets.
     pub(super) fn take(&self, route: Route) -> Option<FaultKind> {
         let mut faults = lock(&self.0);
-        let at = faults
-            .iter()
-            .position(|fault| fault.route == route && fault.times != Some(0))?;
+        let at = faults.iter().position(|fault| fault.route == route && fault.times != Some(0))?;
         let fault = &mut faults[at];
         let kind = fault.kind.clone();
         if let Some(times) = &mut fault.times {
@@ -117,53 +115,21 @@ mod tests {
     #[test]
     fn faults_are_used_up_in_order_and_only_on_their_route() {
         let faults = Faults::default();
-        faults.add(Fault {
-            route: Route::Mind,
-            kind: FaultKind::Hang,
-            times: Some(2),
-        });
-        faults.add(Fault {
-            route: Route::Mind,
-            kind: FaultKind::Refuse,
-            times: None,
-        });
+        faults.add(Fault { route: Route::Mind, kind: FaultKind::Hang, times: Some(2) });
+        faults.add(Fault { route: Route::Mind, kind: FaultKind::Refuse, times: None });
         assert_eq!(faults.take(Route::Ears), None);
         let met: Vec<_> = (0..4).map(|_| faults.take(Route::Mind).unwrap()).collect();
-        assert_eq!(
-            met,
-            [
-                FaultKind::Hang,
-                FaultKind::Hang,
-                FaultKind::Refuse,
-                FaultKind::Refuse
-            ]
-        );
+        assert_eq!(met, [FaultKind::Hang, FaultKind::Hang, FaultKind::Refuse, FaultKind::Refuse]);
         faults.clear();
         assert_eq!(faults.take(Route::Mind), None);
     }
 
     #[test]
     fn a_fault_is_written_as_short_json() {
-        let fault: Fault = serde_json::from_str(
-            r#"{"route":"mind","kind":{"status":{"code":429,"body":""}},"times":1}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            fault.kind,
-            FaultKind::Status {
-                code: 429,
-                body: String::new()
-            }
-        );
         let fault: Fault =
-            serde_json::from_str(r#"{"route":"speech_socket","kind":"hang"}"#).unwrap();
-        assert_eq!(
-            fault,
-            Fault {
-                route: Route::SpeechSocket,
-                kind: FaultKind::Hang,
-                times: None
-            }
-        );
+            serde_json::from_str(r#"{"route":"mind","kind":{"status":{"code":429,"body":""}},"times":1}"#).unwrap();
+        assert_eq!(fault.kind, FaultKind::Status { code: 429, body: String::new() });
+        let fault: Fault = serde_json::from_str(r#"{"route":"speech_socket","kind":"hang"}"#).unwrap();
+        assert_eq!(fault, Fault { route: Route::SpeechSocket, kind: FaultKind::Hang, times: None });
     }
 }

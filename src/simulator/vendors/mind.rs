@@ -47,47 +47,27 @@ pub struct GeminiRequest {
 impl GeminiRequest {
     /// Reads a request's body.
     pub fn read(model: &str, raw: Value) -> Self {
-        let system = get(&raw, "systemInstruction")
-            .map(text_of)
-            .unwrap_or_default();
+        let system = get(&raw, "systemInstruction").map(text_of).unwrap_or_default();
         let lines = raw["contents"].as_array().into_iter().flatten();
-        let lines = lines
-            .map(|content| (content["role"] != "model", text_of(content)))
-            .collect();
+        let lines = lines.map(|content| (content["role"] != "model", text_of(content))).collect();
         let config = get(&raw, "generationConfig").cloned().unwrap_or_default();
-        let schema = ["responseJsonSchema", "responseSchema"]
-            .iter()
-            .find_map(|name| get(&config, name));
+        let schema = ["responseJsonSchema", "responseSchema"].iter().find_map(|name| get(&config, name));
         let properties = schema.and_then(|schema| schema["properties"].as_object());
-        let fields = properties
-            .and_then(|all| all.get("data"))
-            .and_then(|data| data["properties"].as_object());
-        let field = |(name, of): (&String, &Value)| {
-            (
-                name.clone(),
-                of["description"].as_str().unwrap_or("").to_owned(),
-            )
-        };
+        let fields = properties.and_then(|all| all.get("data")).and_then(|data| data["properties"].as_object());
+        let field = |(name, of): (&String, &Value)| (name.clone(), of["description"].as_str().unwrap_or("").to_owned());
         Self {
             model: model.to_owned(),
             system,
             lines,
-            properties: properties
-                .map(|all| all.keys().cloned().collect())
-                .unwrap_or_default(),
-            fields: fields
-                .map(|all| all.iter().map(field).collect())
-                .unwrap_or_default(),
+            properties: properties.map(|all| all.keys().cloned().collect()).unwrap_or_default(),
+            fields: fields.map(|all| all.iter().map(field).collect()).unwrap_or_default(),
             raw,
         }
     }
 
     /// The caller's lines, oldest first.
     pub fn caller(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.lines
-            .iter()
-            .filter(|(caller, _)| *caller)
-            .map(|(_, text)| text.as_str())
+        self.lines.iter().filter(|(caller, _)| *caller).map(|(_, text)| text.as_str())
     }
 }
 
@@ -113,15 +93,8 @@ pub(super) async fn generate(
         Some(FaultKind::Malformed | FaultKind::ResetMidStream) | None => {}
     }
     let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes())
-            .into_owned()
-            .collect();
-    let of = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
+        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     if let Err(refused) = check(&shared, &version, &raw, &headers, of("key")) {
         return refused;
     }
@@ -139,22 +112,14 @@ pub(super) async fn generate(
         text = escaped(&text);
     }
     if fault == Some(FaultKind::Malformed) {
-        text = text
-            .chars()
-            .take(text.chars().count() / 2)
-            .collect::<String>()
-            + " …that is all I know";
+        text = text.chars().take(text.chars().count() / 2).collect::<String>() + " …that is all I know";
     }
     if !streamed {
         let events = events(&request, &[text]);
         let total = settings.mind.first_token_ms + settings.mind.chunk_every_ms * 2;
         tokio::time::sleep_until(began + Duration::from_millis(total)).await;
         let whole = events.last().cloned().unwrap_or_default();
-        return (
-            StatusCode::OK,
-            [(header::CONTENT_TYPE, "application/json; charset=UTF-8")],
-            whole.to_string(),
-        )
+        return (StatusCode::OK, [(header::CONTENT_TYPE, "application/json; charset=UTF-8")], whole.to_string())
             .into_response();
     }
     let pieces = pieces(&text, &settings.mind, began.elapsed().subsec_nanos());
@@ -165,12 +130,7 @@ pub(super) async fn generate(
         return axum::Json(Value::Array(events)).into_response();
     }
     let reset = fault == Some(FaultKind::ResetMidStream);
-    let body = Body::from_stream(stream(
-        events,
-        settings.mind.clone(),
-        began,
-        reset.then_some(cut),
-    ));
+    let body = Body::from_stream(stream(events, settings.mind.clone(), began, reset.then_some(cut)));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
@@ -185,8 +145,7 @@ fn stream(
     let mut chance = StdRng::seed_from_u64(events.len() as u64);
     let last = events.len() / 2;
     for (n, event) in events.into_iter().enumerate() {
-        let due = began
-            + Duration::from_millis(settings.first_token_ms + settings.chunk_every_ms * n as u64);
+        let due = began + Duration::from_millis(settings.first_token_ms + settings.chunk_every_ms * n as u64);
         if cut.is_some() && n == last.max(1) {
             break;
         }
@@ -243,8 +202,7 @@ fn events(request: &GeminiRequest, pieces: &[String]) -> Vec<Value> {
         .enumerate()
         .map(|(n, piece)| {
             written += piece.len().div_ceil(4);
-            let mut candidate =
-                json!({"content": {"parts": [{"text": piece}], "role": "model"}, "index": 0});
+            let mut candidate = json!({"content": {"parts": [{"text": piece}], "role": "model"}, "index": 0});
             let mut usage = json!({"promptTokenCount": prompt, "totalTokenCount": prompt + written,
                 "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt}]});
             if n + 1 == pieces.len() {
@@ -258,13 +216,7 @@ fn events(request: &GeminiRequest, pieces: &[String]) -> Vec<Value> {
         .collect()
 }
 
-fn check(
-    shared: &Shared,
-    version: &str,
-    raw: &Value,
-    headers: &HeaderMap,
-    key: Option<&str>,
-) -> Result<(), Response> {
+fn check(shared: &Shared, version: &str, raw: &Value, headers: &HeaderMap, key: Option<&str>) -> Result<(), Response> {
     if !matches!(version, "v1" | "v1beta" | "v1alpha") {
         return Err(status(404, "", false));
     }
@@ -272,22 +224,15 @@ fn check(
         return Err(refused("API key not valid. Please pass a valid API key."));
     }
     let Some(contents) = raw["contents"].as_array() else {
-        return Err(refused(
-            "Invalid JSON payload received: contents is required.",
-        ));
+        return Err(refused("Invalid JSON payload received: contents is required."));
     };
     let Some(last) = contents.last() else {
         return Err(refused("contents is not specified"));
     };
     if last["role"] == "model" {
-        return Err(refused(
-            "Requests ending with a model turn are not supported.",
-        ));
+        return Err(refused("Requests ending with a model turn are not supported."));
     }
-    if contents
-        .iter()
-        .any(|content| !matches!(content["role"].as_str(), Some("user" | "model") | None))
-    {
+    if contents.iter().any(|content| !matches!(content["role"].as_str(), Some("user" | "model") | None)) {
         return Err(refused("Please use a valid role: user, model."));
     }
     Ok(())
@@ -303,28 +248,14 @@ fn refused(message: &str) -> Response {
 fn status(code: u16, body: &str, streamed: bool) -> Response {
     let http = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if !body.is_empty() {
-        return (
-            http,
-            [(header::CONTENT_TYPE, "application/json; charset=UTF-8")],
-            body.to_owned(),
-        )
-            .into_response();
+        return (http, [(header::CONTENT_TYPE, "application/json; charset=UTF-8")], body.to_owned()).into_response();
     }
     let (name, message) = match code {
         400 => ("INVALID_ARGUMENT", "Request contains an invalid argument."),
         403 => ("PERMISSION_DENIED", "The caller does not have permission."),
-        404 => (
-            "NOT_FOUND",
-            "The model is not found for this API version, or is not supported for generateContent.",
-        ),
-        429 => (
-            "RESOURCE_EXHAUSTED",
-            "You exceeded your current quota, please check your plan and billing details.",
-        ),
-        503 => (
-            "UNAVAILABLE",
-            "The model is overloaded. Please try again later.",
-        ),
+        404 => ("NOT_FOUND", "The model is not found for this API version, or is not supported for generateContent."),
+        429 => ("RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan and billing details."),
+        503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
         504 => ("DEADLINE_EXCEEDED", "The request timed out."),
         _ => ("INTERNAL", "An internal error has occurred."),
     };
@@ -344,25 +275,15 @@ fn status(code: u16, body: &str, streamed: bool) -> Response {
 fn get<'a>(of: &'a Value, camel: &str) -> Option<&'a Value> {
     let of = of.as_object()?;
     of.get(camel).or_else(|| {
-        let snake: String = camel
-            .chars()
-            .flat_map(|c| {
-                c.is_uppercase()
-                    .then_some('_')
-                    .into_iter()
-                    .chain(c.to_lowercase())
-            })
-            .collect();
+        let snake: String =
+            camel.chars().flat_map(|c| c.is_uppercase().then_some('_').into_iter().chain(c.to_lowercase())).collect();
         of.get(&snake)
     })
 }
 
 fn text_of(content: &Value) -> String {
     let parts = content["parts"].as_array().into_iter().flatten();
-    parts
-        .filter_map(|part| part["text"].as_str())
-        .collect::<Vec<_>>()
-        .join("\n")
+    parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// Characters beyond ASCII as `\u` escapes, as JSON allows within its strings.
@@ -372,12 +293,7 @@ fn escaped(text: &str) -> String {
         if letter.is_ascii() {
             out.push(letter);
         } else {
-            out.extend(
-                letter
-                    .encode_utf16(&mut [0; 2])
-                    .iter()
-                    .map(|unit| format!("\\u{unit:04x}")),
-            );
+            out.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     out
@@ -424,21 +340,10 @@ mod tests {
     #[test]
     fn pieces_join_to_the_text_and_may_cut_an_escape() {
         let text = escaped(r#"{"say":"नमस्ते 🙂"}"#);
-        assert_eq!(
-            serde_json::from_str::<Value>(&text).unwrap()["say"],
-            "नमस्ते 🙂"
-        );
-        let settings = MindSettings {
-            ragged: true,
-            chunk_chars: 5,
-            ..MindSettings::default()
-        };
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["say"], "नमस्ते 🙂");
+        let settings = MindSettings { ragged: true, chunk_chars: 5, ..MindSettings::default() };
         let pieces = pieces(&text, &settings, 1);
         assert_eq!(pieces.concat(), text);
-        assert!(
-            pieces
-                .iter()
-                .any(|piece| piece.ends_with('\\') || piece.ends_with("\\u09"))
-        );
+        assert!(pieces.iter().any(|piece| piece.ends_with('\\') || piece.ends_with("\\u09")));
     }
 }

@@ -291,34 +291,19 @@ impl std::fmt::Debug for VendorsConfig {
 
 impl Default for VoiceSettings {
     fn default() -> Self {
-        Self {
-            first_byte_ms: 75,
-            chunk_ms: 200,
-            chunk_every_ms: 40,
-        }
+        Self { first_byte_ms: 75, chunk_ms: 200, chunk_every_ms: 40 }
     }
 }
 
 impl Default for EarsSettings {
     fn default() -> Self {
-        Self {
-            partial_delay_ms: 100,
-            final_delay_ms: 150,
-            script: Vec::new(),
-            answer_empty: true,
-        }
+        Self { partial_delay_ms: 100, final_delay_ms: 150, script: Vec::new(), answer_empty: true }
     }
 }
 
 impl Default for MindSettings {
     fn default() -> Self {
-        Self {
-            first_token_ms: 200,
-            chunk_chars: 24,
-            chunk_every_ms: 25,
-            ragged: false,
-            escapes: false,
-        }
+        Self { first_token_ms: 200, chunk_chars: 24, chunk_every_ms: 25, ragged: false, escapes: false }
     }
 }
 
@@ -346,16 +331,10 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// Counts a request, writes it down, and says which fault it meets.
     fn arrive(&self, route: Route, target: &str, body: Value) -> Option<FaultKind> {
-        *lock(&self.counters)
-            .requests
-            .entry(route.as_str().to_owned())
-            .or_default() += 1;
+        *lock(&self.counters).requests.entry(route.as_str().to_owned()).or_default() += 1;
         self.write_down(route, target, body);
         let fault = self.faults.take(route)?;
-        *lock(&self.counters)
-            .faults
-            .entry(route.as_str().to_owned())
-            .or_default() += 1;
+        *lock(&self.counters).faults.entry(route.as_str().to_owned()).or_default() += 1;
         Some(fault)
     }
 
@@ -365,12 +344,7 @@ impl Shared {
         if log.len() >= LOG_LIMIT {
             log.pop_front();
         }
-        log.push_back(LogEntry {
-            at_ms,
-            route,
-            target: target.to_owned(),
-            body,
-        });
+        log.push_back(LogEntry { at_ms, route, target: target.to_owned(), body });
     }
 
     /// Whether the key in `header` will do.
@@ -378,10 +352,7 @@ impl Shared {
         let Some(expected) = &self.api_key else {
             return true;
         };
-        let shown = headers
-            .get(header)
-            .and_then(|value| value.to_str().ok())
-            .or(query_key);
+        let shown = headers.get(header).and_then(|value| value.to_str().ok()).or(query_key);
         shown == Some(expected)
     }
 }
@@ -404,22 +375,10 @@ fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/text-to-speech/{voice}", post(voice::whole))
         .route("/v1/text-to-speech/{voice}/stream", post(voice::stream))
-        .route(
-            "/v1/text-to-speech/{voice}/with-timestamps",
-            post(voice::whole_with_timestamps),
-        )
-        .route(
-            "/v1/text-to-speech/{voice}/stream/with-timestamps",
-            post(voice::stream_with_timestamps),
-        )
-        .route(
-            "/v1/text-to-speech/{voice}/stream-input",
-            get(voice_socket::single),
-        )
-        .route(
-            "/v1/text-to-speech/{voice}/multi-stream-input",
-            get(voice_socket::multi),
-        )
+        .route("/v1/text-to-speech/{voice}/with-timestamps", post(voice::whole_with_timestamps))
+        .route("/v1/text-to-speech/{voice}/stream/with-timestamps", post(voice::stream_with_timestamps))
+        .route("/v1/text-to-speech/{voice}/stream-input", get(voice_socket::single))
+        .route("/v1/text-to-speech/{voice}/multi-stream-input", get(voice_socket::multi))
         .route("/v1/speech-to-text/realtime", get(ears::open))
         .route("/{version}/models/{model}", post(mind::generate))
         .route("/control", get(show).post(control))
@@ -445,10 +404,7 @@ async fn show(State(shared): State<Arc<Shared>>) -> axum::Json<Value> {
     axum::Json(json!({"settings": **shared.settings.load(), "counters": counters, "log": log}))
 }
 
-async fn control(
-    State(shared): State<Arc<Shared>>,
-    body: String,
-) -> Result<axum::Json<Value>, (StatusCode, String)> {
+async fn control(State(shared): State<Arc<Shared>>, body: String) -> Result<axum::Json<Value>, (StatusCode, String)> {
     let refuse = |error: serde_json::Error| (StatusCode::BAD_REQUEST, error.to_string());
     let control: Control = serde_json::from_str(&body).map_err(refuse)?;
     let mut settings = serde_json::to_value(&**shared.settings.load()).map_err(refuse)?;

@@ -12,10 +12,7 @@ impl Mp3 {
     /// Reads ElevenLabs' name of a format; none where it is no MP3 or no legal pair of rates.
     pub(super) fn parse(format: &str) -> Option<Self> {
         let (rate, kbps) = format.strip_prefix("mp3_")?.split_once('_')?;
-        let mp3 = Self {
-            rate: rate.parse().ok()?,
-            kbps: kbps.parse().ok()?,
-        };
+        let mp3 = Self { rate: rate.parse().ok()?, kbps: kbps.parse().ok()? };
         mp3.header().map(|_| mp3)
     }
 
@@ -26,9 +23,7 @@ impl Mp3 {
             return out;
         };
         let per_frame = u64::from(self.samples_per_frame());
-        let frames = (ms * u64::from(self.rate))
-            .div_ceil(1_000 * per_frame)
-            .max(1);
+        let frames = (ms * u64::from(self.rate)).div_ceil(1_000 * per_frame).max(1);
         let length = (self.samples_per_frame() / 8 * self.kbps * 1_000 / self.rate) as usize;
         for _ in 0..frames {
             let start = out.len();
@@ -59,9 +54,7 @@ impl Mp3 {
     }
 }
 
-const MPEG1_KBPS: [u32; 14] = [
-    32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
-];
+const MPEG1_KBPS: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 const MPEG2_KBPS: [u32; 14] = [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
 
 fn id3(title: &str) -> Vec<u8> {
@@ -76,10 +69,5 @@ fn id3(title: &str) -> Vec<u8> {
 }
 
 fn synchsafe(n: usize) -> [u8; 4] {
-    [
-        (n >> 21) as u8 & 0x7F,
-        (n >> 14) as u8 & 0x7F,
-        (n >> 7) as u8 & 0x7F,
-        n as u8 & 0x7F,
-    ]
+    [(n >> 21) as u8 & 0x7F, (n >> 14) as u8 & 0x7F, (n >> 7) as u8 & 0x7F, n as u8 & 0x7F]
 }

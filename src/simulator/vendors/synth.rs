@@ -33,12 +33,7 @@ struct Cache {
 
 impl Synth {
     pub(super) fn new(sound: Sound, spoken: Spoken) -> Self {
-        Self {
-            sound,
-            spoken,
-            cache: Mutex::default(),
-            running: Semaphore::new(RUNNING_LIMIT),
-        }
+        Self { sound, spoken, cache: Mutex::default(), running: Semaphore::new(RUNNING_LIMIT) }
     }
 
     /// The speech of a text as mu-law, 8 kHz. Empty for a text without letters or digits.
@@ -61,25 +56,17 @@ impl Synth {
 
     fn keep(&self, text: &str, speech: &Bytes) {
         let mut cache = lock(&self.cache);
-        if cache
-            .speech
-            .insert(text.to_owned(), speech.clone())
-            .is_some()
-        {
+        if cache.speech.insert(text.to_owned(), speech.clone()).is_some() {
             return;
         }
-        self.spoken
-            .add(Recording::of_text(text, "", text, speech.clone()));
+        self.spoken.add(Recording::of_text(text, "", text, speech.clone()));
         cache.bytes += speech.len();
         cache.oldest.push_back(text.to_owned());
         while cache.bytes > CACHE_LIMIT_BYTES {
             let Some(oldest) = cache.oldest.pop_front() else {
                 break;
             };
-            cache.bytes -= cache
-                .speech
-                .remove(&oldest)
-                .map_or(0, |speech| speech.len());
+            cache.bytes -= cache.speech.remove(&oldest).map_or(0, |speech| speech.len());
         }
     }
 
@@ -100,10 +87,7 @@ impl Synth {
         let mut stdin = child.stdin.take()?;
         stdin.write_all(text.as_bytes()).await.ok()?;
         drop(stdin);
-        let output = tokio::time::timeout(ESPEAK_LIMIT, child.wait_with_output())
-            .await
-            .ok()?
-            .ok()?;
+        let output = tokio::time::timeout(ESPEAK_LIMIT, child.wait_with_output()).await.ok()?.ok()?;
         from_wav(&output.stdout)
     }
 }
@@ -121,19 +105,15 @@ fn from_wav(wav: &[u8]) -> Option<Vec<u8>> {
     if rate < 4_000 || samples.is_empty() {
         return None;
     }
-    let mulaw: Vec<u8> = resample(&samples, rate, 8_000)
-        .into_iter()
-        .map(encode)
-        .collect();
+    let mulaw: Vec<u8> = resample(&samples, rate, 8_000).into_iter().map(encode).collect();
     let block = mulaw.chunks(40).position(is_loud)?;
     Some(mulaw[block * 40..].to_vec())
 }
 
 /// Speech-like sound, 60 ms a character.
 fn built_in(text: &str) -> Vec<u8> {
-    let mut chance = text.bytes().fold(0x9E37_79B9_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    }) | 1;
+    let mut chance =
+        text.bytes().fold(0x9E37_79B9_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) | 1;
     let mut noise = move || {
         chance ^= chance << 13;
         chance ^= chance >> 17;
@@ -142,11 +122,7 @@ fn built_in(text: &str) -> Vec<u8> {
     };
     let letters: Vec<char> = text.chars().collect();
     let mut out = Vec::with_capacity(letters.len() * CHARACTER);
-    let mut formants = [
-        Resonator::default(),
-        Resonator::default(),
-        Resonator::default(),
-    ];
+    let mut formants = [Resonator::default(), Resonator::default(), Resonator::default()];
     let mut phase = 0.0_f64;
     for (n, &letter) in letters.iter().enumerate() {
         let shape = Shape::of(letter);
@@ -165,10 +141,7 @@ fn built_in(text: &str) -> Vec<u8> {
                 0.0
             };
             let source = shape.voice * pulse + shape.breath * 0.12 * noise();
-            let sound: f64 = formants
-                .iter_mut()
-                .map(|resonator| resonator.pass(source))
-                .sum();
+            let sound: f64 = formants.iter_mut().map(|resonator| resonator.pass(source)).sum();
             let edge = (k.min(CHARACTER - 1 - k) as f64 / 60.0).min(1.0);
             let sample = sound * 5_200.0 * (0.6 + 0.4 * edge);
             out.push(if shape.voice == 0.0 && shape.breath == 0.0 {
@@ -200,39 +173,19 @@ impl Shape {
         ];
         let letter = letter.to_ascii_lowercase();
         if let Some(vowel) = "aeiou".find(letter) {
-            return Self {
-                voice: 1.0,
-                breath: 0.15,
-                formants: VOWELS[vowel],
-            };
+            return Self { voice: 1.0, breath: 0.15, formants: VOWELS[vowel] };
         }
         if "sfxzhctkp".contains(letter) {
-            return Self {
-                voice: 0.25,
-                breath: 1.0,
-                formants: [(400.0, 200.0), (1_800.0, 500.0), (3_200.0, 600.0)],
-            };
+            return Self { voice: 0.25, breath: 1.0, formants: [(400.0, 200.0), (1_800.0, 500.0), (3_200.0, 600.0)] };
         }
         if letter.is_whitespace() {
-            return Self {
-                voice: 0.15,
-                breath: 0.1,
-                formants: VOWELS[4],
-            };
+            return Self { voice: 0.15, breath: 0.1, formants: VOWELS[4] };
         }
         if letter.is_alphanumeric() || ('\u{900}'..='\u{97F}').contains(&letter) {
             let vowel = letter as usize % VOWELS.len();
-            return Self {
-                voice: 0.7,
-                breath: 0.25,
-                formants: VOWELS[vowel],
-            };
+            return Self { voice: 0.7, breath: 0.25, formants: VOWELS[vowel] };
         }
-        Self {
-            voice: 0.0,
-            breath: 0.0,
-            formants: VOWELS[0],
-        }
+        Self { voice: 0.0, breath: 0.0, formants: VOWELS[0] }
     }
 }
 
@@ -282,11 +235,7 @@ mod tests {
         let loud = speech.chunks(160).filter(|block| is_loud(block)).count();
         assert!(loud * 10 > blocks * 7, "{loud} of {blocks} blocks");
         let clipped = speech.iter().filter(|&&byte| byte & 0x7F < 2).count();
-        assert!(
-            clipped * 100 < speech.len(),
-            "{clipped} of {} clipped",
-            speech.len()
-        );
+        assert!(clipped * 100 < speech.len(), "{clipped} of {} clipped", speech.len());
     }
 
     #[tokio::test]

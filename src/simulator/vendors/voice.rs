@@ -37,9 +37,7 @@ impl Format {
         }
         if let Some(rate) = name.strip_prefix("pcm_") {
             let rate = rate.parse().ok()?;
-            return [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]
-                .contains(&rate)
-                .then_some(Self::Pcm(rate));
+            return [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000].contains(&rate).then_some(Self::Pcm(rate));
         }
         Mp3::parse(name).map(Self::Mp3)
     }
@@ -173,16 +171,11 @@ impl Speech {
             return Err(status(401, ""));
         }
         let query: Vec<(String, String)> =
-            url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes())
-                .into_owned()
-                .collect();
+            url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
         let format = query.iter().find(|(name, _)| name == "output_format");
         let format = format.map_or("mp3_44100_128", |(_, value)| value.as_str());
         let Some(format) = Format::parse(format) else {
-            return Err(invalid(
-                &["query", "output_format"],
-                "value is not a valid enumeration member",
-            ));
+            return Err(invalid(&["query", "output_format"], "value is not a valid enumeration member"));
         };
         let Some(text) = body["text"].as_str() else {
             return Err(invalid(&["body", "text"], "field required"));
@@ -192,24 +185,12 @@ impl Speech {
         let audio = format.encode(&mulaw, text);
         let settings = shared.settings.load().voice.clone();
         let reset = (fault == Some(FaultKind::ResetMidStream)).then_some(cut);
-        Ok(Self {
-            began,
-            settings,
-            text: text.to_owned(),
-            format,
-            mulaw,
-            audio,
-            reset,
-            shared,
-        })
+        Ok(Self { began, settings, text: text.to_owned(), format, mulaw, audio, reset, shared })
     }
 
     /// When chunk `n` is due.
     fn due(&self, n: usize) -> Instant {
-        self.began
-            + Duration::from_millis(
-                self.settings.first_byte_ms + self.settings.chunk_every_ms * n as u64,
-            )
+        self.began + Duration::from_millis(self.settings.first_byte_ms + self.settings.chunk_every_ms * n as u64)
     }
 
     /// The encoded audio in chunks, each with its place in the mu-law.
@@ -217,18 +198,10 @@ impl Speech {
         let step = (self.settings.chunk_ms.max(1) * 8) as usize;
         let total = self.mulaw.len();
         let encoded = |at: usize| {
-            if at >= total {
-                self.audio.len()
-            } else {
-                self.audio.len() / 2 * at / total.max(1) * 2
-            }
+            if at >= total { self.audio.len() } else { self.audio.len() / 2 * at / total.max(1) * 2 }
         };
         let encoded = |at: usize| {
-            if self.format == Format::Ulaw {
-                at
-            } else {
-                encoded(at)
-            }
+            if self.format == Format::Ulaw { at } else { encoded(at) }
         };
         (0..total)
             .step_by(step)
@@ -251,20 +224,15 @@ impl Speech {
 
     fn stream(self) -> Response {
         let headers = self.headers(self.format.content_type());
-        let chunks = self
-            .chunks()
-            .into_iter()
-            .map(|(chunk, _, _)| chunk)
-            .collect();
+        let chunks = self.chunks().into_iter().map(|(chunk, _, _)| chunk).collect();
         (headers, self.body(chunks)).into_response()
     }
 
     fn lines(self) -> Response {
         let headers = self.headers("application/json");
         let lines = self.chunks().into_iter();
-        let lines = lines
-            .map(|(chunk, start, end)| Bytes::from(format!("{}\n", self.line(&chunk, start, end))))
-            .collect();
+        let lines =
+            lines.map(|(chunk, start, end)| Bytes::from(format!("{}\n", self.line(&chunk, start, end)))).collect();
         (headers, self.body(lines)).into_response()
     }
 
@@ -272,10 +240,7 @@ impl Speech {
         if self.reset.is_some() {
             chunks.truncate((chunks.len() / 2).max(1));
         }
-        let watch = Unfinished {
-            shared: self.shared.clone(),
-            left: chunks.len(),
-        };
+        let watch = Unfinished { shared: self.shared.clone(), left: chunks.len() };
         let stream = futures_util::stream::unfold(
             (self, chunks.into_iter().enumerate(), watch),
             |(speech, mut chunks, mut watch)| async move {
@@ -307,19 +272,11 @@ impl Speech {
 
     fn line(&self, audio: &Bytes, start: usize, end: usize) -> Value {
         let alignment = alignment(&self.text, self.mulaw.len(), start, end);
-        let times: Vec<f64> = alignment
-            .iter()
-            .map(|(_, at, _)| *at as f64 / 1_000.0)
-            .collect();
-        let ends: Vec<f64> = alignment
-            .iter()
-            .map(|(_, at, length)| (at + length) as f64 / 1_000.0)
-            .collect();
-        let letters: Vec<String> = alignment
-            .into_iter()
-            .map(|(letter, _, _)| letter.to_string())
-            .collect();
-        let alignment = json!({"characters": letters, "character_start_times_seconds": times, "character_end_times_seconds": ends});
+        let times: Vec<f64> = alignment.iter().map(|(_, at, _)| *at as f64 / 1_000.0).collect();
+        let ends: Vec<f64> = alignment.iter().map(|(_, at, length)| (at + length) as f64 / 1_000.0).collect();
+        let letters: Vec<String> = alignment.into_iter().map(|(letter, _, _)| letter.to_string()).collect();
+        let alignment =
+            json!({"characters": letters, "character_start_times_seconds": times, "character_end_times_seconds": ends});
         json!({"audio_base64": BASE64_STANDARD.encode(audio), "alignment": alignment, "normalized_alignment": alignment})
     }
 }
@@ -339,80 +296,40 @@ impl Drop for Unfinished {
 }
 
 /// The characters that begin within `start..end` bytes of a text's mu-law, with start and length in milliseconds of the whole.
-pub(super) fn alignment(
-    text: &str,
-    total: usize,
-    start: usize,
-    end: usize,
-) -> Vec<(char, u64, u64)> {
+pub(super) fn alignment(text: &str, total: usize, start: usize, end: usize) -> Vec<(char, u64, u64)> {
     let letters = text.chars().count().max(1);
     let place = |n: usize| total * n / letters;
     text.chars()
         .enumerate()
         .filter(|(n, _)| (start..end).contains(&place(*n)))
-        .map(|(n, letter)| {
-            (
-                letter,
-                place(n) as u64 / 8,
-                (place(n + 1) - place(n)) as u64 / 8,
-            )
-        })
+        .map(|(n, letter)| (letter, place(n) as u64 / 8, (place(n + 1) - place(n)) as u64 / 8))
         .collect()
 }
 
 /// What the vendor refuses of a body, on HTTP.
 fn check(voice: &str, text: &str, body: &Value) -> Result<(), Response> {
-    let model = body["model_id"]
-        .as_str()
-        .unwrap_or("eleven_multilingual_v2");
+    let model = body["model_id"].as_str().unwrap_or("eleven_multilingual_v2");
     let limit = match model {
         "eleven_flash_v2_5" | "eleven_turbo_v2_5" => 40_000,
         "eleven_flash_v2" | "eleven_turbo_v2" => 30_000,
         "eleven_multilingual_v2" | "eleven_v4" => 10_000,
         "eleven_v3" => 5_000,
         _ => {
-            return Err(detail(
-                404,
-                "not_found",
-                "model_not_found",
-                "A model with that id was not found.",
-            ));
+            return Err(detail(404, "not_found", "model_not_found", "A model with that id was not found."));
         }
     };
     if text.is_empty() {
-        return Err(detail(
-            400,
-            "validation_error",
-            "empty_text",
-            "text is empty",
-        ));
+        return Err(detail(400, "validation_error", "empty_text", "text is empty"));
     }
     if text.chars().count() > limit {
-        return Err(detail(
-            400,
-            "validation_error",
-            "max_character_limit_exceeded",
-            "The text is too long.",
-        ));
+        return Err(detail(400, "validation_error", "max_character_limit_exceeded", "The text is too long."));
     }
     if voice == "unknown" {
-        return Err(detail(
-            404,
-            "not_found",
-            "voice_not_found",
-            "A voice with that id was not found.",
-        ));
+        return Err(detail(404, "not_found", "voice_not_found", "A voice with that id was not found."));
     }
-    if model == "eleven_v3" && (body["previous_text"].is_string() || body["next_text"].is_string())
-    {
-        let message =
-            "Providing previous_text or next_text is not yet supported with the 'eleven_v3' model.";
-        return Err(detail(
-            400,
-            "validation_error",
-            "unsupported_parameter",
-            message,
-        ));
+    if model == "eleven_v3" && (body["previous_text"].is_string() || body["next_text"].is_string()) {
+        let message = "Providing previous_text or next_text is not yet supported with the 'eleven_v3' model.";
+        return Err(detail(400, "validation_error", "unsupported_parameter", message));
     }
     if model == "eleven_flash_v2_5"
         && let Some(language) = body["language_code"].as_str()
@@ -426,27 +343,19 @@ fn check(voice: &str, text: &str, body: &Value) -> Result<(), Response> {
         ));
     }
     let settings = &body["voice_settings"];
-    let out_of = |name: &str, low: f64, high: f64| {
-        settings[name]
-            .as_f64()
-            .is_some_and(|x| !(low..=high).contains(&x))
-    };
+    let out_of = |name: &str, low: f64, high: f64| settings[name].as_f64().is_some_and(|x| !(low..=high).contains(&x));
     if out_of("stability", 0.0, 1.0)
         || out_of("similarity_boost", 0.0, 1.0)
         || out_of("style", 0.0, 1.0)
         || out_of("speed", 0.25, 4.0)
     {
-        return Err(detail(
-            400,
-            "validation_error",
-            "invalid_voice_settings",
-            "A voice setting is out of its range.",
-        ));
+        return Err(detail(400, "validation_error", "invalid_voice_settings", "A voice setting is out of its range."));
     }
     Ok(())
 }
 
-const FLASH_LANGUAGES: &str = "ar bg cs da de el en es fi fil fr hi hr hu id it ja ko ms nl no pl pt ro ru sk sv ta tr uk vi zh";
+const FLASH_LANGUAGES: &str =
+    "ar bg cs da de el en es fi fil fr hi hr hu id it ja ko ms nl no pl pt ro ru sk sv ta tr uk vi zh";
 
 /// The array form of 422.
 fn invalid(loc: &[&str], message: &str) -> Response {
@@ -455,49 +364,28 @@ fn invalid(loc: &[&str], message: &str) -> Response {
 }
 
 fn detail(code: u16, kind: &str, name: &str, message: &str) -> Response {
-    let body = json!({"detail": {"type": kind, "code": name, "status": name, "message": message, "request_id": "standin"}});
-    (
-        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        axum::Json(body),
-    )
-        .into_response()
+    let body =
+        json!({"detail": {"type": kind, "code": name, "status": name, "message": message, "request_id": "standin"}});
+    (StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), axum::Json(body)).into_response()
 }
 
 /// An error as the vendor writes it, or with the given body.
 fn status(code: u16, body: &str) -> Response {
     if !body.is_empty() {
         let http = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        return (
-            http,
-            [(header::CONTENT_TYPE, "application/json")],
-            body.to_owned(),
-        )
-            .into_response();
+        return (http, [(header::CONTENT_TYPE, "application/json")], body.to_owned()).into_response();
     }
     match code {
-        401 => detail(
-            401,
-            "authentication_error",
-            "invalid_api_key",
-            "Invalid API key",
-        ),
-        402 => detail(
-            402,
-            "payment_required",
-            "paid_plan_required",
-            "Free users cannot use library voices via the API.",
-        ),
+        401 => detail(401, "authentication_error", "invalid_api_key", "Invalid API key"),
+        402 => {
+            detail(402, "payment_required", "paid_plan_required", "Free users cannot use library voices via the API.")
+        }
         429 => {
             let body = json!({"detail": {"type": "rate_limit_error", "code": "concurrent_limit_exceeded",
                 "message": "Too many concurrent requests.", "status": "too_many_concurrent_requests", "request_id": "standin"}});
             (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
         }
-        _ => detail(
-            code,
-            "internal_error",
-            "internal_error",
-            "Something went wrong.",
-        ),
+        _ => detail(code, "internal_error", "internal_error", "Something went wrong."),
     }
 }
 
@@ -517,11 +405,7 @@ mod tests {
             let tag = 10 + audio[9] as usize;
             let frames = &audio[tag..];
             assert_eq!(frames.len() % length, 0, "{name}");
-            assert!(
-                frames
-                    .chunks(length)
-                    .all(|frame| frame[0] == 0xFF && frame[1] & 0xE6 == 0xE2)
-            );
+            assert!(frames.chunks(length).all(|frame| frame[0] == 0xFF && frame[1] & 0xE6 == 0xE2));
             let ms = frames.len() / length * samples * 1_000 / rate;
             assert!((1_000..1_030).contains(&ms), "{name}: {ms} ms");
         }

@@ -59,24 +59,12 @@ async fn open(
             return (code, body.clone()).into_response();
         }
         Some(FaultKind::Slow { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
-        Some(
-            FaultKind::CloseWith { .. }
-            | FaultKind::Hang
-            | FaultKind::Malformed
-            | FaultKind::ResetMidStream,
-        )
+        Some(FaultKind::CloseWith { .. } | FaultKind::Hang | FaultKind::Malformed | FaultKind::ResetMidStream)
         | None => {}
     }
     let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes())
-            .into_owned()
-            .collect();
-    let of = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
+        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let known = shared.knows(&headers, "xi-api-key", of("authorization"));
     let model = of("model_id").unwrap_or("").to_owned();
     let format = Format::parse(of("output_format").unwrap_or("mp3_44100_128"));
@@ -84,48 +72,31 @@ async fn open(
         multi,
         auto: of("auto_mode") == Some("true"),
         idle: Duration::from_secs(
-            of("inactivity_timeout")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(20)
-                .clamp(1, 180),
+            of("inactivity_timeout").and_then(|text| text.parse().ok()).unwrap_or(20).clamp(1, 180),
         ),
         settings: shared.settings.load().voice.clone(),
         format: format.unwrap_or(Format::Ulaw),
     };
     let refusal = if !known {
-        Some((
-            "authentication_required",
-            "Neither authorization header nor xi-api-key received.",
-        ))
+        Some(("authentication_required", "Neither authorization header nor xi-api-key received."))
     } else if format.is_none() {
         Some(("invalid_output_format", "The output format is not known."))
     } else if model.starts_with("eleven_v3") || model.starts_with("eleven_v4") {
-        Some((
-            "model_not_supported",
-            "This model is served by the text-to-dialogue sockets.",
-        ))
+        Some(("model_not_supported", "This model is served by the text-to-dialogue sockets."))
     } else {
         None
     };
-    upgrade
-        .max_message_size(1 << 20)
-        .on_upgrade(move |mut socket| async move {
-            lock(&shared.counters).open_sockets += 1;
-            match refusal {
-                Some((error, message)) => refuse(&mut socket, error, message).await,
-                None => serve(&mut socket, &shared, rules, fault, cut).await,
-            }
-            lock(&shared.counters).open_sockets -= 1;
-        })
+    upgrade.max_message_size(1 << 20).on_upgrade(move |mut socket| async move {
+        lock(&shared.counters).open_sockets += 1;
+        match refusal {
+            Some((error, message)) => refuse(&mut socket, error, message).await,
+            None => serve(&mut socket, &shared, rules, fault, cut).await,
+        }
+        lock(&shared.counters).open_sockets -= 1;
+    })
 }
 
-async fn serve(
-    socket: &mut WebSocket,
-    shared: &Shared,
-    rules: Rules,
-    fault: Option<FaultKind>,
-    cut: Cut,
-) {
+async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, fault: Option<FaultKind>, cut: Cut) {
     if let Some(FaultKind::CloseWith { code, reason }) = &fault {
         return close(socket, *code, reason).await;
     }
@@ -159,11 +130,7 @@ async fn serve(
                 if fault == Some(FaultKind::Malformed) {
                     message = json!({"audio": 42, "contextId": message["contextId"]});
                 }
-                if socket
-                    .send(Message::Text(message.to_string().into()))
-                    .await
-                    .is_err()
-                {
+                if socket.send(Message::Text(message.to_string().into())).await.is_err() {
                     break;
                 }
                 sent += 1;
@@ -176,11 +143,7 @@ async fn serve(
             Step::Nothing => {}
         }
     }
-    if contexts
-        .contexts
-        .iter()
-        .any(|context| !context.out.is_empty())
-    {
+    if contexts.contexts.iter().any(|context| !context.out.is_empty()) {
         lock(&shared.counters).speech_cut += 1;
     }
 }
@@ -199,15 +162,9 @@ struct Rules {
 enum Step {
     Close,
     Nothing,
-    Refuse {
-        error: &'static str,
-        message: String,
-    },
+    Refuse { error: &'static str, message: String },
     Send(Value),
-    Speak {
-        context: String,
-        text: String,
-    },
+    Speak { context: String, text: String },
 }
 
 /// The contexts of one socket.
@@ -236,21 +193,13 @@ struct Voice {
 
 impl Contexts {
     fn new(rules: Rules, now: Instant) -> Self {
-        Self {
-            rules,
-            contexts: Vec::new(),
-            wanted: VecDeque::new(),
-            last: now,
-            closing: false,
-        }
+        Self { rules, contexts: Vec::new(), wanted: VecDeque::new(), last: now, closing: false }
     }
 
     /// A message of the client.
     fn take(&mut self, message: &Value, now: Instant) -> Step {
         self.last = now;
-        let named = ["context_id", "contextId"]
-            .iter()
-            .find_map(|key| message[*key].as_str());
+        let named = ["context_id", "contextId"].iter().find_map(|key| message[*key].as_str());
         let flag = |name: &str| message[name] == true;
         if flag("close_socket") {
             self.closing = true;
@@ -266,10 +215,7 @@ impl Contexts {
             (true, None) => "default".to_owned(),
             (false, _) => String::new(),
         };
-        let at = self
-            .contexts
-            .iter()
-            .position(|context| context.id == id && !(self.rules.multi && context.ending));
+        let at = self.contexts.iter().position(|context| context.id == id && !(self.rules.multi && context.ending));
         if flag("close_context") && at.is_none() {
             return self.next(now);
         }
@@ -306,26 +252,19 @@ impl Contexts {
         let context = &mut self.contexts[at];
         context.last = now;
         if message["voice_settings"].is_object() && context.settings != message["voice_settings"] {
-            let message =
-                "voice_settings may be sent only in the first message of a context.".to_owned();
-            return Step::Refuse {
-                error: "invalid_message",
-                message,
-            };
+            let message = "voice_settings may be sent only in the first message of a context.".to_owned();
+            return Step::Refuse { error: "invalid_message", message };
         }
         if let Some(text) = text {
             context.buffer.push_str(text);
         }
         let schedule = SCHEDULE[context.made.min(SCHEDULE.len() - 1)];
         let full = context.buffer.chars().count() >= schedule;
-        let trigger = flag("flush")
-            || self.rules.auto
-            || full
-            || flag("try_trigger_generation") && context.buffer.len() > 50;
+        let trigger =
+            flag("flush") || self.rules.auto || full || flag("try_trigger_generation") && context.buffer.len() > 50;
         if trigger && !context.buffer.trim().is_empty() {
             context.made += 1;
-            self.wanted
-                .push_back((id, std::mem::take(&mut context.buffer)));
+            self.wanted.push_back((id, std::mem::take(&mut context.buffer)));
         }
         if flag("close_context") || !self.rules.multi && text == Some("") {
             self.end(at);
@@ -374,7 +313,8 @@ impl Contexts {
                 "charDurationsMs": chars.iter().map(|(_, _, length)| length).collect::<Vec<_>>(),
             });
             let audio = BASE64_STANDARD.encode(&encoded[place(start)..place(end)]);
-            let mut message = json!({"audio": audio, "isFinal": null, "normalizedAlignment": alignment, "alignment": alignment});
+            let mut message =
+                json!({"audio": audio, "isFinal": null, "normalizedAlignment": alignment, "alignment": alignment});
             if rules.multi {
                 message["contextId"] = json!(id);
             }
@@ -394,10 +334,9 @@ impl Contexts {
     /// What is due now.
     fn due(&mut self, now: Instant) -> Step {
         let idle = match self.rules.multi {
-            true => self
-                .contexts
-                .iter()
-                .any(|context| !context.ending && context.idle_since() + self.rules.idle <= now),
+            true => {
+                self.contexts.iter().any(|context| !context.ending && context.idle_since() + self.rules.idle <= now)
+            }
             false => false,
         };
         if idle || self.nothing_said() + self.rules.idle <= now {
@@ -413,13 +352,7 @@ impl Contexts {
         if let Some((context, text)) = self.wanted.pop_front() {
             return Step::Speak { context, text };
         }
-        let due = |context: &Voice| {
-            context
-                .out
-                .front()
-                .map(|(at, _)| *at)
-                .filter(|at| *at <= now)
-        };
+        let due = |context: &Voice| context.out.front().map(|(at, _)| *at).filter(|at| *at <= now);
         let at = (0..self.contexts.len())
             .filter(|&n| due(&self.contexts[n]).is_some())
             .min_by_key(|&n| due(&self.contexts[n]));
@@ -442,31 +375,16 @@ impl Contexts {
         if !self.wanted.is_empty() || self.closing && self.contexts.is_empty() {
             return self.last;
         }
-        let out = self
-            .contexts
-            .iter()
-            .filter_map(|context| context.out.front().map(|(at, _)| *at))
-            .min();
-        let idle = self
-            .contexts
-            .iter()
-            .filter(|context| self.rules.multi && !context.ending)
-            .map(Voice::idle_since)
-            .min();
-        let idle = idle
-            .unwrap_or_else(|| self.nothing_said())
-            .min(self.nothing_said())
-            + self.rules.idle;
+        let out = self.contexts.iter().filter_map(|context| context.out.front().map(|(at, _)| *at)).min();
+        let idle =
+            self.contexts.iter().filter(|context| self.rules.multi && !context.ending).map(Voice::idle_since).min();
+        let idle = idle.unwrap_or_else(|| self.nothing_said()).min(self.nothing_said()) + self.rules.idle;
         out.map_or(idle, |out| out.min(idle))
     }
 
     /// Since when nothing was said by either side, for the socket's own limit.
     fn nothing_said(&self) -> Instant {
-        let speaking = self
-            .contexts
-            .iter()
-            .filter_map(|context| context.out.back().map(|(at, _)| *at))
-            .max();
+        let speaking = self.contexts.iter().filter_map(|context| context.out.back().map(|(at, _)| *at)).max();
         speaking.map_or(self.last, |at| at.max(self.last))
     }
 }
@@ -474,9 +392,7 @@ impl Contexts {
 impl Voice {
     /// A context's clock stands while it speaks.
     fn idle_since(&self) -> Instant {
-        self.out
-            .back()
-            .map_or(self.last, |(at, _)| (*at).max(self.last))
+        self.out.back().map_or(self.last, |(at, _)| (*at).max(self.last))
     }
 }
 
@@ -493,18 +409,12 @@ async fn refuse(socket: &mut WebSocket, error: &str, message: &str) {
 
 /// Closes and waits for the client's answer, so that what was sent before arrives.
 pub(super) async fn close(socket: &mut WebSocket, code: u16, reason: &str) {
-    let frame = CloseFrame {
-        code,
-        reason: reason.to_owned().into(),
-    };
+    let frame = CloseFrame { code, reason: reason.to_owned().into() };
     if socket.send(Message::Close(Some(frame))).await.is_err() {
         return;
     }
     let answered = async { while let Some(Ok(_)) = socket.recv().await {} };
-    if tokio::time::timeout(Duration::from_secs(2), answered)
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(Duration::from_secs(2), answered).await.is_err() {
         tracing::debug!("the client left a close unanswered");
     }
 }
@@ -555,19 +465,10 @@ mod tests {
         let mut contexts = contexts(true);
         let now = Instant::now();
         for n in 0..5 {
-            assert_eq!(
-                contexts.take(&json!({"text": " ", "context_id": format!("c{n}")}), now),
-                Step::Nothing
-            );
+            assert_eq!(contexts.take(&json!({"text": " ", "context_id": format!("c{n}")}), now), Step::Nothing);
         }
         let refused = contexts.take(&json!({"flush": true, "context_id": "phantom"}), now);
-        assert!(matches!(
-            refused,
-            Step::Refuse {
-                error: "max_active_conversations",
-                ..
-            }
-        ));
+        assert!(matches!(refused, Step::Refuse { error: "max_active_conversations", .. }));
     }
 
     #[test]
@@ -583,17 +484,8 @@ mod tests {
         let until = second(&contexts);
         let (sent, end) = run(&mut contexts, step, until);
         assert_eq!(end, None);
-        let audio = sent
-            .iter()
-            .filter(|message| message["audio"].is_string())
-            .count();
-        assert_eq!(
-            (audio, sent.last()),
-            (
-                sent.len() - 1,
-                Some(&json!({"isFinal": true, "contextId": "a"}))
-            )
-        );
+        let audio = sent.iter().filter(|message| message["audio"].is_string()).count();
+        assert_eq!((audio, sent.last()), (sent.len() - 1, Some(&json!({"isFinal": true, "contextId": "a"}))));
         assert!(contexts.contexts.is_empty());
     }
 
@@ -607,33 +499,21 @@ mod tests {
         let (_, end) = run(&mut contexts, step, now + Duration::from_secs(38));
         assert_eq!(end, None);
         let (_, end) = run(&mut contexts, Step::Nothing, now + Duration::from_secs(40));
-        assert!(matches!(
-            end,
-            Some(Step::Refuse {
-                error: "input_timeout_exceeded",
-                ..
-            })
-        ));
+        assert!(matches!(end, Some(Step::Refuse { error: "input_timeout_exceeded", .. })));
     }
 
     #[test]
     fn an_empty_text_ends_a_single_socket_after_its_speech() {
         let mut contexts = contexts(false);
         let now = Instant::now();
-        assert!(matches!(
-            contexts.take(&json!({"text": "no space first"}), now),
-            Step::Refuse { .. }
-        ));
+        assert!(matches!(contexts.take(&json!({"text": "no space first"}), now), Step::Refuse { .. }));
         assert_eq!(contexts.take(&json!({"text": " "}), now), Step::Nothing);
         let step = contexts.take(&json!({"text": "Hi there "}), now);
         run(&mut contexts, step, now);
         let step = contexts.take(&json!({"text": ""}), now);
         let until = second(&contexts);
         let (sent, end) = run(&mut contexts, step, until);
-        assert_eq!(
-            (sent.last(), end),
-            (Some(&json!({"isFinal": true})), Some(Step::Close))
-        );
+        assert_eq!((sent.last(), end), (Some(&json!({"isFinal": true})), Some(Step::Close)));
     }
 
     #[test]
@@ -641,10 +521,7 @@ mod tests {
         let mut contexts = contexts(true);
         let now = Instant::now();
         contexts.take(&json!({"text": "", "context_id": "a"}), now);
-        let step = contexts.take(
-            &json!({"text": "hi", "context_id": "a", "voice_settings": {"speed": 1.1}}),
-            now,
-        );
+        let step = contexts.take(&json!({"text": "hi", "context_id": "a", "voice_settings": {"speed": 1.1}}), now);
         assert!(matches!(step, Step::Refuse { .. }));
     }
 }

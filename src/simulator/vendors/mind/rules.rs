@@ -7,10 +7,8 @@ use super::{GeminiRequest, answer};
 /// An honest little extractor: for each field of the answer's `data`, the caller's latest words that look like its kind (by the
 /// field's name and description). All found: `THANK_YOU_RESPONSE`; a person asked for: `HANDOVER_TO_HUMAN`; else `NEED_MORE_INFO`.
 pub fn extract(request: &GeminiRequest) -> String {
-    let hindi = request
-        .caller()
-        .next_back()
-        .is_some_and(|line| line.chars().any(|c| ('\u{900}'..='\u{97F}').contains(&c)));
+    let hindi =
+        request.caller().next_back().is_some_and(|line| line.chars().any(|c| ('\u{900}'..='\u{97F}').contains(&c)));
     let mut data = Map::new();
     let mut missing = None;
     for (name, description) in &request.fields {
@@ -19,16 +17,10 @@ pub fn extract(request: &GeminiRequest) -> String {
         if found.is_none() && missing.is_none() {
             missing = Some((name, looks));
         }
-        data.insert(
-            name.clone(),
-            found.map_or(Value::Null, |words| json!(words)),
-        );
+        data.insert(name.clone(), found.map_or(Value::Null, |words| json!(words)));
     }
     let last = request.caller().next_back().unwrap_or("").to_lowercase();
-    if ["person", "human", "manager", "insaan", "इंसान"]
-        .iter()
-        .any(|word| last.contains(word))
-    {
+    if ["person", "human", "manager", "insaan", "इंसान"].iter().any(|word| last.contains(word)) {
         let say = if hindi {
             "ठीक है, मैं आपको किसी से मिलाती हूँ।"
         } else {
@@ -47,16 +39,11 @@ pub fn extract(request: &GeminiRequest) -> String {
         }
         Some((name, looks)) => {
             let say = match (looks, hindi) {
-                (Looks::Money, false) => {
-                    "Thank you. What would be the charge, in rupees?".to_owned()
-                }
+                (Looks::Money, false) => "Thank you. What would be the charge, in rupees?".to_owned(),
                 (Looks::Money, true) => "धन्यवाद। कितने रुपये लगेंगे?".to_owned(),
                 (Looks::Time, false) => "Thank you. And what time window suits you?".to_owned(),
                 (Looks::Time, true) => "धन्यवाद। किस समय आना ठीक रहेगा?".to_owned(),
-                (Looks::Other, false) => format!(
-                    "Thank you. Could you tell me the {}?",
-                    name.replace('_', " ")
-                ),
+                (Looks::Other, false) => format!("Thank you. Could you tell me the {}?", name.replace('_', " ")),
                 (Looks::Other, true) => "धन्यवाद। कृपया बाकी जानकारी दीजिए।".to_owned(),
             };
             answer(request, &say, "NEED_MORE_INFO", data)
@@ -87,10 +74,7 @@ impl Looks {
 
     /// The words of a line that hold such a value.
     fn find(self, line: &str) -> Option<&str> {
-        let parts = line
-            .split([',', '.', '?', '।'])
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = line.split([',', '.', '?', '।']).map(str::trim).filter(|part| !part.is_empty());
         let has = |part: &str, marks: &[&str]| {
             part.to_lowercase()
                 .split_whitespace()
@@ -99,9 +83,9 @@ impl Looks {
         let digits = |part: &str| part.chars().any(|c| c.is_numeric());
         let clock = |part: &str| has(part, &TIME_WORDS);
         match self {
-            Self::Money => parts.rev().find(|part| {
-                (has(part, &MONEY_WORDS) || part.contains('₹') || digits(part)) && !clock(part)
-            }),
+            Self::Money => {
+                parts.rev().find(|part| (has(part, &MONEY_WORDS) || part.contains('₹') || digits(part)) && !clock(part))
+            }
             Self::Time => parts.rev().find(|part| clock(part)),
             Self::Other => None,
         }
