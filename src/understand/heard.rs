@@ -170,30 +170,35 @@ impl Heard {
 
     /// Digits that make up a telephone number, alone or with their neighbours.
     fn phone_like(&self, k: usize) -> bool {
-        let digits = |n: &Num| if n.scale || n.fraction || n.dozen { 0 } else { n.digits };
+        let digits = |n: &Num| if n.scale || n.fraction || n.dozen { 0 } else { u32::from(n.digits) };
         if digits(&self.nums[k]) == 0 {
             return false;
         }
+        // Two round amounts with a hyphen are a range, not halves of a number.
+        let round = |n: &Num| n.whole().is_some_and(|v| v % 100 == 0);
         let joined = |a: usize, b: usize| {
-            (self.nums[a].to..self.nums[b].from).all(|at| matches!(self.tokens[at].word, Word::Hyphen | Word::Plus | Word::Filler))
-                && self.nums[a].to <= self.nums[b].from
+            let (a, b) = (self.nums[a], self.nums[b]);
+            let between = &self.tokens[a.to..b.from];
+            digits(&a) > 0
+                && digits(&b) > 0
+                && between.iter().all(|t| matches!(t.word, Word::Hyphen | Word::Filler))
+                && !(between.iter().any(|t| t.word == Word::Hyphen) && round(&a) && round(&b))
         };
-        let mut total = u32::from(digits(&self.nums[k]));
+        let mut total = digits(&self.nums[k]);
         let mut longest = total;
-        let mut low = k;
-        while low > 0 && digits(&self.nums[low - 1]) > 0 && joined(low - 1, low) {
+        let (mut low, mut high) = (k, k);
+        while low > 0 && joined(low - 1, low) {
             low -= 1;
-            total += u32::from(digits(&self.nums[low]));
-            longest = longest.max(u32::from(digits(&self.nums[low])));
+            total += digits(&self.nums[low]);
+            longest = longest.max(digits(&self.nums[low]));
         }
-        let mut high = k;
-        while high + 1 < self.nums.len() && digits(&self.nums[high + 1]) > 0 && joined(high, high + 1) {
+        while high + 1 < self.nums.len() && joined(high, high + 1) {
             high += 1;
-            total += u32::from(digits(&self.nums[high]));
-            longest = longest.max(u32::from(digits(&self.nums[high])));
+            total += digits(&self.nums[high]);
+            longest = longest.max(digits(&self.nums[high]));
         }
         let grouped = matches!(self.tokens[self.nums[k].from].word, Word::Digits { grouped: true, .. });
-        !grouped && (total >= 10 || (total >= 7 && low != high && longest >= 4))
+        !grouped && (total >= 10 || (total >= 7 && low != high && longest >= 5))
     }
 
     /// A number followed by a unit: a quantity or a duration, unless it is a price for the unit.

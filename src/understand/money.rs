@@ -105,7 +105,11 @@ fn gather(heard: &Heard, scene: &Scene) -> Vec<Said<Offer>> {
             continue;
         };
         k = next;
-        offers.push(offer(heard, low, high, offers.last().map_or(0, |o| o.to)));
+        let found = offer(heard, low, high, offers.last().map_or(0, |o| o.to));
+        while heard.nums.get(k).is_some_and(|n| n.from < found.to) {
+            k += 1;
+        }
+        offers.push(found);
     }
     offers
 }
