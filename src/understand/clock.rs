@@ -59,6 +59,8 @@ pub(super) struct Found {
     pub(super) to: usize,
     /// True if the words deny what a bound says of the hours before or after it.
     pub(super) flipped: bool,
+    /// An hour only because a time was asked for; anything surer in the text goes before it.
+    pub(super) weak: bool,
 }
 
 /// Finds all slots and claims their numbers.
@@ -91,7 +93,7 @@ struct Hour {
 }
 
 fn slot_at(heard: &Heard, i: usize, scene: &Scene, earlier: &[Found]) -> Option<Found> {
-    let done = |slot, to| Some(Found { slot, from: i, to, flipped: false });
+    let done = |slot, to| Some(Found { slot, from: i, to, flipped: false, weak: false });
     match heard.word(i)? {
         Word::AnyTime => return done(Slot::Any, i + 1),
         Word::FirstHalf => return done(Slot::Fixed(Some(9 * 60), Some(13 * 60)), i + 1),
@@ -137,7 +139,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
             if whole && !unit {
                 let mut end = end;
                 let to = trailing_part(heard, to, &mut end);
-                return Some(Found { slot: Slot::Between(End::Point(first.point), end), from, to, flipped: false });
+                return Some(Found { slot: Slot::Between(End::Point(first.point), end), from, to, flipped: false, weak: false });
             }
             if !first.sure {
                 return None;
@@ -159,7 +161,7 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let make = |slot, to, flipped| Some(Found { slot, from: slot_from, to, flipped });
+    let make = |slot, to, flipped| Some(Found { slot, from: slot_from, to, flipped, weak: false });
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);
         return match (closing, flip) {
@@ -194,7 +196,8 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
                 return None;
             }
             let point = if point.mark == Mark::None { Point { mark: shared_mark(heard, to), ..point } } else { point };
-            Some(Found { slot: Slot::At(point), from, to, flipped: false })
+            let weak = !sure && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
+            Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
     }
 }
@@ -220,7 +223,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         is_filler(w)
             || matches!(
                 w,
-                Word::Of | Word::Ko | Word::In | Word::At | Word::Comma | Word::Between | Word::After | Word::Before | Word::By | Word::From
+                Word::Of | Word::Is | Word::Ko | Word::In | Word::At | Word::Comma | Word::Between | Word::After | Word::Before | Word::By | Word::From
                     | Word::NotBefore | Word::NotAfter | Word::AnyTime
             )
     });
@@ -243,7 +246,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         if matches!(heard.word(to), Some(Word::Till)) {
             to += 1;
         }
-        return Some(Found { slot: Slot::Between(End::Part(part), end), from: i, to, flipped: false });
+        return Some(Found { slot: Slot::Between(End::Part(part), end), from: i, to, flipped: false, weak: false });
     }
     bound(heard, i, i + 1, End::Part(part), true, scene, earlier)
 }
@@ -257,7 +260,7 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Ko | Word::In | Word::At));
+        let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
             let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
@@ -285,7 +288,7 @@ fn trailing_part(heard: &Heard, to: usize, end: &mut End) -> usize {
 
 /// A part of the day that belongs to what stands before token `to`.
 fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
-    let at = heard.skip(to, |w| is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Till));
+    let at = heard.skip(to, |w| is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Is | Word::Till));
     let led = heard.any(to, at, |w| matches!(w, Word::In | Word::At));
     let part = match heard.word(at)? {
         Word::Part(part) => part,
@@ -296,7 +299,7 @@ fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
         },
         _ => return None,
     };
-    let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::Of));
+    let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::Of | Word::Is));
     let opens_another = !led && hour(heard, next).is_some();
     (!opens_another).then_some((part, at + 1))
 }
@@ -473,7 +476,7 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             Word::NotAfter => return Some((Opening::NotAfter, at)),
             Word::Within if heard.num_at(at + 1).is_some() => return Some((Opening::End, at)),
             Word::At => return Some((Opening::At, at)),
-            Word::Filler | Word::About | Word::Part(_) | Word::Tonight | Word::Of | Word::In | Word::Article => {}
+            Word::Filler | Word::About | Word::Part(_) | Word::Tonight | Word::Of | Word::Is | Word::In | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
         }
@@ -513,7 +516,7 @@ fn ahead(heard: &Heard, i: usize) -> Option<Found> {
     let (within, to) = match opened {
         Some(within) => (within, to),
         None => {
-            let end = heard.skip(to, |w| matches!(w, Word::Filler | Word::Of | Word::About));
+            let end = heard.skip(to, |w| matches!(w, Word::Filler | Word::Of | Word::Is | Word::About));
             match heard.word(end)? {
                 Word::FromNow | Word::KeBaad | Word::In => (false, end + 1),
                 Word::KeAndar => (true, end + 1),
@@ -526,7 +529,7 @@ fn ahead(heard: &Heard, i: usize) -> Option<Found> {
         (true, high) => Slot::Ahead(0, Some(high.unwrap_or(low))),
         (false, high) => Slot::Ahead(low, high),
     };
-    Some(Found { slot, from: i, to, flipped: false })
+    Some(Found { slot, from: i, to, flipped: false, weak: false })
 }
 
 /// A duration in minutes, or two of them: "2 hours", "half an hour", "do teen ghante".
@@ -581,7 +584,7 @@ fn opened_between(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Between => return true,
-            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::In => {}
+            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In => {}
             _ => return false,
         }
     }

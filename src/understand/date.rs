@@ -205,7 +205,7 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         },
         Word::Month(m) => month_first(heard, i, m, today),
         Word::Tarikh => {
-            let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Filler));
+            let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
             let num = heard.nums[heard.num_at(at)?];
             let n = u8::try_from(num.whole()?).ok()?;
             said(day_of_month(today, n)?, num.to)
@@ -233,7 +233,7 @@ fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
     }
     let num = heard.nums[heard.num_at(i)?];
     let n = u8::try_from(num.whole()?).ok().filter(|n| (1..=31).contains(n))?;
-    let at = heard.skip(num.to, |w| matches!(w, Word::Of | Word::Filler));
+    let at = heard.skip(num.to, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     match heard.word(at) {
         Some(Word::Month(m)) => {
             let (date, to) = with_year(heard, at + 1, n, m, today)?;
@@ -264,7 +264,7 @@ fn days_count(heard: &Heard, i: usize) -> Option<(i64, usize)> {
 
 fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<Said<Day>> {
     let said = |date: Date, to: usize| Some(Said { what: certain(date), from, to });
-    let at = heard.skip(to, |w| matches!(w, Word::Of | Word::Filler));
+    let at = heard.skip(to, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     match heard.word(at) {
         Some(Word::Month(m)) => {
             let (date, end) = with_year(heard, at + 1, n, m, today)?;
@@ -307,7 +307,7 @@ fn written_ordinal(heard: &Heard, i: usize) -> bool {
 
 /// "November 25th".
 fn month_first(heard: &Heard, i: usize, month: u8, today: Date) -> Option<Said<Day>> {
-    let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Filler));
+    let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     let (n, to) = match heard.word(at)? {
         Word::Ordinal(n) => (n, at + 1),
         Word::Tens(t @ (20 | 30)) if matches!(heard.word(at + 1), Some(Word::Ordinal(1..=9))) => match heard.word(at + 1) {
@@ -388,7 +388,7 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         }
         Word::Unit(Unit::Week) => in_week(heard, i, today, 7),
         Word::Unit(Unit::Month) => {
-            let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Filler | Word::In | Word::Comma));
+            let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Comma));
             let (n, to) = match heard.word(at)? {
                 Word::Ordinal(n) => (n, at + 1),
                 _ => {
@@ -405,7 +405,7 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// "next week Friday": the weekday of that week.
 fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>> {
-    let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Filler | Word::In | Word::Ko));
+    let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Ko));
     let Some(Word::Weekday(w)) = heard.word(at) else { return None };
     let date = plus(monday_of(today)?, ahead + i64::from(w) - 1)?;
     Some(Said { what: certain(date), from: i, to: at + 1 })
@@ -413,7 +413,7 @@ fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>
 
 /// The first such weekday after today; doubtful on that weekday itself.
 fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
-    let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Filler));
+    let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     if matches!(heard.word(at), Some(Word::Next)) && matches!(heard.word(at + 1), Some(Word::Unit(Unit::Week))) {
         let date = plus(monday_of(today)?, 7 + i64::from(w) - 1)?;
         return Some(Said { what: certain(date), from: i, to: at + 2 });
@@ -426,7 +426,7 @@ fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
 /// "agle mahine ki 5 tarikh": the month word before the number.
 fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date> {
     let mut at = i;
-    while matches!(heard.before(at), Some(Word::Of | Word::Filler | Word::In)) {
+    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In)) {
         at -= 1;
     }
     let month = matches!(heard.before(at), Some(Word::Unit(Unit::Month))) && at >= 2;

@@ -75,7 +75,12 @@ fn question_is_who(_heard: &Heard, _from: usize, _to: usize) -> bool {
 
 /// "my manager", "mere driver".
 fn owned(heard: &Heard, from: usize, at: usize) -> bool {
-    (from..at).rev().take(2).any(|p| heard.tokens[p].word == Word::My)
+    (from..at).rev().take(2).any(|p| match heard.tokens[p].word {
+        Word::My => true,
+        // "apna" is mine only where I am the subject: "main apne manager se poochta hoon", but "apne manager ko phone do".
+        Word::Apna => heard.any(from, p, |w| w == Word::Hum),
+        _ => false,
+    })
 }
 
 /// "my manager will talk to you", "someone will come", "500 per person".

@@ -144,12 +144,12 @@ impl Heard {
         while let Some(word) = self.before(at) {
             at -= 1;
             match word {
-                Word::Of | Word::Filler if glue < 3 => glue += 1,
+                Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
                 Word::NumberWord => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
                 Word::LabelStem => return numbered,
                 Word::LabelLong => return numbered || num.digits >= 4 && !self.money_follows(num),
-                Word::Unit(Unit::Thing) | Word::My | Word::Your => return numbered,
+                Word::Unit(Unit::Thing) | Word::My | Word::Your | Word::Apna => return numbered,
                 Word::PhoneWord => return num.digits >= 4,
                 _ => break,
             }

@@ -1,7 +1,7 @@
 //! Which language the speaker wants.
 
 use super::heard::{Heard, ends_clause};
-use super::lexicon::Word;
+use super::lexicon::{Unit, Word};
 use super::settle::{self, Said};
 use super::{Kind, Reading, Value};
 
@@ -60,9 +60,14 @@ fn refused(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, ne
 fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, next: usize) -> bool {
     let start = (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
     let end = (name.to..next).find(|&at| ends_clause(heard.tokens[at].word)).unwrap_or(next);
-    let somebody = |w: Word| {
-        matches!(w, Word::He | Word::My | Word::Others | Word::Unit(super::lexicon::Unit::Thing) | Word::Human | Word::Someone | Word::Place)
-    };
-    let speaks = |w: Word| matches!(w, Word::Speak | Word::Talk | Word::Of | Word::I);
-    heard.any(start, name.from, somebody) && heard.any(start, end, speaks) && !heard.any(start, end, |w| matches!(w, Word::Please | Word::Want))
+    let third = heard.any(start, end, |w| matches!(w, Word::Speak | Word::Talk | Word::Of));
+    let somebody = (start..name.from).any(|at| match heard.tokens[at].word {
+        Word::He | Word::Others | Word::Human | Word::Someone => third,
+        // "hum log Hindi bolte hain" is ourselves.
+        Word::Unit(Unit::Thing) => third && !matches!(heard.before(at), Some(Word::Hum | Word::I)),
+        Word::My => third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human)),
+        _ => false,
+    });
+    let asked = heard.any(start, end, |w| matches!(w, Word::Please | Word::Want));
+    somebody && !asked
 }

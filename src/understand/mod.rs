@@ -6,6 +6,7 @@
 mod clock;
 mod count;
 mod date;
+mod display;
 mod ending;
 mod handover;
 mod heard;
@@ -26,6 +27,8 @@ use std::ops::Range;
 use jiff::civil::{Date, DateTime, Time};
 
 use heard::Heard;
+
+pub use display::{amount, clock as clock_text, display};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {

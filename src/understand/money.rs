@@ -313,15 +313,16 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
             _ => Some((Per::Piece, 1)),
         },
         Word::Rate(per) => Some((per, 1)),
-        Word::For | Word::In | Word::Of => {
-            let inner = heard.skip(at + 1, |w| matches!(w, Word::Filler | Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::This | Word::Of | Word::PerWord));
+        Word::For | Word::In | Word::Of | Word::Is => {
+            let inner = heard.skip(at + 1, |w| matches!(w, Word::Filler | Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::This | Word::Of | Word::Is | Word::PerWord));
             let found = per(inner)?;
             let counted = heard.any(at + 1, inner, |w| matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord));
             let lone = heard.word(at + 1 + inner.saturating_sub(at + 1)).is_some();
             match (found, heard.word(at)?) {
-                (Per::Trip, Word::For | Word::Of) if lone => Some((Per::Trip, 0)),
+                (Per::Trip, Word::For | Word::Of | Word::Is) if lone => Some((Per::Trip, 0)),
                 (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => Some((found, 1)),
                 (found, Word::Of) if counted || priced_unit(heard, inner) => Some((found, 1)),
+                (found, Word::Is) if heard.word(inner + 1) == Some(Word::Of) => Some((found, 1)),
                 _ => None,
             }
         }
@@ -350,7 +351,7 @@ fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)
     while at > previous {
         match heard.before(at) {
             Some(Word::Of | Word::HisaabSe) => of = true,
-            Some(Word::Filler | Word::Charge | Word::About | Word::Rupee | Word::In | Word::At | Word::Then | Word::For | Word::Se | Word::Final | Word::I | Word::Hyphen | Word::He | Word::Said | Word::This) => {}
+            Some(Word::Is | Word::It | Word::Filler | Word::Charge | Word::About | Word::Rupee | Word::In | Word::At | Word::Then | Word::For | Word::Se | Word::Final | Word::I | Word::Hum | Word::Hyphen | Word::He | Word::Said | Word::This) => {}
             _ => break,
         }
         at -= 1;
@@ -403,18 +404,18 @@ fn free(heard: &Heard, scene: &Scene, offers: &[Said<Offer>]) -> Option<Said<Off
 /// "I am free after 4", "toll free", "feel free": no price.
 fn idle(heard: &Heard, at: usize) -> bool {
     let after = heard.word(at + 1);
-    matches!(heard.before(at), Some(Word::I | Word::Of | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)) && heard.any(0, at, |w| matches!(w, Word::I))
-        || matches!(heard.before(at), Some(Word::Side | Word::I))
-        || matches!(after, Some(Word::After | Word::At | Word::KeBaad | Word::From | Word::Till | Word::By | Word::Before | Word::Kal | Word::Day(_) | Word::Part(_) | Word::Final | Word::In | Word::To | Word::I))
+    matches!(heard.before(at), Some(Word::I | Word::Hum | Word::Of | Word::Is | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
+        || matches!(heard.before(at), Some(Word::Side | Word::I | Word::Hum))
+        || matches!(after, Some(Word::After | Word::At | Word::KeBaad | Word::From | Word::Till | Word::By | Word::Before | Word::Kal | Word::Day(_) | Word::Part(_) | Word::Final | Word::In | Word::To | Word::I | Word::Hum))
         || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| matches!(w, Word::Oclock | Word::PastVerb))
-        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I)) && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Other))
+        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum)) && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Is | Word::Other))
 }
 
 /// Sets the marks of every amount from the words around it.
 fn mark(heard: &Heard, offers: &mut [Said<Offer>]) {
     let places: Vec<(usize, usize)> = offers.iter().map(|o| (o.from, o.to)).collect();
     for i in 0..offers.len() {
-        offers[i].what.marks = offer::marks(heard, &places, i);
+        offers[i].what.marks = offer::marks(heard, &places, i, offers[i].what.money.upper_paise.is_some());
     }
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Marks {
     pub(super) settled: bool,
 }
 
-/// The marks of amount `i` of `places` (token ranges, in order).
-pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize) -> Marks {
+/// The marks of amount `i` of `places` (token ranges, in order); `range` if it has an upper end of its own.
+pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: bool) -> Marks {
     let (from, to) = places[i];
     let left = left_edge(heard, places, i);
     let right = right_edge(heard, places, i);
@@ -43,8 +43,7 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize) -> Marks
         || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || heard.word(to) == Some(Word::Till)
-        || matches!(heard.before(from), Some(Word::Till));
+        || !range && (heard.word(to) == Some(Word::Till) || matches!(heard.before(from), Some(Word::Till)));
     marks.floor = floor;
     marks.ceiling = ceiling;
     marks.bound = floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
@@ -95,7 +94,7 @@ pub(super) fn opened_between(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Between => return true,
-            Word::Filler | Word::About | Word::Rupee | Word::Of => {}
+            Word::Filler | Word::About | Word::Rupee | Word::Of | Word::Is => {}
             _ => return false,
         }
     }
@@ -111,7 +110,7 @@ fn opens(word: Word) -> bool {
     matches!(
         word,
         Word::Side | Word::Charge | Word::Final | Word::Normal | Word::Earlier | Word::Others | Word::Total | Word::AtLeast | Word::AtMost
-            | Word::Another | Word::My | Word::I | Word::With
+            | Word::Another | Word::My | Word::I | Word::Hum | Word::With
     )
 }
 

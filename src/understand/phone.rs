@@ -76,7 +76,7 @@ fn numbers(heard: &Heard) -> Vec<Said<u64>> {
         );
         if !gap {
             close(&mut run, &mut said);
-            if !matches!(heard.tokens[i].word, Word::Of) {
+            if !matches!(heard.tokens[i].word, Word::Of | Word::Is) {
                 labelled = false;
             }
         }
@@ -165,7 +165,7 @@ fn is_labelled(heard: &Heard, i: usize) -> bool {
     while let Some(word) = heard.before(at) {
         at -= 1;
         match word {
-            Word::Of | Word::Filler | Word::NumberWord | Word::Plus => {}
+            Word::Of | Word::Is | Word::Filler | Word::NumberWord | Word::Plus => {}
             Word::Label | Word::LabelStem | Word::LabelLong => return true,
             Word::Unit(_) => return heard.any(at, i, |w| w == Word::NumberWord),
             _ => return false,

@@ -20,7 +20,7 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Not | Word::DidntSay => return true,
-            Word::For | Word::At | Word::Of | Word::About | Word::Filler | Word::Rupee | Word::Ko | Word::In | Word::From | Word::Between | Word::Article => {}
+            Word::For | Word::At | Word::Of | Word::Is | Word::About | Word::Filler | Word::Rupee | Word::Ko | Word::In | Word::From | Word::Between | Word::Article => {}
             _ => return false,
         }
     }

@@ -105,6 +105,7 @@ fn share(sides: &mut [Side]) {
 /// Slots that are offered: not closed hours, not exceptions, not past, not quoted, not refused.
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
+    let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
         .enumerate()
@@ -113,8 +114,10 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
             let next = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
             let start = boundary_before(heard, f.from, previous);
             let end = boundary_after(heard, f.to, next);
-            let closed = heard.any(start, f.from, |w| matches!(w, Word::Closed | Word::Except | Word::Without))
-                || heard.any(f.to, end, |w| matches!(w, Word::Closed | Word::Except));
+            let closed = heard.any(start, f.from, |w| matches!(w, Word::Except | Word::Without))
+                || (start..f.from).any(|at| heard.tokens[at].word == Word::Closed && opens_next(heard, at, f.from, previous > 0))
+                || heard.any(f.to, end, |w| w == Word::ExceptPost)
+                || (f.to..end).any(|at| heard.tokens[at].word == Word::Closed && (next == heard.tokens.len() || !opens_next(heard, at, next, true)));
             let clause_end = heard.clause_end(f.to);
             let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb) || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
             let refused = !f.flipped
@@ -122,10 +125,15 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(start, f.from, |w| matches!(w, Word::Cant))
                     || heard.any(f.to, end, |w| matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)));
             let asked = heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
-            !(closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
+            !(f.weak && surer || closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
+}
+
+/// True if "closed" at token `at`, between two slots or before one, is said of the slot at `next`: "closed from 1 to 2".
+fn opens_next(heard: &Heard, at: usize, next: usize, between: bool) -> bool {
+    !between || heard.tokens[at + 1..next].iter().all(|t| matches!(t.word, Word::From | Word::Between | Word::At | Word::Filler | Word::For | Word::About))
 }
 
 /// Start of the words that belong to a slot: after the last boundary or the slot before.

@@ -68,7 +68,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(57), "सत्तावन सतावन sattavan satavan sattawan sattaavan satawan sattaawan"),
     (Count(58), "अट्ठावन अठावन अठ्ठावन atthavan athavan attavan athawan atthawan athaavan atthaavan attawan"),
     (Count(59), "उनसठ उनसठ् उन्सठ unsath unsat unsathh unasath"),
-    (Count(60), "साठ साठ् saath_rupaye saaath"),
+    (Count(60), "साठ साठ् saaath"),
     (SixtyOrWith, "saath sath"),
     (Count(61), "इकसठ इकसठ् iksath ikasath iksat"),
     (Count(62), "बासठ basath baasath basat baasat"),
@@ -98,7 +98,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(86), "छियासी छयासी chhiyasi chiyasi chhiasi chhiyaasi chiyaasi"),
     (Count(87), "सत्तासी सतासी सत्यासी sattasi satasi sattaasi satyasi sataasi"),
     (Count(88), "अट्ठासी अठासी अठ्ठासी atthasi athasi attasi athaasi atthaasi"),
-    (Count(89), "नवासी निवासी_रुपये nawasi navasi nvasi navaasi nawaasi"),
+    (Count(89), "नवासी nawasi navasi nvasi navaasi nawaasi"),
     (Count(90), "नब्बे नब्बै नव्वे nabbe nabbey nabe navve nabbay"),
     (Count(91), "इक्यानवे इक्यानबे इकानवे इक्कानवे ikyanve ikyanave ikyanbe ikanve ikyaanve ikyaanave ikkyanve ikanave"),
     (Count(92), "बानवे बानबे बयानवे बाणवे banve baanve banave baanave banbe baanbe bayanve"),
@@ -109,7 +109,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(97), "सत्तानवे सतानवे सत्तानबे sattanve satanve sattanave sattaanve satanave sattaanave"),
     (Count(98), "अट्ठानवे अठानवे अठ्ठानवे अट्ठानबे atthanve athanve athanave atthanave attanve athaanve atthaanve athaanave atthaanave"),
     (Count(99), "निन्यानवे निन्यानबे निनानवे निन्नानवे ninyanve ninyanave ninyaanve ninanve ninyanbe ninnyanve ninyaanave ninnanve nindyanve ninyanwe"),
-    (Scale(100), "सौ sau sou saw_rupaye shau sauu"),
+    (Scale(100), "सौ sau sou shau sauu"),
     (SauOrSo, "so"),
     (Scale(1_000), "हज़ार हजार hazaar hazar hajaar hajar hazzar hajjar hzar hajaaar"),
     (Scale(100_000), "लाख laakh lakh"),
@@ -117,9 +117,9 @@ pub(super) const NUMBERS: Table = &[
     (Kilo, "k"),
     (Half, "आधा आधे आधी aadha adha aadhe adhe aadhi adhi"),
     (QuarterPart, "पाव paav pav chauthai चौथाई"),
-    (Dedh, "डेढ़ डेढ dedh ded derh deedh dhed dedhh der_sau"),
-    (Dhai, "ढाई अढ़ाई अढाई ढ़ाई dhai dhaai adhai dhaaee arhai adhaai dhayi dhaayi dai_hazaar dhaaii"),
-    (Saade, "साढ़े साढे साड़े साडे साढ़ saade saadhe sadhe sade sarhe saarhe sadey saadey saare_teen"),
+    (Dedh, "डेढ़ डेढ dedh ded derh deedh dhed dedhh"),
+    (Dhai, "ढाई अढ़ाई अढाई ढ़ाई dhai dhaai adhai dhaaee arhai adhaai dhayi dhaayi dhaaii"),
+    (Saade, "साढ़े साढे साड़े साडे साढ़ saade saadhe sadhe sade sarhe saarhe sadey saadey"),
     (Sava, "सवा sava sawa savaa sawaa swa"),
     (Paune, "पौने पौन पोने paune pone paun poune paunay pauney"),
     (Repeat(2), "डबल दबल"),
@@ -255,9 +255,10 @@ pub(super) const WORDS: Table = &[
     (And, "और एवं व तथा aur or_bhi evam tatha awr"),
     (Or, "या या_फिर ya ya_phir ya_fir yaa या_तो ya_to अथवा athva ya_toh yaa_phir nahi_to_phir ya_shayad"),
     (But, "लेकिन मगर परंतु पर_फिर lekin magar parantu lekin_agar par_abhi लेकिन_अब par_aapke"),
+    (Of, "का के की ka ke ki"),
     (
-        Of,
-        "का के की है हैं होगा होगी लगेगा लगेंगे लगता लगते लगेगी बनेगा पड़ेगा पड़ेंगे रहेगा रहेंगे लूंगा लेंगे लेता लेते होता होंगे चाहिए आएगा आएगी आयेगा दूंगा देंगे लग जाएगा जायेगा जाएंगे आ जाओ करेंगे ka ke ki hai hain h hoga hogi lagega lagenge lagta lagte \
+        Is,
+        "है हैं होगा होगी लगेगा लगेंगे लगता लगते लगेगी बनेगा पड़ेगा पड़ेंगे रहेगा रहेंगे लूंगा लेंगे लेता लेते होता होंगे चाहिए आएगा आएगी आयेगा दूंगा देंगे लग जाएगा जायेगा जाएंगे आ जाओ करेंगे hai hain h hoga hogi lagega lagenge lagta lagte \
          lagegi banega padega padenge rahega rahenge lunga lenge leta lete hota honge aayega aayegi ayega dunga denge \
          lag jayega jaega jayegi jayenge aa jao karenge karunga banta banenge aaega lagega_hi padta leti lungi parega lgega jaega hoyega ja rahe raha rahi wala wale wali वाला वाले वाली sakta sakte sakti सकता सकते",
     ),
@@ -292,9 +293,10 @@ pub(super) const WORDS: Table = &[
     (Said, "बोला कहा बोले बोल_रहे कह_रहे बोली बताया कही बोला_था बोले_थे कहा_था बोल_दिया बोला_ना bola kaha bole bol_rahe keh_rahe kah_rahe boli bataya kahi bola_tha bole_the kaha_tha bol_diya bole_kya bol_rhe keh_rhe"),
     (NahiTo, "nahi_to nahin_to nahi_toh varna warna नहीं_तो वरना nahin_toh otherwise kam_nahi_hoga kam_nahi_karunga कम_नहीं_होगा kam_nahi_karenge aur_kam_nahi aur_kuch_nahi और_कुछ_नहीं और_कम_नहीं isse_jyada_kuch_nahi"),
     // People.
-    (I, "मैं हम main mai hum ham maine humne मैंने हमने mujhe मुझे mujhko hame humein हमें"),
+    (Hum, "मैं हम main mai hum ham maine humne मैंने हमने mujhe मुझे mujhko hame humein हमें"),
     (He, "वह वो वे उनका उनके wo woh vo uske uski unke unka unki उसके उनकी उसकी उनसे"),
-    (My, "मेरा मेरी मेरे हमारा हमारे हमारी अपना अपने अपनी mera meri mere hamara hamare hamari apna apne apni humara humare humari"),
+    (Apna, "अपना अपने अपनी apna apne apni"),
+    (My, "मेरा मेरी मेरे हमारा हमारे हमारी mera meri mere hamara hamare hamari humara humare humari"),
     (Your, "आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
     (Stem, "दे बता कर करा करवा भेज लिख बोल रख लगा दिला जोड़ मिला बुला लगवा रखवा de bata kar kara karwa karva bhej likh bol rakh laga dila jod mila bula lagwa rakhwa karaa likhwa likhva milwa milva puchh bulwa le ले"),
     // Time.
@@ -331,7 +333,7 @@ pub(super) const WORDS: Table = &[
     (KeAndar, "के_अंदर के_अन्दर के_भीतर के_अंदर_अंदर ke_andar ke_ander ke_bheetar ke_bhitar ke_andar_andar k_andar andar"),
     (Within, "अगले_दो_मिनट"),
     (Closed, "बंद छुट्टी व्यस्त बिज़ी लंच बंद_रहेगा band bandh chhutti chutti vyast bizi lunch_time khana खाना khane_ka"),
-    (Except, "को_छोड़कर छोड़_कर ko_chhodkar ko_chhod_ke ko_chodke के_सिवा ke_siva ke_siwa ko_chhod_kar chhod_kar"),
+    (ExceptPost, "को_छोड़कर छोड़_कर ko_chhodkar ko_chhod_ke ko_chodke के_सिवा ke_siva ke_siwa ko_chhod_kar chhod_kar"),
     (
         PastVerb,
         "था थी थे गया गई गयी गए गये आया आई आयी आए किया दिया लिया मिला हुआ हुई हुए की_थी दी_थी tha thi gaya gayi gai gaye aaya aayi aaye ayi kiya diya liya hua hui \

@@ -118,7 +118,11 @@ pub(super) enum Word {
     And,
     Or,
     But,
+    /// "ka", "of".
     Of,
+    /// "is", "hai", "hoga", "lagega".
+    Is,
+    It,
     /// "mein", "me".
     In,
     Ko,
@@ -146,6 +150,10 @@ pub(super) enum Word {
     NahiTo,
     // People.
     I,
+    /// "main", "hum": I and we in Hindi.
+    Hum,
+    /// "apna": one's own, whoever the subject is.
+    Apna,
     You,
     He,
     My,
@@ -184,6 +192,7 @@ pub(super) enum Word {
     FromNow,
     Closed,
     Except,
+    ExceptPost,
     PastVerb,
     Sharp,
     // Dates.
