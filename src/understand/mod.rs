@@ -18,6 +18,7 @@ mod offer;
 mod phone;
 mod sense;
 mod settle;
+mod spoken;
 mod time;
 mod token;
 mod yes_no;
@@ -29,6 +30,7 @@ use jiff::civil::{Date, DateTime, Time};
 use heard::Heard;
 
 pub use display::{amount, clock as clock_text, display};
+pub use spoken::{speakable, words};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {

@@ -52,7 +52,7 @@ struct Group {
 }
 
 /// All complete numbers, in order.
-fn numbers(heard: &Heard) -> Vec<Said<u64>> {
+pub(super) fn numbers(heard: &Heard) -> Vec<Said<u64>> {
     let mut said = Vec::new();
     let mut run: Vec<Group> = Vec::new();
     let mut i = 0;
