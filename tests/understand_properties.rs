@@ -28,9 +28,9 @@ fn phrase() -> impl Strategy<Value = String> {
 /// Words with no number and no name of a time in them, in three spellings.
 fn small_talk() -> impl Strategy<Value = String> {
     let words = vec![
-        "hello", "sir", "please", "the", "truck", "is", "outside", "what", "do", "you", "mean", "bhai", "gaadi", "abhi", "bahar", "hai", "kya", "bol", "rahe",
+        "hello", "sir", "please", "the", "truck", "is", "outside", "what", "you", "mean", "bhai", "gaadi", "abhi", "bahar", "hai", "kya", "bol", "rahe",
         "ho", "nahi", "haan", "theek", "to", "for", "so", "and", "or", "ya", "se", "tak", "ke", "baad", "call", "me", "number", "order", "rupees", "per",
-        "km", "charge", "loading", "extra", "total", "भाई", "गाड़ी", "बाहर", "है", "हाँ", "नहीं", "तो", "के", "बाद", "रुपये", "between", "after", "before", "saath", "le",
+        "km", "charge", "loading", "extra", "total", "भाई", "गाड़ी", "बाहर", "है", "हाँ", "नहीं", "तो", "के", "बाद", "रुपये", "between", "after", "before", "le",
         ",", ".", "?",
     ];
     prop::collection::vec(prop::sample::select(words), 0..12).prop_map(|w| w.join(" "))

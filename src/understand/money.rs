@@ -30,6 +30,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     clock::find(heard, scene);
     let unfinished = super::ending::dangles(heard, Kind::Money);
     let mut offers = gather(heard, scene);
+    join(heard, &mut offers);
     if let Some(free) = free(heard, scene, &offers) {
         offers.push(free);
         offers.sort_by_key(|o| o.from);
@@ -112,6 +113,28 @@ fn gather(heard: &Heard, scene: &Scene) -> Vec<Said<Offer>> {
         offers.push(found);
     }
     offers
+}
+
+/// "twelve rupees fifty paise to fifteen rupees": two whole amounts that make a range.
+fn join(heard: &Heard, offers: &mut Vec<Said<Offer>>) {
+    let mut i = 0;
+    while i + 1 < offers.len() {
+        let (low, high) = (offers[i], offers[i + 1]);
+        let joint = heard.skip(low.to, is_filler);
+        let joined = matches!(heard.word(joint), Some(Word::To | Word::Till | Word::Se | Word::Hyphen))
+            && heard.skip(joint + 1, |w| is_filler(w) || w == Word::Till) == high.from;
+        let single = low.what.money.upper_paise.is_none() && high.what.money.upper_paise.is_none();
+        if joined && single && low.what.money.paise < high.what.money.paise {
+            offers[i].what.money.upper_paise = Some(high.what.money.paise);
+            offers[i].what.money.per = high.what.money.per.or(low.what.money.per);
+            offers[i].what.scaled = None;
+            offers[i].what.bare = false;
+            offers[i].to = high.to;
+            offers.remove(i + 1);
+        } else {
+            i += 1;
+        }
+    }
 }
 
 /// A number or a range that is money: first and last number, and the next number to look at.

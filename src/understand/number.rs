@@ -154,7 +154,7 @@ fn decimal(tokens: &[Token], whole: Part) -> Option<Part> {
         place = unit / 10;
         to += 1;
     }
-    if to == whole.to + 1 { Some(whole) } else { Some(Part { value, to, kind: PartKind::Fraction }) }
+    if to == whole.to + 1 { Some(whole) } else { Some(Part { value, to, kind: PartKind::Digits }) }
 }
 
 /// saade, sava, paune with or without a count.
@@ -300,6 +300,12 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
     if terms == 0 {
         return None;
     }
+    if num.scale && matches!(word(tokens, num.to), Some(Word::Point)) {
+        let whole = Part { value: num.value, to: num.to, kind: PartKind::Hindi };
+        let part = decimal(tokens, whole)?;
+        (num.value, num.to) = (part.value, part.to);
+        return Some(num);
+    }
     if matches!(word(tokens, num.to), Some(Word::AndHalf)) && num.scaled.is_some_and(|s| s.0 == ONE) {
         let scale = num.scaled.map_or(0, |s| s.1);
         num.value = num.value.checked_add(scale.checked_mul(ONE)? / 2)?;
@@ -430,6 +436,10 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
     }
     let mut num = plain(value.checked_mul(ONE)?, i, at);
     num.digits = count;
+    // "one oh five" is also an hour and a minute.
+    if count == 3 && matches!(word(tokens, i + 1), Some(Word::Oh)) {
+        num.split = Some((u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?));
+    }
     Some(num)
 }
 

@@ -140,9 +140,8 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => return Word::Give,
         _ => {}
     }
-    let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Of | Word::Is | Word::Please));
+    let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));
     match before {
-        Some(Word::Scale(_)) if ends => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,
         Some(Word::Other | Word::Machine) if ends && latin => Word::Other,
         _ => Word::Count(2),
