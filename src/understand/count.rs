@@ -71,7 +71,7 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
     for (k, num) in heard.nums.iter().enumerate() {
         let counts = match heard.roles[k] {
             Role::Bare | Role::Quantity | Role::Percent => !is_pronoun(heard, num) && !priced(heard, num),
-            Role::Duration => true,
+            Role::Duration => !is_pronoun(heard, num),
             Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Money | Role::Phone => false,
         };
         if !counts || money && is_rate_unit(heard, num) {

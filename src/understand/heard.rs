@@ -161,11 +161,23 @@ impl Heard {
         matches!(self.word(num.to), Some(Word::Rupee | Word::Paise | Word::PerWord))
     }
 
-    /// Digits glued to letters, as in a number plate.
+    /// Digits among letters, as in a number plate: "MH12AB1234", "MH 12 AB 1234".
     fn in_code(&self, num: Num) -> bool {
-        let glued_before = self.tokens[num.from].glued && matches!(self.before(num.from), Some(Word::Other | Word::Article));
+        if num.to != num.from + 1 || num.digits == 0 {
+            return false;
+        }
         let glued_after = self.tokens.get(num.to).is_some_and(|t| t.glued && t.word == Word::Other);
-        glued_before || glued_after
+        let glued_before = self.tokens[num.from].glued && self.before(num.from).is_some_and(|w| !is_mark(w));
+        glued_before || glued_after || self.in_plate(num.from, 1) || self.in_plate(num.from, 3)
+    }
+
+    /// True if token `i` is the one at `offset` of letters, digits, letters, digits with the lengths of a number plate.
+    fn in_plate(&self, i: usize, offset: usize) -> bool {
+        let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else { return false };
+        let letters = |t: &Token| t.to - t.from <= 3 && !is_mark(t.word) && !matches!(t.word, Word::Digits { .. });
+        let digits = |t: &Token, most: u8| matches!(t.word, Word::Digits { len, places: 0, .. } if len <= most);
+        letters(&plate[0]) && plate[0].to - plate[0].from == 2 && digits(&plate[1], 2) && letters(&plate[2]) && digits(&plate[3], 4)
+            && plate[3].to - plate[3].from >= 3
     }
 
     /// Digits that make up a telephone number, alone or with their neighbours.
@@ -205,6 +217,9 @@ impl Heard {
     fn counted(&self, k: usize) -> Role {
         let num = self.nums[k];
         let at = self.skip(num.to, |w| matches!(w, Word::About));
+        if matches!(self.word(at), Some(Word::Human)) && num.value < 100 * ONE {
+            return Role::Quantity;
+        }
         let Some(Word::Unit(unit)) = self.word(at) else { return Role::Bare };
         let after = self.word(at + 1);
         let whole = num.whole().unwrap_or(0);
@@ -223,6 +238,15 @@ impl Heard {
     fn other_amount(&self, k: usize) -> bool {
         self.nums.iter().enumerate().any(|(j, n)| j != k && n.value >= 10 * ONE)
     }
+}
+
+/// True for what is written with a sign and not with letters.
+fn is_mark(word: Word) -> bool {
+    ends_clause(word)
+        || matches!(
+            word,
+            Word::Rupee | Word::Foreign | Word::Slash | Word::Hyphen | Word::Plus | Word::Percent | Word::At | Word::NumberWord | Word::And | Word::Digits { .. } | Word::Clock { .. } | Word::AmPm(_)
+        )
 }
 
 /// True for words that end a clause.

@@ -266,6 +266,9 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             num.scale = true;
             return Some(num);
         }
+        if terms > 0 && count.value.checked_mul(multiplier)? >= limit.saturating_mul(ONE) {
+            break;
+        }
         let value = match count.kind {
             PartKind::Quarters(by) => {
                 num.fraction = scale.is_none();

@@ -135,7 +135,8 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
             })
             .unwrap_or(heard.tokens.len());
     };
-    (to..next).find(|&at| boundary(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
+    let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
+    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
 }
 
 /// "500 and loading extra": what follows "and" is another matter.

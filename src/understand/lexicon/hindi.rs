@@ -154,10 +154,10 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Extra,
-        "अलग ऊपर_से अतिरिक्त एक्स्ट्रा अलग_से alag alag_se upar_se uper_se oopar_se atirikt alag_lagega upar_se_lagega उपर_से अलग_अलग_से \
+        "अलग अतिरिक्त एक्स्ट्रा अलग_से alag alag_se atirikt alag_lagega अलग_अलग_से \
          alagse alug",
     ),
-    (Another, "aur_upar"),
+    (Another, "ऊपर_से उपर_से upar_se uper_se oopar_se aur_upar upar_se_lagega"),
     (
         Total,
         "कुल टोटल सब_मिलाकर सब_मिलाके सब_मिला_के सब_मिला_कर कुल_मिलाकर कुल_मिला_के कुल_मिला_कर कुल_मिलाके सारा_मिलाकर sab_milake sab_milakar sab_mila_ke \
