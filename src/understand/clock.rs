@@ -118,6 +118,14 @@ fn slot_at(heard: &Heard, i: usize, scene: &Scene, earlier: &[Found]) -> Option<
 /// A window that begins with an hour.
 fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Option<Found> {
     let from = first.from;
+    // "das gyarah baje": two neighbouring hours before one mark.
+    if !first.sure
+        && let Some(second) = hour(heard, first.to).filter(|s| s.sure && s.point.hour == first.point.hour % 12 + 1)
+        && first.point.minute == 0
+    {
+        let slot = Slot::Between(End::Point(first.point), End::Point(second.point));
+        return Some(Found { slot, from, to: second.to, flipped: false, weak: false });
+    }
     let joint = heard.skip(first.to, is_filler);
     let opened = opened_between(heard, first.from);
     let joins = match heard.word(joint) {
@@ -173,11 +181,11 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
     }
     match before {
         Some((Opening::Start, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not)) && heard.word(at) != Some(Word::From);
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails)) && heard.word(at) != Some(Word::From);
             return if flip { make(Slot::Until(end), to, true) } else { make(Slot::From(end), to, false) };
         }
         Some((Opening::End, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not));
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails));
             return if flip { make(Slot::From(end), to, true) } else { make(Slot::Until(end), to, false) };
         }
         Some((Opening::NotBefore, _)) => return make(Slot::From(end), to, true),
@@ -196,7 +204,8 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
                 return None;
             }
             let point = if point.mark == Mark::None { Point { mark: shared_mark(heard, to), ..point } } else { point };
-            let weak = !sure && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
+            let linked = earlier.last().is_some_and(|f| heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No)));
+            let weak = !sure && !linked && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
             Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
     }

@@ -86,6 +86,14 @@ fn unify(days: &mut Vec<Said<Day>>) {
 fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to).min(limit);
+    // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
+    let hours = |a: usize, b: usize| (a..b).any(|at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Clock { .. }));
+    if let Some(at) = (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::Not | Word::No))
+        && hours(to, at)
+        && hours(at, limit)
+    {
+        return false;
+    }
     heard.any(start, from, |w| matches!(w, Word::Cant | Word::Closed))
         || heard.any(to, end, |w| matches!(w, Word::Nahi | Word::Fails | Word::Cant | Word::Not | Word::PlainNo | Word::Closed | Word::NoNeed))
 }

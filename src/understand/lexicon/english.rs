@@ -231,7 +231,7 @@ pub(super) const WORDS: Table = &[
     (
         Cant,
         "cant cannot wont dont couldnt wouldnt doesnt didnt unable shouldnt can_not will_not do_not does_not would_not \
-         could_not should_not havent hasnt never refuse not_able not_going not_do",
+         could_not should_not havent hasnt never refuse not_able not_going not_do unavailable not_available not_free not_open",
     ),
     (DidntSay, "didnt_say did_not_say never_said dont_say havent_said wasnt_saying not_saying didnt_mean did_not_mean not_said"),
     (
@@ -281,7 +281,7 @@ pub(super) const WORDS: Table = &[
     (NotAfter, "not_after never_after not_past nothing_after"),
     (Within, "within in_the_next in_next inside"),
     (FromNow, "from_now hence later from_this_moment from_today"),
-    (Closed, "closed close shut break breaks lunch_break tea_break busy unavailable not_available off not_free holiday occupied not_open lunch lunchtime shutdown prayer dont_come"),
+    (Closed, "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer"),
     (Except, "except excepting apart_from other_than besides except_for except_between barring"),
     (PastVerb, "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been"),
     (Sharp, "sharp exactly_at dot on_the_dot ish"),
