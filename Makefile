@@ -8,7 +8,7 @@ help: ## this list
 
 demo: ## a simulated phone call against the real server, no keys needed (ARGS="--mode gather")
 	@scripts/setup demo
-	cargo run --locked --quiet -- demo $(ARGS)
+	cargo run --locked -- demo $(ARGS)
 
 test: ## every test, with a real MongoDB server
 	@scripts/setup test

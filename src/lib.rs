@@ -12,6 +12,7 @@
 //! | 1 | [`agent`] | an agent's file, parsed and checked |
 //! | 1 | [`twilio`] | Twilio's wire formats: Media Streams, TwiML, webhooks, signatures |
 //! | 2 | [`conversation`] | the stage flow both modes share |
+//! | 3 | [`call`] | one streamed call: turn-taking, speech, interruption |
 //! | 4 | [`telemetry`] | logs, metrics, secrets and redaction |
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
@@ -20,6 +21,7 @@
 
 pub mod agent;
 pub mod audio;
+pub mod call;
 pub mod config;
 pub mod conversation;
 pub mod http;

@@ -29,18 +29,15 @@ fn key(text: &str) -> SpeechKey {
 }
 
 fn mp3(text: &str) -> SpeechKey {
-    SpeechKey {
-        form: SpeechForm::Mp3,
-        ..key(text)
-    }
+    SpeechKey { form: SpeechForm::Mp3, ..key(text) }
 }
 
 fn open(dir: &Path) -> SpeechCache {
     SpeechCache::open(SpeechCacheConfig::new(dir)).unwrap()
 }
 
-fn sound(bytes: &'static [u8]) -> impl Future<Output = Result<Bytes, Infallible>> {
-    async move { Ok(Bytes::from_static(bytes)) }
+async fn sound(bytes: &'static [u8]) -> Result<Bytes, Infallible> {
+    Ok(Bytes::from_static(bytes))
 }
 
 async fn not_asked() -> Result<Bytes, Infallible> {
@@ -48,72 +45,35 @@ async fn not_asked() -> Result<Bytes, Infallible> {
 }
 
 fn names(dir: &Path) -> HashSet<String> {
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect()
+    fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 fn age(dir: &Path, name: &str, by: Duration) {
-    File::options()
-        .append(true)
-        .open(dir.join(name))
-        .unwrap()
-        .set_modified(SystemTime::now() - by)
-        .unwrap();
+    File::options().append(true).open(dir.join(name)).unwrap().set_modified(SystemTime::now() - by).unwrap();
 }
 
 #[test]
 fn a_name_tells_the_language_and_changes_with_all_that_changes_the_sound() {
     let plain = key("hello").file_name();
-    assert!(
-        plain.starts_with("elevenlabs_") && plain.ends_with("_hindi.ulaw"),
-        "{plain}"
-    );
+    assert!(plain.starts_with("elevenlabs_") && plain.ends_with("_hindi.ulaw"), "{plain}");
     assert_eq!(plain.len(), "elevenlabs_".len() + 32 + "_hindi.ulaw".len());
     // Pinned: a change of the hash would silently pay for every sentence again.
-    assert_eq!(
-        plain,
-        "elevenlabs_9a193f0ed7ce1eb8aa822cbcc029c7f0_hindi.ulaw"
-    );
+    assert_eq!(plain, "elevenlabs_9a193f0ed7ce1eb8aa822cbcc029c7f0_hindi.ulaw");
     let mut seen = HashSet::from([plain]);
     for other in [
         key("hello "),
         key("Hello"),
-        SpeechKey {
-            voice_id: "another".to_owned(),
-            ..key("hello")
-        },
-        SpeechKey {
-            model_id: "eleven_v3".to_owned(),
-            ..key("hello")
-        },
-        SpeechKey {
-            settings: "stability=0.6".to_owned(),
-            ..key("hello")
-        },
-        SpeechKey {
-            language: "english".to_owned(),
-            ..key("hello")
-        },
+        SpeechKey { voice_id: "another".to_owned(), ..key("hello") },
+        SpeechKey { model_id: "eleven_v3".to_owned(), ..key("hello") },
+        SpeechKey { settings: "stability=0.6".to_owned(), ..key("hello") },
+        SpeechKey { language: "english".to_owned(), ..key("hello") },
         mp3("hello"),
         // The border between two fields counts.
-        SpeechKey {
-            text: "helloE".to_owned(),
-            voice_id: "XAVITQu4vr4xnSDxMaL".to_owned(),
-            ..key("")
-        },
+        SpeechKey { text: "helloE".to_owned(), voice_id: "XAVITQu4vr4xnSDxMaL".to_owned(), ..key("") },
     ] {
         assert!(seen.insert(other.file_name()), "{other:?}");
     }
-    let ending = |language: &str| {
-        SpeechKey {
-            language: language.to_owned(),
-            ..mp3("x")
-        }
-        .file_name()[43..]
-            .to_owned()
-    };
+    let ending = |language: &str| SpeechKey { language: language.to_owned(), ..mp3("x") }.file_name()[43..].to_owned();
     assert_eq!(ending("English"), "_english.mp3");
     assert_eq!(ending("en-IN"), "_en-in.mp3");
     assert_eq!(ending(""), "_und.mp3");
@@ -125,34 +85,16 @@ async fn what_was_rendered_is_kept_over_a_restart_and_served_by_name() {
     let dir = tempdir().unwrap();
     let cache = open(dir.path());
     assert_eq!(cache.get(&mp3("hello")).await, None);
-    let (bytes, name) = cache
-        .get_or_render(&mp3("hello"), sound(b"ID3 sound"))
-        .await
-        .unwrap();
-    assert_eq!(
-        (bytes.as_ref(), name.as_str()),
-        (b"ID3 sound".as_slice(), mp3("hello").file_name().as_str())
-    );
+    let (bytes, name) = cache.get_or_render(&mp3("hello"), sound(b"ID3 sound")).await.unwrap();
+    assert_eq!((bytes.as_ref(), name.as_str()), (b"ID3 sound".as_slice(), mp3("hello").file_name().as_str()));
     assert_eq!(names(dir.path()), HashSet::from([name.clone()]));
-    let put = cache
-        .put(&key("streamed"), Bytes::from_static(&[0xff; 160]))
-        .await;
+    let put = cache.put(&key("streamed"), Bytes::from_static(&[0xff; 160])).await;
 
     let cache = open(dir.path());
-    assert_eq!(
-        cache
-            .get_or_render(&mp3("hello"), not_asked())
-            .await
-            .unwrap()
-            .0,
-        bytes
-    );
+    assert_eq!(cache.get_or_render(&mp3("hello"), not_asked()).await.unwrap().0, bytes);
     let file = cache.open_file(&name).await.unwrap();
     assert_eq!((file.bytes, file.content_type), (bytes, "audio/mpeg"));
-    assert_eq!(
-        cache.open_file(&put).await.unwrap().content_type,
-        "audio/basic"
-    );
+    assert_eq!(cache.open_file(&put).await.unwrap().content_type, "audio/basic");
     // The stream's speech is hot once it was used.
     assert!(cache.get_hot(&key("streamed")).is_some());
     assert!(cache.get_hot(&mp3("hello")).is_none());
@@ -193,28 +135,15 @@ async fn speech_that_cannot_be_written_is_given_and_served_all_the_same() {
     // In the folder's place stands a file: nothing can be written, whoever we run as.
     fs::remove_dir(&dir).unwrap();
     fs::write(&dir, b"in the way").unwrap();
-    let (bytes, name) = cache
-        .get_or_render(&mp3("hello"), sound(b"ID3 sound"))
-        .await
-        .unwrap();
+    let (bytes, name) = cache.get_or_render(&mp3("hello"), sound(b"ID3 sound")).await.unwrap();
     assert_eq!(bytes, Bytes::from_static(b"ID3 sound"));
     // Twilio will ask for it by its name.
     assert_eq!(cache.open_file(&name).await.unwrap().bytes, bytes);
-    assert_eq!(
-        cache
-            .get_or_render(&mp3("hello"), not_asked())
-            .await
-            .unwrap()
-            .0,
-        bytes
-    );
+    assert_eq!(cache.get_or_render(&mp3("hello"), not_asked()).await.unwrap().0, bytes);
     cache.clean_up().await;
     // Once the folder is there again, so is the cache.
     fs::remove_file(&dir).unwrap();
-    let (_, name) = cache
-        .get_or_render(&mp3("again"), sound(b"ID3 again"))
-        .await
-        .unwrap();
+    let (_, name) = cache.get_or_render(&mp3("again"), sound(b"ID3 again")).await.unwrap();
     assert_eq!(names(&dir), HashSet::from([name]));
 }
 
@@ -225,29 +154,14 @@ async fn only_whole_files_with_a_cache_name_are_opened() {
     let cache = open(&dir);
     fs::write(outer.path().join("secret.mp3"), b"secret").unwrap();
     fs::write(dir.join("README.md"), b"about").unwrap();
-    for name in [
-        "../secret.mp3",
-        "README.md",
-        "",
-        ".",
-        "..",
-        "%2e%2e/secret.mp3",
-        "..\\secret.mp3",
-    ] {
+    for name in ["../secret.mp3", "README.md", "", ".", "..", "%2e%2e/secret.mp3", "..\\secret.mp3"] {
         assert_eq!(cache.open_file(name).await, None, "{name}");
     }
     // What a power cut leaves, and a link that somebody planted.
     let empty = mp3("empty").file_name();
     fs::write(dir.join(&empty), b"").unwrap();
     assert_eq!(cache.open_file(&empty).await, None);
-    assert_eq!(
-        cache
-            .get_or_render(&mp3("empty"), sound(b"ID3"))
-            .await
-            .unwrap()
-            .0,
-        Bytes::from_static(b"ID3")
-    );
+    assert_eq!(cache.get_or_render(&mp3("empty"), sound(b"ID3")).await.unwrap().0, Bytes::from_static(b"ID3"));
     let link = mp3("link").file_name();
     std::os::unix::fs::symlink("../secret.mp3", dir.join(&link)).unwrap();
     assert_eq!(cache.open_file(&link).await, None);
@@ -267,21 +181,14 @@ async fn clean_up_goes_by_age_then_size_and_spares_the_rest() {
     let writer = SpeechCache::open(config.clone()).unwrap();
     let mut name = Vec::new();
     for n in 0..6 {
-        name.push(
-            writer
-                .put(&mp3(&n.to_string()), Bytes::from(vec![n; 100]))
-                .await,
-        );
+        name.push(writer.put(&mp3(&n.to_string()), Bytes::from(vec![n; 100])).await);
     }
     for (name, minutes) in name.iter().zip([120, 50, 40, 30, 20, 0]) {
         age(dir.path(), name, Duration::from_secs(minutes * 60));
     }
-    for (other, hours) in [
-        ("README.md", 10_000),
-        (".writing-1-1", 2),
-        (".writing-1-2", 0),
-        ("elevenlabs_song.mp3", 10_000),
-    ] {
+    for (other, hours) in
+        [("README.md", 10_000), (".writing-1-1", 2), (".writing-1-2", 0), ("elevenlabs_song.mp3", 10_000)]
+    {
         fs::write(dir.path().join(other), vec![1; 1000]).unwrap();
         age(dir.path(), other, Duration::from_secs(hours * 3600));
     }
@@ -289,31 +196,17 @@ async fn clean_up_goes_by_age_then_size_and_spares_the_rest() {
     let cache = SpeechCache::open(config).unwrap();
     assert!(cache.get(&mp3("1")).await.is_some());
     cache.clean_up().await;
-    let left: HashSet<String> = [
-        &name[1],
-        &name[5],
-        "README.md",
-        ".writing-1-2",
-        "elevenlabs_song.mp3",
-    ]
-    .map(str::to_owned)
-    .into();
+    let left: HashSet<String> =
+        [&name[1], &name[5], "README.md", ".writing-1-2", "elevenlabs_song.mp3"].map(str::to_owned).into();
     assert_eq!(names(dir.path()), left);
 }
 
 #[tokio::test]
 async fn a_file_just_handed_out_stays_though_its_age_says_otherwise() {
     let dir = tempdir().unwrap();
-    let config = SpeechCacheConfig {
-        max_bytes: 0,
-        max_age: Duration::ZERO,
-        ..SpeechCacheConfig::new(dir.path())
-    };
+    let config = SpeechCacheConfig { max_bytes: 0, max_age: Duration::ZERO, ..SpeechCacheConfig::new(dir.path()) };
     let cache = SpeechCache::open(config.clone()).unwrap();
-    let (_, name) = cache
-        .get_or_render(&mp3("hello"), sound(b"ID3"))
-        .await
-        .unwrap();
+    let (_, name) = cache.get_or_render(&mp3("hello"), sound(b"ID3")).await.unwrap();
     age(dir.path(), &name, Duration::from_secs(1_000_000));
     cache.clean_up().await;
     assert!(cache.open_file(&name).await.is_some());

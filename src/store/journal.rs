@@ -11,6 +11,7 @@
 //! one that waits. The file is bounded by [`JournalConfig::max_bytes`]: at the limit, or on a full disk, the oldest ended calls
 //! that MongoDB has acknowledged go first; what only we hold is never dropped, and then a save fails with [`StoreError::Full`].
 
+mod file;
 mod sql;
 mod threads;
 
@@ -98,11 +99,7 @@ pub struct JournalStatus {
 impl JournalConfig {
     /// A journal in `dir` with no outbox and the default limit of 16 GiB.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            outbox: false,
-            max_bytes: 16 << 30,
-        }
+        Self { dir: dir.into(), outbox: false, max_bytes: 16 << 30 }
     }
 }
 
@@ -127,24 +124,14 @@ impl Journal {
         let (opened, ready) = oneshot::channel();
         threads::spawn(config, Arc::clone(&shared), write_queue, read_queue, opened)?;
         ready.await.map_err(|_| StoreError::Closed)??;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                writes,
-                reads,
-                shared,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { writes, reads, shared }) })
     }
 
     /// Keeps a version of a call and of its collected data; returns once durable. See [`super::Store::save`].
     ///
     /// # Errors
     /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
-    pub async fn save(
-        &self,
-        call: CallDocument,
-        collected: Option<CollectedDocument>,
-    ) -> Result<(), StoreError> {
+    pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
         let write = Write::Save(Box::new(call), collected.map(Box::new));
         self.write(write).await.map(|_| ())
     }
@@ -153,24 +140,17 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`].
-    pub fn save_nowait(
-        &self,
-        call: CallDocument,
-        collected: Option<CollectedDocument>,
-    ) -> Result<(), StoreError> {
+    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
         let write = Write::Save(Box::new(call), collected.map(Box::new));
-        self.inner
-            .writes
-            .try_send((write, None))
-            .map_err(|refused| {
-                let error = match refused {
-                    mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-                    mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-                };
-                counter!("trunkline_store_queue_full_total").increment(1);
-                self.inner.shared.failed(&error);
-                error
-            })
+        self.inner.writes.try_send((write, None)).map_err(|refused| {
+            let error = match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            };
+            counter!("trunkline_store_queue_full_total").increment(1);
+            self.inner.shared.failed(&error);
+            error
+        })
     }
 
     /// The newest version of a call. Sees every save that was queued before.
@@ -204,10 +184,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub async fn list_collected(
-        &self,
-        filter: ListFilter,
-    ) -> Result<Vec<CollectedDocument>, StoreError> {
+    pub async fn list_collected(&self, filter: ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
         self.read(|answer| Query::Collected(filter, answer)).await
     }
 
@@ -275,11 +252,7 @@ impl Journal {
                 Duration::from_millis(u64::try_from(age).unwrap_or(0))
             },
             refused: shared.refused.load(Ordering::Relaxed),
-            last_error: shared
-                .last_error
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            last_error: shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
@@ -297,9 +270,7 @@ impl Journal {
             sent.map_err(|_| StoreError::Closed)?;
             reply.await.map_err(|_| StoreError::Closed)?
         };
-        timeout(PATIENCE, asked)
-            .await
-            .unwrap_or(Err(StoreError::Late(PATIENCE)))
+        timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Late(PATIENCE)))
     }
 
     async fn read<T>(
@@ -312,9 +283,7 @@ impl Journal {
             sent.map_err(|_| StoreError::Closed)?;
             reply.await.map_err(|_| StoreError::Closed)?
         };
-        timeout(PATIENCE, asked)
-            .await
-            .unwrap_or(Err(StoreError::Late(PATIENCE)))
+        timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Late(PATIENCE)))
     }
 }
 
@@ -363,10 +332,7 @@ impl Shared {
     /// Notes a failed write; says so in the log once, until a write succeeds again.
     fn failed(&self, error: &StoreError) {
         counter!("trunkline_store_save_failures_total").increment(1);
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         if self.writable.swap(false, Ordering::Relaxed) {
             tracing::error!(%error, "finished turns are not being kept");
         }
@@ -375,10 +341,7 @@ impl Shared {
     /// Notes a write that succeeded.
     fn worked(&self) {
         if !self.writable.swap(true, Ordering::Relaxed) {
-            *self
-                .last_error
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = None;
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
             tracing::info!("finished turns are being kept again");
         }
     }

@@ -153,15 +153,9 @@ impl Store {
             None => None,
             Some(mongodb) => Some(mongo::parse_uri(mongodb)?),
         };
-        let journal = Journal::open_with(JournalConfig {
-            outbox: uri.is_some(),
-            ..JournalConfig::new(config.data_dir)
-        })
-        .await?;
-        let mongo = config
-            .mongodb
-            .zip(uri)
-            .map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
+        let journal =
+            Journal::open_with(JournalConfig { outbox: uri.is_some(), ..JournalConfig::new(config.data_dir) }).await?;
+        let mongo = config.mongodb.zip(uri).map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
         Ok(Self { journal, mongo })
     }
 
@@ -170,11 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
-    pub async fn save(
-        &self,
-        call: CallDocument,
-        collected: Option<CollectedDocument>,
-    ) -> Result<(), StoreError> {
+    pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
         self.journal.save(call, collected).await
     }
 
@@ -183,11 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`]; counted. A failure to write is counted, logged and shown by the status.
-    pub fn save_nowait(
-        &self,
-        call: CallDocument,
-        collected: Option<CollectedDocument>,
-    ) -> Result<(), StoreError> {
+    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
         self.journal.save_nowait(call, collected)
     }
 
@@ -234,10 +220,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub async fn list_collected(
-        &self,
-        filter: ListFilter,
-    ) -> Result<Vec<CollectedDocument>, StoreError> {
+    pub async fn list_collected(&self, filter: ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
         let limit = filter.page();
         let here = self.journal.list_collected(filter.clone()).await?;
         let there = match &self.mongo {
@@ -374,12 +357,7 @@ fn merge<T: Versioned>(here: Vec<T>, there: Vec<T>, limit: usize) -> Vec<T> {
     }
     let mut all: Vec<T> = newest.into_values().collect();
     // MongoDB keeps whole milliseconds: both sides are ordered by them.
-    let place = |record: &T| {
-        (
-            record.started_at().as_millisecond(),
-            record.call_sid().clone(),
-        )
-    };
+    let place = |record: &T| (record.started_at().as_millisecond(), record.call_sid().clone());
     all.sort_by_cached_key(|record| Reverse(place(record)));
     all.truncate(limit);
     all

@@ -131,14 +131,7 @@ impl SpeechKey {
     pub fn file_name(&self) -> String {
         let mut hash = Sha256::new();
         let ending = self.form.extension();
-        for field in [
-            &self.text,
-            &self.voice_id,
-            &self.model_id,
-            &self.settings,
-            &self.language,
-            ending,
-        ] {
+        for field in [&self.text, &self.voice_id, &self.model_id, &self.settings, &self.language, ending] {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field.as_bytes());
         }
@@ -148,18 +141,8 @@ impl SpeechKey {
             write!(name, "{byte:02x}").ok();
         }
         name.push('_');
-        let language = self
-            .language
-            .bytes()
-            .map(|byte| byte.to_ascii_lowercase())
-            .take(files::LANGUAGE_LENGTH);
-        name.extend(language.map(|byte| {
-            if files::is_language(byte) {
-                char::from(byte)
-            } else {
-                '-'
-            }
-        }));
+        let language = self.language.bytes().map(|byte| byte.to_ascii_lowercase()).take(files::LANGUAGE_LENGTH);
+        name.extend(language.map(|byte| if files::is_language(byte) { char::from(byte) } else { '-' }));
         if self.language.is_empty() {
             // BCP 47: undetermined.
             name.push_str("und");
@@ -177,10 +160,7 @@ impl SpeechCache {
     /// # Errors
     /// [`SpeechCacheError`]: the folder is not there and cannot be made.
     pub fn open(config: SpeechCacheConfig) -> Result<Self, SpeechCacheError> {
-        std::fs::create_dir_all(&config.dir).map_err(|error| SpeechCacheError {
-            dir: config.dir.clone(),
-            error,
-        })?;
+        std::fs::create_dir_all(&config.dir).map_err(|error| SpeechCacheError { dir: config.dir.clone(), error })?;
         let memory = Mutex::new(Memory::new(config.memory_bytes));
         let inner = Inner {
             config,
@@ -189,9 +169,7 @@ impl SpeechCache {
             flights: Mutex::default(),
             failing: AtomicBool::new(false),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The name of a sound's file.
@@ -237,10 +215,7 @@ impl SpeechCache {
         // Whoever gets the lock while there is no outcome renders; the others wait for it, and the next one takes over if the
         // future that holds it is dropped.
         let mut outcome = seat.flight.outcome.lock().await;
-        if let Some(known) = outcome
-            .as_ref()
-            .and_then(|known| known.downcast_ref::<Result<Bytes, E>>())
-        {
+        if let Some(known) = outcome.as_ref().and_then(|known| known.downcast_ref::<Result<Bytes, E>>()) {
             counter!("trunkline_store_speech_shared_total").increment(1);
             return known.clone().map(|bytes| (bytes, name));
         }
@@ -270,20 +245,14 @@ impl SpeechCache {
     pub async fn open_file(&self, name: &str) -> Option<AudioFile> {
         let form = files::form_of(name)?;
         let bytes = self.read(name.to_owned(), form).await?;
-        Some(AudioFile {
-            bytes,
-            content_type: form.content_type(),
-        })
+        Some(AudioFile { bytes, content_type: form.content_type() })
     }
 
     /// Removes what is too old and, while the rest is too large, what was not used for longest; never what was handed out within
     /// the grace period, and nothing that does not have a cache name.
     pub async fn clean_up(&self) {
         let inner = Arc::clone(&self.inner);
-        let cleaned = spawn_blocking(move || {
-            files::clean_up(&inner.config, &inner.handed, SystemTime::now())
-        })
-        .await;
+        let cleaned = spawn_blocking(move || files::clean_up(&inner.config, &inner.handed, SystemTime::now())).await;
         match cleaned {
             Ok(Ok(left)) => {
                 counter!("trunkline_store_speech_removed_total").increment(left.removed);
@@ -371,9 +340,7 @@ impl Drop for Seat<'_> {
         let mut flights = self.inner.flights();
         // The list's own and this one; seats are only taken under the lock that is held here.
         if Arc::strong_count(&self.flight) == 2
-            && flights
-                .get(&self.name)
-                .is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
+            && flights.get(&self.name).is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
         {
             flights.remove(&self.name);
         }
@@ -391,11 +358,7 @@ impl Inner {
 
     fn take_seat(&self, name: &str) -> Seat<'_> {
         let flight = Arc::clone(self.flights().entry(name.to_owned()).or_default());
-        Seat {
-            inner: self,
-            name: name.to_owned(),
-            flight,
-        }
+        Seat { inner: self, name: name.to_owned(), flight }
     }
 
     /// Holds a sound in memory and writes it. Returns when it is on the disk, or known not to get there.
@@ -453,13 +416,7 @@ mod tests {
 
     /// Resolves once so many ask for the key's sound at once.
     async fn seated(cache: &SpeechCache, askers: usize) {
-        let asking = || {
-            cache
-                .inner
-                .flights()
-                .get(&key().file_name())
-                .map_or(0, |flight| Arc::strong_count(flight) - 1)
-        };
+        let asking = || cache.inner.flights().get(&key().file_name()).map_or(0, |flight| Arc::strong_count(flight) - 1);
         while asking() != askers {
             yield_now().await;
         }
@@ -477,32 +434,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_given_to_all_who_wait_and_is_not_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).unwrap();
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
         let (fail, failed) = oneshot::channel();
-        let leader = ask(&cache, async { failed.await.unwrap() });
+        let leader = ask(&cache, async { failed.await.expect("told how to fail") });
         seated(&cache, 1).await;
-        let followers: Vec<_> = (0..9)
-            .map(|_| ask(&cache, async { panic!("a second render") }))
-            .collect();
+        let followers: Vec<_> = (0..9).map(|_| ask(&cache, async { panic!("a second render") })).collect();
         seated(&cache, 10).await;
-        fail.send(Err("quota")).unwrap();
-        assert_eq!(leader.await.unwrap(), Err("quota"));
+        fail.send(Err("quota")).expect("the leader waits");
+        assert_eq!(leader.await.expect("no panic"), Err("quota"));
         for follower in followers {
-            assert_eq!(follower.await.unwrap(), Err("quota"));
+            assert_eq!(follower.await.expect("no panic"), Err("quota"));
         }
         assert_eq!(cache.get(&key()).await, None);
         assert!(cache.inner.flights().is_empty());
-        let again = ask(&cache, ready(Ok(Bytes::from_static(b"sound"))))
-            .await
-            .unwrap();
-        assert_eq!(again.unwrap().0, Bytes::from_static(b"sound"));
+        let again = ask(&cache, ready(Ok(Bytes::from_static(b"sound")))).await.expect("no panic");
+        assert_eq!(again.expect("the sound").0, Bytes::from_static(b"sound"));
     }
 
     #[tokio::test]
     async fn one_who_hangs_up_while_rendering_hands_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).unwrap();
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
         let leader = ask(&cache, pending());
         seated(&cache, 1).await;
         let next = ask(&cache, ready(Ok(Bytes::from_static(b"sound"))));
@@ -511,18 +464,15 @@ mod tests {
         seated(&cache, 3).await;
         leader.abort();
         for follower in [next, last] {
-            assert_eq!(
-                follower.await.unwrap().unwrap().0,
-                Bytes::from_static(b"sound")
-            );
+            assert_eq!(follower.await.expect("no panic").expect("the sound").0, Bytes::from_static(b"sound"));
         }
         assert!(cache.inner.flights().is_empty());
     }
 
     #[tokio::test]
     async fn all_hanging_up_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).unwrap();
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
         let askers = [ask(&cache, pending()), ask(&cache, pending())];
         seated(&cache, 2).await;
         for asker in askers {

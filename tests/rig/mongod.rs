@@ -39,22 +39,9 @@ impl Mongod {
 
     /// The place of a server that [`Self::restart`] will start: until then its port refuses.
     pub fn not_yet_started() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let dir = tempfile::Builder::new()
-            .prefix("trunkline-mongod-")
-            .tempdir()
-            .unwrap()
-            .keep();
-        Self {
-            port,
-            dir,
-            running: None,
-            initiated: false,
-        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dir = tempfile::Builder::new().prefix("trunkline-mongod-").tempdir().unwrap().keep();
+        Self { port, dir, running: None, initiated: false }
     }
 
     /// Where it listens.
@@ -94,29 +81,10 @@ impl Mongod {
             .arg("sh")
             .arg(&self.dir)
             .arg(program())
-            .args([
-                "--replSet",
-                "rs0",
-                "--bind_ip",
-                "127.0.0.1",
-                "--port",
-                &self.port.to_string(),
-                "--dbpath",
-            ])
+            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--dbpath"])
             .arg(&self.dir)
-            .args([
-                "--oplogSize",
-                "64",
-                "--wiredTigerCacheSizeGB",
-                "0.25",
-                "--nounixsocket",
-            ])
-            .args([
-                "--setParameter",
-                "enableTestCommands=1",
-                "--setParameter",
-                "diagnosticDataCollectionEnabled=false",
-            ])
+            .args(["--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"])
+            .args(["--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -129,13 +97,8 @@ impl Mongod {
                 lines.send(line).ok();
             }
         });
-        let pid = log
-            .recv_timeout(PATIENCE)
-            .expect("the shell says the server's pid");
-        self.running = Some(Running {
-            shell,
-            pid: pid.trim_start_matches("pid ").to_owned(),
-        });
+        let pid = log.recv_timeout(PATIENCE).expect("the shell says the server's pid");
+        self.running = Some(Running { shell, pid: pid.trim_start_matches("pid ").to_owned() });
         wait_for(&log, "Waiting for connections");
         if !self.initiated {
             let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
@@ -154,13 +117,7 @@ impl Mongod {
     /// Kills it with SIGKILL; its files stay.
     pub fn kill(&mut self) {
         let mut running = self.running.take().expect("it is running");
-        running
-            .shell
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(b"keep\n")
-            .unwrap();
+        running.shell.stdin.take().unwrap().write_all(b"keep\n").unwrap();
         running.shell.wait().unwrap();
     }
 
@@ -176,11 +133,7 @@ impl Mongod {
 
     fn signal(&self, signal: &str) {
         let pid = &self.running.as_ref().expect("it is running").pid;
-        let sent = Command::new("sh")
-            .arg("-c")
-            .arg(format!("kill -{signal} {pid}"))
-            .status()
-            .unwrap();
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().unwrap();
         assert!(sent.success(), "kill -{signal} {pid}");
     }
 }
@@ -210,10 +163,7 @@ fn wait_for(log: &Receiver<String>, words: &str) {
                     last.pop_front();
                 }
             }
-            Err(why) => panic!(
-                "mongod did not say {words:?} ({why}); it said:\n{}",
-                Vec::from(last).join("\n")
-            ),
+            Err(why) => panic!("mongod did not say {words:?} ({why}); it said:\n{}", Vec::from(last).join("\n")),
         }
     }
 }
@@ -231,13 +181,9 @@ fn program() -> PathBuf {
         return own.into();
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fetched = Command::new(root.join("scripts/get-mongod"))
-        .stdin(Stdio::null())
-        .status();
+    let fetched = Command::new(root.join("scripts/get-mongod")).stdin(Stdio::null()).status();
     assert!(
-        fetched
-            .as_ref()
-            .is_ok_and(std::process::ExitStatus::success),
+        fetched.as_ref().is_ok_and(std::process::ExitStatus::success),
         "no MongoDB server for this test: scripts/get-mongod failed ({fetched:?})"
     );
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());

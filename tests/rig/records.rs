@@ -25,9 +25,7 @@ pub fn call(call_sid: &str, version: u64) -> CallDocument {
             json!({"role": "caller", "text": format!("turn {version}")}),
         ],
         data: object(json!({"charge": "₹500"})),
-        values: object(
-            json!({"charge": {"currency": "INR", "minor": 50000}, "share": 0.25, "none": null}),
-        ),
+        values: object(json!({"charge": {"currency": "INR", "minor": 50000}, "share": 0.25, "none": null})),
         evidence: object(json!({"charge": {"turn": 2, "words": "paanch sau"}})),
         turns: vec![json!({"turn": 1, "end_of_speech_ms": 1180})],
         variables: object(json!({"order.id": "A-17", "$cost": 1})),

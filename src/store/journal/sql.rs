@@ -1,12 +1,7 @@
-//! The journal's tables and statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
-
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+//! The journal's statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
 
 use jiff::Timestamp;
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value,
-};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value};
 use sha2::{Digest, Sha256};
 
 use super::{Errand, Found, Waiting};
@@ -19,36 +14,6 @@ use crate::twilio::CallSid;
 pub(super) struct Growth {
     pub(super) waiting: i64,
     pub(super) refused: i64,
-}
-
-/// Opens the file for writing and brings its tables up to date. A corrupt file is moved aside first.
-pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError> {
-    make_private(dir)
-        .map_err(|error| StoreError::Journal(format!("{}: {error}", dir.display())))?;
-    let file = dir.join(FILE);
-    match prepare(&file, max_bytes) {
-        Err(Opening::Corrupt(why)) => {
-            let aside =
-                move_aside(&file).map_err(|error| StoreError::Journal(error.to_string()))?;
-            tracing::error!(
-                file = %file.display(), kept_as = %aside.display(), %why,
-                "the journal is corrupt: it was moved aside and a new one is started; calls in it are not served"
-            );
-            metrics::counter!("trunkline_store_corrupt_total").increment(1);
-            prepare(&file, max_bytes).map_err(Opening::into_error)
-        }
-        opened => opened.map_err(Opening::into_error),
-    }
-}
-
-/// A second connection, for reading.
-pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open(dir.join(FILE)).map_err(broken)?;
-    connection.busy_timeout(BUSY).map_err(broken)?;
-    connection
-        .pragma_update(None, "query_only", true)
-        .map_err(broken)?;
-    Ok(connection)
 }
 
 /// Queues every record that MongoDB has not acknowledged.
@@ -69,20 +34,16 @@ pub(super) fn queue_the_unfed(connection: &Connection) -> Result<(), StoreError>
         )
         .map_err(broken)?;
     // A start is a good moment to try again what was refused before.
-    connection
-        .execute("UPDATE outbox SET refused = 0 WHERE refused = 1", [])
-        .map_err(broken)?;
+    connection.execute("UPDATE outbox SET refused = 0 WHERE refused = 1", []).map_err(broken)?;
     Ok(())
 }
 
 /// How many records wait, and how many were refused.
 pub(super) fn outbox_size(connection: &Connection) -> Result<(u64, u64), StoreError> {
     connection
-        .query_row(
-            "SELECT count(*) - total(refused), total(refused) FROM outbox",
-            [],
-            |row| Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64)),
-        )
+        .query_row("SELECT count(*) - total(refused), total(refused) FROM outbox", [], |row| {
+            Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64))
+        })
         .map_err(broken)
 }
 
@@ -99,9 +60,7 @@ pub(super) fn save(
     let mut growth = Growth::default();
     let mut newer = false;
     let document = to_json(call)?;
-    let collected = collected
-        .map(|facts| to_json(facts).map(|json| (facts, json)))
-        .transpose()?;
+    let collected = collected.map(|facts| to_json(facts).map(|json| (facts, json))).transpose()?;
     let changed = connection
         .prepare_cached(
             "INSERT INTO calls (call_sid, version, agent_type, stage, outcome, started_at, ended, document)
@@ -149,13 +108,7 @@ pub(super) fn save(
         if changed > 0 {
             newer = true;
             if outbox {
-                enqueue(
-                    connection,
-                    &facts.call_sid,
-                    COLLECTED,
-                    facts.version,
-                    &mut growth,
-                )?;
+                enqueue(connection, &facts.call_sid, COLLECTED, facts.version, &mut growth)?;
             }
         }
     }
@@ -166,11 +119,7 @@ pub(super) fn save(
 pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found, StoreError> {
     let document: Option<String> = connection
         .prepare_cached("SELECT document FROM calls WHERE call_sid = ?1")
-        .and_then(|mut statement| {
-            statement
-                .query_row([call_sid.as_str()], |row| row.get(0))
-                .optional()
-        })
+        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| row.get(0)).optional())
         .map_err(broken)?;
     match document {
         Some(json) => from_json(&json).map(|call| Found::Call(Box::new(call))),
@@ -191,13 +140,8 @@ pub(super) fn delete(
     let mut growth = Growth::default();
     let mut refused = 0;
     let mut waiting = 0;
-    let mut rows = connection
-        .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1")
-        .map_err(broken)?;
-    for row in rows
-        .query_map([sid], |row| row.get::<_, bool>(0))
-        .map_err(broken)?
-    {
+    let mut rows = connection.prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1").map_err(broken)?;
+    for row in rows.query_map([sid], |row| row.get::<_, bool>(0)).map_err(broken)? {
         if row.map_err(broken)? {
             refused += 1;
         } else {
@@ -214,28 +158,15 @@ pub(super) fn delete(
         connection.execute(statement, [sid]).map_err(broken)?;
     }
     connection
-        .execute(
-            "INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)",
-            params![hash(call_sid), now],
-        )
+        .execute("INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)", params![hash(call_sid), now])
         .map_err(broken)?;
-    connection
-        .execute("DELETE FROM deleted WHERE at < ?1", [now - REMEMBER_MS])
-        .map_err(broken)?;
+    connection.execute("DELETE FROM deleted WHERE at < ?1", [now - REMEMBER_MS]).map_err(broken)?;
     if outbox {
         enqueue(connection, call_sid, DELETE, 0, &mut growth)?;
     }
     let deletion = match found {
-        Found::Call(call) => Deletion {
-            found: true,
-            recording: call.recording,
-            mongodb_pending: outbox,
-        },
-        Found::Deleted | Found::Unknown => Deletion {
-            found: false,
-            recording: None,
-            mongodb_pending: outbox,
-        },
+        Found::Call(call) => Deletion { found: true, recording: call.recording, mongodb_pending: outbox },
+        Found::Deleted | Found::Unknown => Deletion { found: false, recording: None, mongodb_pending: outbox },
     };
     Ok((deletion, growth))
 }
@@ -243,14 +174,8 @@ pub(super) fn delete(
 /// Takes a record out of the outbox, unless a newer version waits.
 pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
     let (what, table) = match waiting.what {
-        Errand::Call(_) => (
-            CALL,
-            Some("UPDATE calls SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2"),
-        ),
-        Errand::Collected(_) => (
-            COLLECTED,
-            Some("UPDATE collected SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2"),
-        ),
+        Errand::Call(_) => (CALL, Some("UPDATE calls SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
+        Errand::Collected(_) => (COLLECTED, Some("UPDATE collected SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
         Errand::Delete => (DELETE, None),
     };
     let sid = waiting.call_sid.as_str();
@@ -264,10 +189,7 @@ pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, 
         .prepare_cached("DELETE FROM outbox WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0")
         .and_then(|mut statement| statement.execute(params![sid, what, version(waiting.version)]))
         .map_err(broken)?;
-    Ok(Growth {
-        waiting: -i64::try_from(gone).unwrap_or(0),
-        refused: 0,
-    })
+    Ok(Growth { waiting: -i64::try_from(gone).unwrap_or(0), refused: 0 })
 }
 
 /// Sets a record of the outbox aside, unless a newer version waits.
@@ -284,17 +206,11 @@ pub(super) fn refuse(connection: &Connection, waiting: &Waiting) -> Result<Growt
         )
         .map_err(broken)?;
     let aside = i64::try_from(aside).unwrap_or(0);
-    Ok(Growth {
-        waiting: -aside,
-        refused: aside,
-    })
+    Ok(Growth { waiting: -aside, refused: aside })
 }
 
 /// The oldest records of the outbox, and when the first of them was queued (Unix milliseconds, 0 if none).
-pub(super) fn waiting(
-    connection: &Connection,
-    limit: usize,
-) -> Result<(Vec<Waiting>, i64), StoreError> {
+pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Waiting>, i64), StoreError> {
     let mut statement = connection
         .prepare_cached(
             "SELECT o.call_sid, o.what, o.version, o.queued_at,
@@ -321,30 +237,22 @@ pub(super) fn waiting(
         if all.is_empty() {
             oldest = queued_at;
         }
-        let call_sid =
-            CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
+        let call_sid = CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
         let what = match what.as_str() {
             CALL => Errand::Call(document.unwrap_or_default()),
             COLLECTED => Errand::Collected(document.unwrap_or_default()),
             _ => Errand::Delete,
         };
-        all.push(Waiting {
-            call_sid,
-            version: u64::try_from(version).unwrap_or(0),
-            what,
-        });
+        all.push(Waiting { call_sid, version: u64::try_from(version).unwrap_or(0), what });
     }
     Ok((all, oldest))
 }
 
 /// Calls whose deletion waits for MongoDB.
 pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'")
-        .map_err(broken)?;
-    let rows = statement
-        .query_map([], |row| row.get::<_, String>(0))
-        .map_err(broken)?;
+    let mut statement =
+        connection.prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'").map_err(broken)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
     rows.map(|row| {
         let sid = row.map_err(broken)?;
         CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))
@@ -353,10 +261,7 @@ pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>,
 }
 
 /// Calls, newest first.
-pub(super) fn list_calls(
-    connection: &Connection,
-    filter: &ListFilter,
-) -> Result<Vec<CallDocument>, StoreError> {
+pub(super) fn list_calls(connection: &Connection, filter: &ListFilter) -> Result<Vec<CallDocument>, StoreError> {
     list(connection, "calls", filter, true)
 }
 
@@ -378,10 +283,7 @@ pub(super) fn trim(connection: &Connection) -> Result<usize, StoreError> {
         )
         .map_err(broken)?;
     connection
-        .execute(
-            "DELETE FROM collected WHERE fed >= version AND call_sid NOT IN (SELECT call_sid FROM calls)",
-            [],
-        )
+        .execute("DELETE FROM collected WHERE fed >= version AND call_sid NOT IN (SELECT call_sid FROM calls)", [])
         .map_err(broken)?;
     Ok(gone)
 }
@@ -392,94 +294,6 @@ pub(super) fn broken(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
         _ => StoreError::Journal(error.to_string()),
     }
-}
-
-/// Why a file did not open.
-enum Opening {
-    Corrupt(String),
-    Failed(StoreError),
-}
-
-impl Opening {
-    fn into_error(self) -> StoreError {
-        match self {
-            Self::Corrupt(why) => StoreError::Journal(why),
-            Self::Failed(error) => error,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Opening {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Corrupt(error.to_string())
-            }
-            _ => Self::Failed(broken(error)),
-        }
-    }
-}
-
-fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
-    let connection = Connection::open(file)?;
-    connection.busy_timeout(BUSY)?;
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > VERSION {
-        return Err(Opening::Failed(StoreError::TooNew {
-            found,
-            known: VERSION,
-        }));
-    }
-    let size = fs::metadata(file).map_or(0, |known| known.len());
-    if size > 0 && size <= CHECKED_AT_OPEN {
-        let verdict: String =
-            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(Opening::Corrupt(verdict));
-        }
-    }
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // A deleted call leaves no readable bytes behind.
-    connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
-    let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages =
-        (max_bytes / u64::try_from(page).unwrap_or(4096).max(1)).clamp(64, u64::from(u32::MAX) - 1);
-    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
-    if found < VERSION {
-        connection.execute_batch(TABLES)?;
-    }
-    Ok(connection)
-}
-
-fn move_aside(file: &Path) -> std::io::Result<PathBuf> {
-    let stamp = Timestamp::now().as_millisecond();
-    let aside = file.with_file_name(format!("{FILE}.corrupt-{stamp}"));
-    fs::rename(file, &aside)?;
-    for log in ["-wal", "-shm"] {
-        let beside = |name: &Path| PathBuf::from(format!("{}{log}", name.display()));
-        match fs::rename(beside(file), beside(&aside)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(aside)
-}
-
-/// Makes the folder, and the file in it, for the owner's eyes alone: it holds what people said. SQLite gives its log the file's mode.
-fn make_private(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(dir.join(FILE))?;
-    Ok(())
 }
 
 fn list<T: serde::de::DeserializeOwned>(
@@ -524,11 +338,8 @@ fn list<T: serde::de::DeserializeOwned>(
         values.len()
     );
     let mut statement = connection.prepare_cached(&text).map_err(broken)?;
-    let rows = statement
-        .query_map(params_from_iter(values), |row: &Row<'_>| {
-            row.get::<_, String>(0)
-        })
-        .map_err(broken)?;
+    let rows =
+        statement.query_map(params_from_iter(values), |row: &Row<'_>| row.get::<_, String>(0)).map_err(broken)?;
     rows.map(|json| from_json(&json.map_err(broken)?)).collect()
 }
 
@@ -543,11 +354,7 @@ fn enqueue(
     let sid = call_sid.as_str();
     let refused: Option<bool> = connection
         .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1 AND what = ?2")
-        .and_then(|mut statement| {
-            statement
-                .query_row([sid, what], |row| row.get(0))
-                .optional()
-        })
+        .and_then(|mut statement| statement.query_row([sid, what], |row| row.get(0)).optional())
         .map_err(broken)?;
     match refused {
         None => growth.waiting += 1,
@@ -562,14 +369,7 @@ fn enqueue(
             "INSERT INTO outbox (call_sid, what, version, queued_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (call_sid, what) DO UPDATE SET version = ?3, refused = 0",
         )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                sid,
-                what,
-                version(at),
-                Timestamp::now().as_millisecond()
-            ])
-        })
+        .and_then(|mut statement| statement.execute(params![sid, what, version(at), Timestamp::now().as_millisecond()]))
         .map_err(broken)?;
     Ok(())
 }
@@ -595,61 +395,12 @@ fn to_json<T: serde::Serialize>(record: &T) -> Result<String, StoreError> {
 
 pub(super) fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
     // The position is enough: the text itself may hold what a caller said.
-    serde_json::from_str(json).map_err(|error| {
-        StoreError::Record(format!("line {} column {}", error.line(), error.column()))
-    })
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::Record(format!("line {} column {}", error.line(), error.column())))
 }
 
-const FILE: &str = "trunkline.sqlite";
-const VERSION: i64 = 1;
-const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
-/// A larger file is not checked at open: that would hold up the start.
-const CHECKED_AT_OPEN: u64 = 256 << 20;
-const LOG_KEPT: i64 = 8 << 20;
 /// How long a deleted call is remembered: longer than Twilio lets a call or its callbacks last.
 const REMEMBER_MS: i64 = 7 * 24 * 3_600_000;
 const CALL: &str = "call";
 const COLLECTED: &str = "collected";
 const DELETE: &str = "delete";
-
-const TABLES: &str = "
-BEGIN;
-CREATE TABLE calls (
-    call_sid   TEXT PRIMARY KEY,
-    version    INTEGER NOT NULL,
-    fed        INTEGER NOT NULL DEFAULT 0,  -- the newest version that MongoDB has acknowledged
-    agent_type TEXT NOT NULL,
-    stage      TEXT NOT NULL,
-    outcome    TEXT,
-    started_at INTEGER NOT NULL,            -- Unix milliseconds, as all times here
-    ended      INTEGER NOT NULL,
-    document   TEXT NOT NULL
-);
-CREATE INDEX calls_by_start ON calls (started_at DESC, call_sid DESC);
-CREATE INDEX calls_unfed ON calls (started_at) WHERE fed < version;
-CREATE TABLE collected (
-    call_sid   TEXT PRIMARY KEY,
-    version    INTEGER NOT NULL,
-    fed        INTEGER NOT NULL DEFAULT 0,
-    agent_type TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
-    document   TEXT NOT NULL
-);
-CREATE INDEX collected_by_start ON collected (started_at DESC, call_sid DESC);
-CREATE INDEX collected_unfed ON collected (started_at) WHERE fed < version;
-CREATE TABLE outbox (
-    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    call_sid  TEXT NOT NULL,
-    what      TEXT NOT NULL,                -- call, collected, delete
-    version   INTEGER NOT NULL,
-    queued_at INTEGER NOT NULL,
-    refused   INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (call_sid, what)
-);
-CREATE TABLE deleted (
-    call_hash BLOB PRIMARY KEY,             -- SHA-256 of the call's SID
-    at        INTEGER NOT NULL
-);
-PRAGMA user_version = 1;
-COMMIT;
-";

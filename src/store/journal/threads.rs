@@ -11,6 +11,7 @@ use metrics::{counter, histogram};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::file;
 use super::sql::{self, Growth};
 use super::{Found, JournalConfig, Shared, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
@@ -61,11 +62,9 @@ pub(super) fn spawn(
     let thread_failed = |error: std::io::Error| StoreError::Journal(error.to_string());
     let writing = move || {
         let ready = Writer::open(&config, Arc::clone(&shared)).and_then(|writer| {
-            let reader = sql::open_reader(&config.dir)?;
+            let reader = file::open_reader(&config.dir)?;
             let reading = move || read(reader, reads, &shared);
-            named("trunkline-journal-read")
-                .spawn(reading)
-                .map_err(thread_failed)?;
+            named("trunkline-journal-read").spawn(reading).map_err(thread_failed)?;
             Ok(writer)
         });
         match ready {
@@ -80,9 +79,7 @@ pub(super) fn spawn(
             }
         }
     };
-    named("trunkline-journal")
-        .spawn(writing)
-        .map_err(thread_failed)?;
+    named("trunkline-journal").spawn(writing).map_err(thread_failed)?;
     Ok(())
 }
 
@@ -96,7 +93,7 @@ struct Writer {
 
 impl Writer {
     fn open(config: &JournalConfig, shared: Arc<Shared>) -> Result<Self, StoreError> {
-        let connection = sql::open(&config.dir, config.max_bytes)?;
+        let connection = file::open(&config.dir, config.max_bytes)?;
         connection.set_prepared_statement_cache_capacity(64);
         if config.outbox {
             sql::queue_the_unfed(&connection)?;
@@ -104,13 +101,7 @@ impl Writer {
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
         shared.outbox_changed.notify_one();
-        Ok(Self {
-            connection,
-            shared,
-            outbox: config.outbox,
-            waiting,
-            refused,
-        })
+        Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Asked>) {
@@ -124,9 +115,7 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let stop = group
-                .iter()
-                .position(|(write, _)| matches!(write, Write::Stop));
+            let stop = group.iter().position(|(write, _)| matches!(write, Write::Stop));
             let stopping = stop.map(|at| group.split_off(at));
             self.commit(std::mem::take(&mut group));
             if let Some(rest) = stopping {
@@ -151,9 +140,9 @@ impl Writer {
         let (writes, answers): (Vec<Write>, Vec<_>) = group.into_iter().unzip();
         let results = match self.attempt(&writes) {
             Ok(results) => results,
-            Err(StoreError::Full(_)) if self.trim() => self
-                .attempt(&writes)
-                .unwrap_or_else(|_| self.one_by_one(&writes)),
+            Err(StoreError::Full(_)) if self.trim() => {
+                self.attempt(&writes).unwrap_or_else(|_| self.one_by_one(&writes))
+            }
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
@@ -187,15 +176,11 @@ impl Writer {
             Write::Fed(_) | Write::Refused(_) | Write::Find(_) | Write::Stop => false,
         });
         if !synced {
-            self.connection
-                .pragma_update(None, "synchronous", "NORMAL")
-                .map_err(sql::broken)?;
+            self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql::broken)?;
         }
         let done = self.transaction(writes);
         if !synced {
-            self.connection
-                .pragma_update(None, "synchronous", "FULL")
-                .map_err(sql::broken)?;
+            self.connection.pragma_update(None, "synchronous", "FULL").map_err(sql::broken)?;
         }
         let (results, growth) = done?;
         self.waiting = self.waiting.saturating_add_signed(growth.waiting);
@@ -212,16 +197,11 @@ impl Writer {
         Ok(results)
     }
 
-    fn transaction(
-        &mut self,
-        writes: &[Write],
-    ) -> Result<(Vec<Result<Reply, StoreError>>, Growth), StoreError> {
+    fn transaction(&mut self, writes: &[Write]) -> Result<(Vec<Result<Reply, StoreError>>, Growth), StoreError> {
         let mut growth = Growth::default();
         let mut results = Vec::with_capacity(writes.len());
-        let transaction = self
-            .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(sql::broken)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql::broken)?;
         for write in writes {
             let result = carry_out(&transaction, write, self.outbox, &mut growth);
             if let Err(StoreError::Full(_) | StoreError::Journal(_)) = &result {
@@ -252,25 +232,14 @@ impl Writer {
 
     /// A deleted call's words must not stay in the log either.
     fn empty_log(&self) {
-        let emptied = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-                row.get::<_, bool>(0)
-            });
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         if !matches!(emptied, Ok(false)) {
-            tracing::warn!(
-                "a deleted call's bytes stay in the journal's log until its next checkpoint"
-            );
+            tracing::warn!("a deleted call's bytes stay in the journal's log until its next checkpoint");
         }
     }
 }
 
-fn carry_out(
-    connection: &Connection,
-    write: &Write,
-    outbox: bool,
-    growth: &mut Growth,
-) -> Result<Reply, StoreError> {
+fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut Growth) -> Result<Reply, StoreError> {
     let mut grow = |by: Growth| {
         growth.waiting += by.waiting;
         growth.refused += by.refused;
@@ -309,12 +278,8 @@ fn carry_out(
 fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Shared) {
     while let Some(query) = queue.blocking_recv() {
         match query {
-            Query::Calls(filter, answer) => {
-                respond(Some(answer), sql::list_calls(&connection, &filter))
-            }
-            Query::Collected(filter, answer) => {
-                respond(Some(answer), sql::list_collected(&connection, &filter))
-            }
+            Query::Calls(filter, answer) => respond(Some(answer), sql::list_calls(&connection, &filter)),
+            Query::Collected(filter, answer) => respond(Some(answer), sql::list_collected(&connection, &filter)),
             Query::Waiting(limit, answer) => {
                 let waiting = sql::waiting(&connection, limit).map(|(waiting, oldest)| {
                     shared.oldest_waiting_ms.store(oldest, Ordering::Relaxed);
@@ -323,8 +288,7 @@ fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Share
                 respond(Some(answer), waiting);
             }
             Query::Deletions(answer) => {
-                let deletions =
-                    sql::deletions_waiting(&connection).map(|all| all.into_iter().collect());
+                let deletions = sql::deletions_waiting(&connection).map(|all| all.into_iter().collect());
                 respond(Some(answer), deletions);
             }
             Query::Stop(answer) => {

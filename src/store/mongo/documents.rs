@@ -9,14 +9,9 @@ use crate::store::{ListFilter, StoreError};
 
 /// A journal's record as a document. The error names no words of the call.
 pub(super) fn to_bson<T: DeserializeOwned + Serialize>(json: &str) -> Result<Document, String> {
-    let record: T = serde_json::from_str(json).map_err(|error| {
-        format!(
-            "the journal's record does not have its form at column {}",
-            error.column()
-        )
-    })?;
-    let mut document = bson::serialize_to_document(&record)
-        .map_err(|_| "the record has no form in BSON".to_owned())?;
+    let record: T = serde_json::from_str(json)
+        .map_err(|error| format!("the journal's record does not have its form at column {}", error.column()))?;
+    let mut document = bson::serialize_to_document(&record).map_err(|_| "the record has no form in BSON".to_owned())?;
     for time in TIMES {
         if let Some(Bson::String(text)) = document.get(time) {
             let at: Timestamp = text.parse().map_err(|_| format!("{time} is no time"))?;
@@ -35,8 +30,7 @@ pub(super) fn from_bson<T: DeserializeOwned>(mut document: Document) -> Result<T
             document.insert(time, at.to_string());
         }
     }
-    bson::deserialize_from_document(document)
-        .map_err(|_| StoreError::Record("a document of mongodb".to_owned()))
+    bson::deserialize_from_document(document).map_err(|_| StoreError::Record("a document of mongodb".to_owned()))
 }
 
 /// What to look for.

@@ -25,15 +25,10 @@ pub(super) fn form_of(name: &str) -> Option<SpeechForm> {
     let rest = name.strip_prefix(PREFIX)?;
     let (hash, rest) = rest.split_once('_')?;
     let (language, ending) = rest.split_once('.')?;
-    let hash_fits = hash.len() == HASH_DIGITS
-        && hash
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let language_fits =
-        (1..=LANGUAGE_LENGTH).contains(&language.len()) && language.bytes().all(is_language);
-    let form = [SpeechForm::Mp3, SpeechForm::Ulaw]
-        .into_iter()
-        .find(|form| form.extension() == ending)?;
+    let hash_fits =
+        hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let language_fits = (1..=LANGUAGE_LENGTH).contains(&language.len()) && language.bytes().all(is_language);
+    let form = [SpeechForm::Mp3, SpeechForm::Ulaw].into_iter().find(|form| form.extension() == ending)?;
     (hash_fits && language_fits).then_some(form)
 }
 
@@ -44,20 +39,13 @@ pub(super) fn read(file: &Path) -> Option<Vec<u8>> {
         return None;
     }
     let mut bytes = Vec::with_capacity(usize::try_from(known.len()).ok()?);
-    File::open(file)
-        .ok()?
-        .take(LARGEST)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    File::open(file).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
     (!bytes.is_empty()).then_some(bytes)
 }
 
 /// Notes on the disk that a file was used now.
 pub(super) fn touch(file: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .append(true)
-        .open(file)?
-        .set_modified(SystemTime::now())
+    OpenOptions::new().append(true).open(file)?.set_modified(SystemTime::now())
 }
 
 /// Writes a file so that under its name it is whole or not there.
@@ -68,11 +56,7 @@ pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let written = (|| {
         // Somebody may have emptied or removed the folder.
         fs::create_dir_all(dir)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         // Before the name: after a power cut it must not stand over nothing.
         file.sync_data()?;
@@ -125,11 +109,7 @@ pub(super) struct Left {
 }
 
 /// Removes by age, then by total size, then what unfinished writes left behind.
-pub(super) fn clean_up(
-    config: &SpeechCacheConfig,
-    handed: &Handed,
-    now: SystemTime,
-) -> io::Result<Left> {
+pub(super) fn clean_up(config: &SpeechCacheConfig, handed: &Handed, now: SystemTime) -> io::Result<Left> {
     let mut found: Vec<(Duration, u64, String)> = Vec::new();
     for entry in fs::read_dir(&config.dir)? {
         let entry = entry?;
@@ -139,11 +119,7 @@ pub(super) fn clean_up(
         if !known.is_file() {
             continue;
         }
-        let age = known
-            .modified()
-            .ok()
-            .and_then(|at| now.duration_since(at).ok())
-            .unwrap_or_default();
+        let age = known.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default();
         if form_of(&name).is_some() {
             found.push((age, known.len(), name));
         } else if name.starts_with(BESIDE) && age > UNFINISHED {
@@ -153,11 +129,7 @@ pub(super) fn clean_up(
     }
     // The longest unused first.
     found.sort_by(|a, b| b.cmp(a));
-    let mut left = Left {
-        removed: 0,
-        files: found.len() as u64,
-        bytes: found.iter().map(|(_, size, _)| size).sum(),
-    };
+    let mut left = Left { removed: 0, files: found.len() as u64, bytes: found.iter().map(|(_, size, _)| size).sum() };
     for (age, size, name) in found {
         if age <= config.max_age && left.bytes <= config.max_bytes {
             break;
@@ -168,9 +140,7 @@ pub(super) fn clean_up(
             left.bytes -= size;
         }
     }
-    handed
-        .lock()
-        .retain(|_, at| at.elapsed() < config.grace.max(TOUCH));
+    handed.lock().retain(|_, at| at.elapsed() < config.grace.max(TOUCH));
     Ok(left)
 }
 
@@ -180,10 +150,7 @@ fn remove_unless_handed(config: &SpeechCacheConfig, handed: &Handed, name: &str)
     let last = handed.lock();
     let in_use = last.get(name).is_some_and(|at| at.elapsed() < config.grace);
     // Another process may have touched it since the folder was read.
-    let touched = fs::metadata(&file)
-        .and_then(|known| known.modified())
-        .ok()
-        .and_then(|at| at.elapsed().ok());
+    let touched = fs::metadata(&file).and_then(|known| known.modified()).ok().and_then(|at| at.elapsed().ok());
     !in_use && touched.is_none_or(|age| age >= config.grace) && fs::remove_file(&file).is_ok()
 }
 
@@ -205,14 +172,8 @@ mod tests {
     #[test]
     fn only_cache_names_are_cache_names() {
         let hash = "0123456789abcdef0123456789abcdef";
-        assert_eq!(
-            form_of(&format!("elevenlabs_{hash}_hindi.mp3")),
-            Some(SpeechForm::Mp3)
-        );
-        assert_eq!(
-            form_of(&format!("elevenlabs_{hash}_en-in.ulaw")),
-            Some(SpeechForm::Ulaw)
-        );
+        assert_eq!(form_of(&format!("elevenlabs_{hash}_hindi.mp3")), Some(SpeechForm::Mp3));
+        assert_eq!(form_of(&format!("elevenlabs_{hash}_en-in.ulaw")), Some(SpeechForm::Ulaw));
         for bad in [
             String::new(),
             "README.md".to_owned(),

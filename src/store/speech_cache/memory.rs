@@ -17,13 +17,7 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self {
-            max_bytes,
-            bytes: 0,
-            clock: 0,
-            by_name: HashMap::new(),
-            by_use: BTreeMap::new(),
-        }
+        Self { max_bytes, bytes: 0, clock: 0, by_name: HashMap::new(), by_use: BTreeMap::new() }
     }
 
     pub(super) fn get(&mut self, name: &str) -> Option<Bytes> {
