@@ -18,6 +18,7 @@
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
 //! | 7 | [`http`] | routes for Twilio, developers, operators and people |
 //! | 8 | [`config`] | the environment, read and checked |
+//! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 
 pub mod agent;
 pub mod audio;
@@ -27,6 +28,7 @@ pub mod conversation;
 pub mod http;
 pub mod provider;
 pub mod session;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod twilio;
