@@ -71,7 +71,9 @@ impl Mongod {
         let mut shell = Command::new("sh")
             .arg("-c")
             .arg(
-                r#"dir=$1; shift
+                // An interrupt goes to the whole process group; this shell stays to clear up.
+                r#"trap '' HUP INT TERM
+                dir=$1; shift
                 "$@" < /dev/null 2>&1 & pid=$!
                 echo "pid $pid"
                 read -r word || word=
