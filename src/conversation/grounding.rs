@@ -2,6 +2,8 @@
 //!
 //! A value is never taken from the mind: either `understand` finds it in the words, or (for free words) its words are the caller's.
 
+use std::ops::Range;
+
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -135,16 +137,14 @@ impl Eye<'_> {
     }
 
     fn choose(&self, field: &Field, entry: &Entry) -> Finding {
-        let said = tokens(&entry.text);
-        let mut chosen = field.options.iter().filter_map(|option| {
-            let words =
-                std::iter::once(&option.value).chain(&option.words).find(|words| contains(&said, &tokens(words)))?;
-            Some(Collected {
-                display: option.value.clone(),
-                typed: json!({ "option": option.value }),
-                evidence: evidence(entry, &entry.text),
-                words: Words { en: option.value.clone(), hi: words.clone() },
-            })
+        let mut chosen = options_said(field, &entry.text).into_iter().map(|(option, span)| {
+            let words = entry.text[span].to_owned();
+            Collected {
+                display: option.to_owned(),
+                typed: json!({ "option": option }),
+                evidence: evidence(entry, &words),
+                words: Words { en: option.to_owned(), hi: words },
+            }
         });
         match (chosen.next(), chosen.next()) {
             (None, _) => Finding::Nothing,
@@ -192,7 +192,8 @@ fn evidence(entry: &Entry, words: &str) -> Evidence {
     Evidence { words: words.to_owned(), turn: entry.turn, audio_ms: entry.audio_ms }
 }
 
-fn within(field: &Field, value: &Value) -> bool {
+/// Whether a value keeps the field's limits.
+pub fn within(field: &Field, value: &Value) -> bool {
     let fits = |number: f64| field.min.is_none_or(|min| number >= min) && field.max.is_none_or(|max| number <= max);
     match value {
         #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52 paise")]
@@ -209,6 +210,40 @@ fn within(field: &Field, value: &Value) -> bool {
     }
 }
 
+/// The options of a choice that a text names, in the order in which they are said, with the byte span of their words. One that is refused
+/// ("not video", "video nahi") is not named; of two where the first is taken back ("video, no, clinic"), the second is.
+pub fn options_said<'a>(field: &'a Field, text: &str) -> Vec<(&'a str, Range<usize>)> {
+    let said = spans(text);
+    let word = |at: usize| said.get(at).map(|(word, _)| word.as_str());
+    let mut found: Vec<(&str, Range<usize>)> = Vec::new();
+    for option in &field.options {
+        let ways = std::iter::once(&option.value).chain(&option.words).map(|way| tokens(&way.replace('_', " ")));
+        // The longest way to say it that is there: "video call" rather than "video".
+        let longest = ways
+            .filter(|way| !way.is_empty())
+            .filter_map(|way| {
+                let at = said.windows(way.len()).rposition(|window| window.iter().map(|(word, _)| word).eq(&way))?;
+                Some((at, at + way.len()))
+            })
+            .max_by_key(|(from, to)| to - from);
+        let Some((from, to)) = longest else { continue };
+        // "Not video", but "video, no, clinic".
+        let before = from.checked_sub(1).filter(|&at| text[said[at].1.end..said[from].1.start].trim().is_empty());
+        let refused = before.and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+            || word(to).is_some_and(|word| AFTER_REFUSED.contains(&word));
+        if !refused {
+            found.push((&option.value, said[from].1.start..said[to - 1].1.end));
+        }
+    }
+    found.sort_by_key(|(_, span)| span.start);
+    if let Some(at) = found.windows(2).rposition(|pair| {
+        tokens(&text[pair[0].1.end..pair[1].1.start]).iter().any(|word| TAKING_BACK.contains(&word.as_str()))
+    }) {
+        found.drain(..=at);
+    }
+    found
+}
+
 /// Whether at least two thirds of the proposal's words, and one of them longer than three letters, are the caller's.
 fn supported(proposal: &str, said: &str) -> bool {
     let said = tokens(said);
@@ -218,13 +253,29 @@ fn supported(proposal: &str, said: &str) -> bool {
 }
 
 fn tokens(text: &str) -> Vec<String> {
-    // Combining marks belong to the word: Devanagari vowel signs are not alphanumeric.
-    text.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || "।—…“”‘’₹".contains(c))
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+    spans(text).into_iter().map(|(word, _)| word).collect()
 }
 
-fn contains(said: &[String], words: &[String]) -> bool {
-    !words.is_empty() && said.windows(words.len()).any(|window| window == words)
+/// The words of a text in lower case, with their byte spans.
+fn spans(text: &str) -> Vec<(String, Range<usize>)> {
+    let mut words = Vec::new();
+    let mut from = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        // Combining marks belong to the word: Devanagari vowel signs are not alphanumeric.
+        let between = c.is_whitespace() || c.is_ascii_punctuation() || "।—…“”‘’₹".contains(c);
+        match (from, between) {
+            (None, false) => from = Some(at),
+            (Some(start), true) => {
+                words.push((text[start..at].to_lowercase(), start..at));
+                from = None;
+            }
+            (None, true) | (Some(_), false) => {}
+        }
+    }
+    words
 }
+
+const BEFORE_REFUSED: [&str; 2] = ["not", "no"];
+const AFTER_REFUSED: [&str; 5] = ["nahi", "nahin", "mat", "नहीं", "मत"];
+const TAKING_BACK: [&str; 12] =
+    ["no", "sorry", "wait", "actually", "rather", "nahi", "nahin", "matlab", "नहीं", "सॉरी", "बल्कि", "मतलब"];

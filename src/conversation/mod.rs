@@ -25,7 +25,7 @@ use prompt::Prompt;
 use values::Values;
 
 pub use decision::{Answer, BadAnswer, Decision};
-pub use grounding::{Collected, Evidence};
+pub use grounding::{Collected, Evidence, options_said, within};
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
