@@ -55,10 +55,19 @@ fn main() {
         conditions[0].onsets.len()
     );
     println!(
-        "{:24} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "detector", "<=200ms", "<=400ms", "median", "false/min", "quiet/min", "nuis/min", "false %", "us/frame"
+        "{:24} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "detector",
+        "<=200ms",
+        "<=400ms",
+        "median",
+        "false/min",
+        "quiet/min",
+        "nuis/min",
+        "false %",
+        "covered",
+        "us/frame"
     );
-    for (name, detector) in detectors(half, dump) {
+    for (name, detector) in detectors(half, dump, has("sweep")) {
         let mut all = Score::default();
         let mut parts = Vec::new();
         for condition in &conditions {
@@ -102,7 +111,7 @@ fn measure(folder: &std::path::Path, seed: u64) -> Result<(), String> {
 type Detector = Box<dyn Fn(&Condition) -> Option<Vec<bool>>>;
 
 /// Each says per frame whether it holds that speech is going on.
-fn detectors(half: Half, dump: Option<PathBuf>) -> Vec<(String, Detector)> {
+fn detectors(half: Half, dump: Option<PathBuf>, sweep: bool) -> Vec<(String, Detector)> {
     let mut all: Vec<(String, Detector)> = Vec::new();
     all.push(("energy, 6 of 8".to_owned(), Box::new(|c| Some(trigger(&energy(&c.frames), 6, 8)))));
     for threshold in [0.5, 0.7, 0.9] {
@@ -135,23 +144,26 @@ fn detectors(half: Half, dump: Option<PathBuf>) -> Vec<(String, Detector)> {
         }
     }
     all.push(("Trunkline".to_owned(), Box::new(|c| Some(ours(&c.frames, VadConfig::default())))));
-    for (threshold, onset_frames, onset_window) in [
-        (0.5, 3, 4),
-        (0.7, 3, 4),
-        (0.8, 3, 4),
-        (0.8, 4, 5),
-        (0.85, 4, 6),
-        (0.9, 3, 4),
-        (0.9, 3, 5),
-        (0.9, 4, 5),
-        (0.95, 3, 4),
-        (0.95, 3, 5),
-    ] {
-        let config = VadConfig { threshold, onset_frames, onset_window, ..VadConfig::default() };
-        all.push((
-            format!("Trunkline {threshold}, {onset_frames} of {onset_window}"),
-            Box::new(move |c| Some(ours(&c.frames, config))),
-        ));
+    if sweep {
+        for (onset_threshold, keep_threshold, onset_frames, onset_window) in [
+            (0.8, 0.5, 3, 4),
+            (0.9, 0.5, 3, 4),
+            (0.9, 0.3, 3, 4),
+            (0.9, 0.3, 4, 5),
+            (0.95, 0.3, 3, 4),
+            (0.95, 0.3, 4, 5),
+            (0.97, 0.5, 3, 4),
+            (0.97, 0.3, 3, 4),
+            (0.98, 0.5, 2, 3),
+            (0.98, 0.5, 3, 4),
+        ] {
+            let config =
+                VadConfig { onset_threshold, keep_threshold, onset_frames, onset_window, ..VadConfig::default() };
+            all.push((
+                format!("  {onset_threshold}/{keep_threshold}, {onset_frames} of {onset_window}"),
+                Box::new(move |c| Some(ours(&c.frames, config))),
+            ));
+        }
     }
     all
 }
@@ -224,6 +236,8 @@ struct Score {
     false_triggers: [(usize, usize); 3],
     false_frames: usize,
     silent_frames: usize,
+    /// Speech frames held to be speech, of all speech frames.
+    covered: (usize, usize),
     cost: Duration,
 }
 
@@ -249,6 +263,8 @@ impl Score {
                 score.false_frames += usize::from(active[n]);
             }
         }
+        score.covered.0 = active.iter().zip(speech).filter(|(active, speech)| **active && **speech).count();
+        score.covered.1 = speech.iter().filter(|speech| **speech).count();
         score.false_triggers[0] = (falsely, score.frames);
         score
     }
@@ -265,6 +281,7 @@ impl Score {
         self.within_200 += other.within_200;
         self.within_400 += other.within_400;
         self.delays.extend_from_slice(&other.delays);
+        self.covered = (self.covered.0 + other.covered.0, self.covered.1 + other.covered.1);
         self.false_frames += other.false_frames;
         self.silent_frames += other.silent_frames;
         self.false_triggers[0].0 += other.false_triggers[0].0;
@@ -288,10 +305,11 @@ impl Score {
         let [all, quiet, none] = self.false_triggers.map(rate);
         let falsely = 100.0 * self.false_frames as f64 / self.silent_frames.max(1) as f64;
         println!(
-            "{name:24} {:>8} {:>8} {median:>8} {all:>9} {quiet:>9} {none:>9} {:>9} {:>9.2}",
+            "{name:24} {:>8} {:>8} {median:>8} {all:>9} {quiet:>9} {none:>9} {:>9} {:>9} {:>9.2}",
             part(self.within_200),
             part(self.within_400),
             format!("{falsely:.1} %"),
+            format!("{:.1} %", 100.0 * self.covered.0 as f64 / self.covered.1.max(1) as f64),
             self.cost.as_secs_f64() * 1e6 / self.frames as f64
         );
     }

@@ -40,15 +40,18 @@ pub(super) fn bands(window: &[f32; WINDOW]) -> Bands {
 fn transform(re: &mut [f32; HALF], im: &mut [f32; HALF], tables: &Tables) {
     let mut span = 1;
     while span < HALF {
-        let stride = HALF / (2 * span);
-        for block in (0..HALF).step_by(2 * span) {
-            for n in 0..span {
-                let (cos, sin) = tables.turn[n * stride];
-                let (low, high) = (block + n, block + n + span);
-                let (turned_re, turned_im) = (re[high] * cos + im[high] * sin, im[high] * cos - re[high] * sin);
-                (re[high], im[high]) = (re[low] - turned_re, im[low] - turned_im);
-                re[low] += turned_re;
-                im[low] += turned_im;
+        // The factors of a stage lie side by side, so that the inner loop can run in vector registers.
+        let (cos, sin) = (&tables.turn_cos[span..2 * span], &tables.turn_sin[span..2 * span]);
+        for (re, im) in re.chunks_exact_mut(2 * span).zip(im.chunks_exact_mut(2 * span)) {
+            let (re_low, re_high) = re.split_at_mut(span);
+            let (im_low, im_high) = im.split_at_mut(span);
+            let pairs = re_low.iter_mut().zip(re_high).zip(im_low.iter_mut().zip(im_high)).zip(cos.iter().zip(sin));
+            for (((re_low, re_high), (im_low, im_high)), (cos, sin)) in pairs {
+                let turned_re = *re_high * cos + *im_high * sin;
+                let turned_im = *im_high * cos - *re_high * sin;
+                (*re_high, *im_high) = (*re_low - turned_re, *im_low - turned_im);
+                *re_low += turned_re;
+                *im_low += turned_im;
             }
         }
         span *= 2;
@@ -59,7 +62,9 @@ struct Tables {
     window: [f32; WINDOW],
     /// Bit reversal of 7 bits.
     order: [u8; HALF],
-    turn: [(f32, f32); HALF / 2],
+    /// Of the stage that spans `n` points, at `n..2 * n`.
+    turn_cos: [f32; HALF],
+    turn_sin: [f32; HALF],
     split: [(f32, f32); HALF],
     band: [u8; HALF],
 }
@@ -73,12 +78,14 @@ const SCALE: f32 = 4.0 / (WINDOW as f32 * WINDOW as f32 * 0.375);
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let angle = |n: usize, of: usize| TAU * n as f32 / of as f32;
+    let turn = |n: usize| n.checked_ilog2().map_or(0.0, |stage| angle(n - (1 << stage), 2 << stage));
     let mel = |hz: f32| (1.0 + hz / 700.0).ln();
     let (low, high) = (mel(FIRST_BIN as f32 * 31.25), mel((LAST_BIN + 1) as f32 * 31.25));
     Tables {
         window: std::array::from_fn(|n| 0.5 - 0.5 * (2.0 * PI * (n as f32 + 0.5) / WINDOW as f32).cos()),
         order: std::array::from_fn(|n| (n as u8).reverse_bits() >> 1),
-        turn: std::array::from_fn(|n| (angle(n, HALF).cos(), angle(n, HALF).sin())),
+        turn_cos: std::array::from_fn(|n| turn(n).cos()),
+        turn_sin: std::array::from_fn(|n| turn(n).sin()),
         split: std::array::from_fn(|n| (angle(n, WINDOW).cos(), angle(n, WINDOW).sin())),
         band: std::array::from_fn(|n| {
             let place = (mel(n as f32 * 31.25) - low) / (high - low);

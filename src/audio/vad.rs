@@ -18,8 +18,10 @@ pub struct VadConfig {
     pub onset_window: u8,
     /// Time without a voiced frame after which speech has ended, ms.
     pub hangover_ms: u32,
-    /// How sure the network must be of a voice, 0 to 1.
-    pub threshold: f32,
+    /// How sure the network must be of a voice for a frame to count towards an onset, 0 to 1.
+    pub onset_threshold: f32,
+    /// How sure it must be, once speech goes on, for a frame to keep it going; below the other.
+    pub keep_threshold: f32,
     /// How far a frame must stand above the noise floor before the network is asked, dB.
     pub margin_db: f32,
     /// Nothing below this level is voice, dBFS.
@@ -32,7 +34,8 @@ impl Default for VadConfig {
             onset_frames: 3,
             onset_window: 4,
             hangover_ms: 200,
-            threshold: 0.5,
+            onset_threshold: 0.95,
+            keep_threshold: 0.5,
             margin_db: 3.0,
             min_level_dbfs: -55.0,
         }
@@ -42,7 +45,7 @@ impl Default for VadConfig {
 /// What one frame holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
-    /// This frame sounds like a voice.
+    /// This frame sounds like a voice: by the stricter threshold before an onset, by the other after.
     pub voiced: bool,
     /// Where in an utterance this frame stands.
     pub speech: Speech,
@@ -113,7 +116,8 @@ impl Vad {
         let floor = self.floor_db.unwrap_or(FIRST_FLOOR_DB);
         self.measures =
             self.gate(level_dbfs).then(|| self.voice.measure(&self.window, Loudness { level: level_dbfs, floor }));
-        let voiced = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > self.config.threshold);
+        let threshold = if self.speaking { self.config.keep_threshold } else { self.config.onset_threshold };
+        let voiced = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > threshold);
         Activity { voiced, speech: self.follow(voiced), level_dbfs }
     }
 

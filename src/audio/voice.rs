@@ -70,7 +70,9 @@ impl Voice {
             let reset = sigmoid(sums[HIDDEN + n] + recurrent[HIDDEN + n]);
             let fresh = tanh(sums[2 * HIDDEN + n] + reset * recurrent[2 * HIDDEN + n]);
             self.hidden[n] += update * (fresh - self.hidden[n]);
-            score += self.hidden[n] * weights.output[n];
+        }
+        for (hidden, weight) in self.hidden.iter().zip(&weights.output) {
+            score += hidden * weight;
         }
         sigmoid(score)
     }
@@ -83,11 +85,14 @@ fn add_scaled(sums: &mut [f32; GATES], by: f32, row: &[f32; GATES]) {
 }
 
 fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    0.5 + 0.5 * tanh(0.5 * x)
 }
 
+/// A continued fraction, within 0.0001: unlike the library's, it runs in vector registers.
 fn tanh(x: f32) -> f32 {
-    2.0 * sigmoid(2.0 * x) - 1.0
+    let x = x.clamp(-4.97, 4.97);
+    let s = x * x;
+    x * (135_135.0 + s * (17_325.0 + s * (378.0 + s))) / (135_135.0 + s * (62_370.0 + s * (3_150.0 + s * 28.0)))
 }
 
 /// The highest normalised autocorrelation of the newest 20 ms with lags of 2.5 to 16 ms, 0 to 1, and its lag at 4 kHz.
@@ -189,6 +194,15 @@ mod tests {
         });
         assert!(periodicity(&noise).0 < 0.6);
         assert_eq!(periodicity(&[0.0; 320]).0, 0.0);
+    }
+
+    #[test]
+    fn the_curves_are_close_to_the_true_ones() {
+        for n in -200..=200 {
+            let x = n as f32 / 10.0;
+            assert!((tanh(x) - x.tanh()).abs() < 2e-4, "tanh {x}");
+            assert!((sigmoid(x) - 1.0 / (1.0 + (-x).exp())).abs() < 2e-4, "sigmoid {x}");
+        }
     }
 
     #[test]
