@@ -1,9 +1,15 @@
 //! The seams to the vendors that hear, speak and think. A provider owns a socket and decides nothing; the session translates
 //! between these types and the call. Key types: [`EarsInput`], [`EarsEvent`], [`Utterance`], [`VoiceEvent`], [`ProviderError`].
 
+pub mod elevenlabs;
+pub mod gemini;
+mod net;
+
 use bytes::Bytes;
 
 use crate::audio::Frame;
+
+pub use net::http_client;
 
 /// What a recogniser is fed.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +120,12 @@ pub struct ProviderError {
     pub kind: ProviderErrorKind,
     /// What happened, without secrets and without callers' words.
     pub what: String,
+}
+
+impl ProviderError {
+    fn new(vendor: &'static str, kind: ProviderErrorKind, what: impl Into<String>) -> Self {
+        Self { vendor, kind, what: what.into() }
+    }
 }
 
 /// The kinds of [`ProviderError`], counted by metrics.

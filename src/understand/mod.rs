@@ -3,9 +3,49 @@
 //! It reads what a recogniser wrote and returns typed values with the byte span of their words. It never invents: no value
 //! without words. It is not a model, knows no agent and no clock. Key types: [`Kind`], [`Scene`], [`Reading`], [`Value`].
 
+mod clock;
+mod count;
+mod date;
+mod display;
+mod ending;
+mod handover;
+mod heard;
+mod language;
+mod lexicon;
+mod money;
+mod number;
+mod offer;
+mod phone;
+mod sense;
+mod settle;
+mod spoken;
+mod time;
+mod token;
+mod yes_no;
+
 use std::ops::Range;
 
 use jiff::civil::{Date, DateTime, Time};
+
+use heard::Heard;
+
+pub use display::{amount, clock as clock_text, display};
+pub use spoken::{speakable, words};
+
+/// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
+pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
+    let mut heard = Heard::new(text);
+    match kind {
+        Kind::Date => date::read(&mut heard, scene),
+        Kind::Handover => handover::read(&heard),
+        Kind::Language => language::read(&heard),
+        Kind::Money => money::read(&mut heard, scene),
+        Kind::Number => count::read(&mut heard, scene),
+        Kind::Phone => phone::read(&heard),
+        Kind::TimeWindow => time::read(&mut heard, scene),
+        Kind::YesNo => yes_no::read(&heard),
+    }
+}
 
 /// What is looked for in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +78,7 @@ pub struct Scene {
 }
 
 /// What was found of one [`Kind`] in one text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The value, if one was said and it is clear enough to name (an ambiguous text may name its likeliest reading).
     pub value: Option<Value>,
