@@ -1,9 +1,10 @@
 """Trains the network of `src/audio/voice.rs` and writes its weights.
 
     VAD_MUSIC=WAVS cargo bench --bench vad -- measures FOLDER 24
-    python benches/vad_train.py FOLDER src/audio/voice.weights [steps]      (needs jax and optax)
+    python benches/vad_train.py FOLDER src/audio/voice.weights [STEPS [WEIGHTS TO BEGIN WITH]]   (needs jax, optax)
 
-The weights in the tree: 24 seeds (17 h), 4500 steps, about 9 minutes on two cores. Voices, all from Debian 12: three of
+The weights in the tree: 24 seeds (17 h) and 4500 steps, then 10 more seeds with talking machines and 1800 steps from
+there; about 12 minutes on two cores. Voices, all from Debian 12: three of
 asterisk-core-sounds (CC-BY-SA 3.0), librivox of pocketsphinx-testdata, flite, espeak-ng; talk and music in the
 background from asterisk-core-sounds and asterisk-moh-opsound-wav; WAVS held a minute each of 75 pieces of music (8 kHz,
 mono) from neverball-data, extremetuxracer-data, lincity-ng-data, frozen-bubble-data, hedgewars-data, pingus-data and
@@ -24,6 +25,7 @@ import optax
 
 HIDDEN, MEASURES, LENGTH, BATCH = 32, 36, 400, 96
 steps = int(sys.argv[3]) if len(sys.argv) > 3 else 2500
+ORDER = ["input", "bias", "recurrent", "recurrent_bias", "output", "output_bias"]
 chance = np.random.default_rng(1)
 
 
@@ -95,7 +97,7 @@ def loss(weights, gate, speech, weight, measures):
     return jnp.sum(each * weight) / jnp.sum(weight) + 1e-5 * decay
 
 
-optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(5e-3, steps)))
+optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(1.5e-3 if len(sys.argv) > 4 else 5e-3, steps)))
 
 
 @jax.jit
@@ -106,6 +108,12 @@ def train(weights, state, gate, speech, weight, measures):
 
 
 weights = initial(jax.random.key(3))
+if len(sys.argv) > 4:
+    numbers = np.fromfile(sys.argv[4], "<f4")
+    for name in ORDER:
+        size = weights[name].size
+        weights[name] = jnp.asarray(numbers[:size].reshape(weights[name].shape))
+        numbers = numbers[size:]
 state = optimiser.init(weights)
 recent = []
 for step in range(steps):
@@ -113,5 +121,4 @@ for step in range(steps):
     recent.append(float(value))
     if step % 250 == 249:
         print(step + 1, f"{np.mean(recent[-250:]):.4f}", flush=True)
-order = ["input", "bias", "recurrent", "recurrent_bias", "output", "output_bias"]
-pathlib.Path(sys.argv[2]).write_bytes(b"".join(np.asarray(weights[name], "<f4").tobytes() for name in order))
+pathlib.Path(sys.argv[2]).write_bytes(b"".join(np.asarray(weights[name], "<f4").tobytes() for name in ORDER))

@@ -64,8 +64,11 @@ pub(crate) fn training(seed: u64, more_music: Option<&Path>) -> Result<Vec<Condi
     let mut chance = Chance(seed.wrapping_mul(7_919) + 5);
     let mut conditions = Vec::new();
     for kind in 0..12 {
-        let clips: Vec<Vec<f32>> =
+        let mut clips: Vec<Vec<f32>> =
             speech_clips(Half::Tune, &mut chance)?.iter().map(|clip| coloured(clip, &mut chance)).collect();
+        for n in 0..clips.len() / 6 {
+            clips.insert(n * 7, telephone(&machine(&mut chance)));
+        }
         let loudness = chance.between(-8.0, 4.0);
         let (clean, speech, onsets) = timeline(&clips, &mut chance);
         let clean: Vec<f32> = clean.iter().map(|x| x * db(loudness)).collect();
@@ -101,6 +104,39 @@ pub(crate) fn training(seed: u64, more_music: Option<&Path>) -> Result<Vec<Condi
         conditions.push(condition(&format!("training {seed} {kind}"), &sound, &noise, &speech, &onsets));
     }
     Ok(conditions)
+}
+
+/// A talking machine: letters of 50 to 90 ms, each pulses or breath through three resonances, or a stop.
+fn machine(chance: &mut Chance) -> Vec<f32> {
+    let (pitch, letter) = (chance.between(85.0, 260.0), (chance.between(0.05, 0.09) * RATE as f32) as usize);
+    let mut sound = Vec::new();
+    let (mut phase, mut state) = (0.0f32, [(0.0f32, 0.0f32); 3]);
+    for n in 0..(5.0 + chance.unit() * 30.0) as usize {
+        let (voiced, breath) = match chance.unit() {
+            x if x < 0.62 => (1.0, 0.1),
+            x if x < 0.82 => (0.0, 1.0),
+            x if x < 0.9 && n > 0 => (0.0, 0.0),
+            _ => (0.6, 0.6),
+        };
+        let formants = [chance.between(270.0, 750.0), chance.between(850.0, 2_300.0), chance.between(2_300.0, 3_050.0)];
+        let fall = 1.1 - 0.008 * n as f32 + chance.between(-0.1, 0.1);
+        for _ in 0..letter {
+            phase += pitch * fall / RATE as f32;
+            let pulse = if phase >= 1.0 { 1.0 } else { 0.0 };
+            phase = phase.fract();
+            let source = voiced * pulse + breath * 0.12 * chance.normal();
+            let mut sum = 0.0;
+            for (k, (y1, y2)) in state.iter_mut().enumerate() {
+                let r = (-std::f32::consts::PI * (70.0 + 40.0 * k as f32) / RATE as f32).exp();
+                let y = source * 0.2 + 2.0 * r * (std::f32::consts::TAU * formants[k] / RATE as f32).cos() * *y1
+                    - r * r * *y2;
+                (*y2, *y1) = (*y1, y);
+                sum += y;
+            }
+            sound.push(sum);
+        }
+    }
+    sound
 }
 
 /// The same sound by another throat on another telephone: faster or slower (so pitch and formants move), tilted.
