@@ -1,5 +1,7 @@
 //! What the commands do: put the parts together, run them, tell people how it went.
 
+mod assemble;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
@@ -9,19 +11,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
-use trunkline::agent::Agent;
-use trunkline::config::agents::{self, Folder};
+use tracing::{error, info, warn};
+use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::http::{self, App};
 use trunkline::session::Switchboard;
-use trunkline::store::mongo::MongoConfig;
-use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use trunkline::store::{Store, StoreConfig};
 use trunkline::telemetry;
+
+use assemble::Server;
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -52,18 +49,16 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         warn!("{warning}");
     }
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    if !problems.is_empty() {
-        complain(&format!("bad agents:\n{}", problems.join("\n")));
+    let mut folder = Folder::read(&config.agents_dir);
+    if !folder.problems().is_empty() {
+        complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
+    let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
     let metrics = telemetry::start_metrics()?;
-    let switchboard = open(&config, agents).await?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
-    info!(address = %listener.local_addr()?, public_url = config.public_url, "listening");
-    let stop = CancellationToken::new();
-    let app = App::new(routes_config(&config), switchboard.clone(), metrics.clone());
-    let server = tokio::spawn(http::serve(listener, app, stop.clone()));
+    let server = Server::start(&config, folder.agents(), false, metrics.clone()).await?;
+    let switchboard = &server.switchboard;
+    info!(address = server.url, public_url = config.public_url, "listening");
 
     let (mut terminate, mut interrupt, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
@@ -72,7 +67,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload_agents(&switchboard),
+            _ = hang_up.recv() => reload(&mut folder, switchboard),
+            () = changes.next() => reload(&mut folder, switchboard),
             _ = upkeep.tick() => metrics.upkeep(),
         }
     }
@@ -83,9 +79,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         _ = terminate.recv() => warn!("told twice to stop"),
         _ = interrupt.recv() => warn!("told twice to stop"),
     }
-    stop.cancel();
-    server.await??;
-    switchboard.store().shutdown(Duration::from_secs(5)).await;
+    server.stop().await?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -96,8 +90,10 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     table(&mut out, ["variable", "in force", ""], config.in_force().iter().map(|(name, value)| [*name, value, ""]));
     let parts = config.parts();
     table(&mut out, ["part", "in force", "why"], parts.iter().map(|part| [part.name, &part.in_force, &part.why]));
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    let described: Vec<_> = agents
+    let folder = Folder::read(&config.agents_dir);
+    let problems = folder.problems();
+    let described: Vec<_> = folder
+        .agents()
         .iter()
         .map(|agent| {
             let languages: Vec<_> = agent.languages.iter().map(|language| language.code.as_str()).collect();
@@ -109,7 +105,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
-    for problem in &problems {
+    for problem in problems {
         out.push_str(&format!("wrong: {problem}\n"));
     }
     say(&out)?;
@@ -159,26 +155,18 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard> {
-    let mongodb = config.mongodb.as_ref();
-    let mongodb = mongodb
-        .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
-    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
-    let speech_cache = SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?;
-    Ok(Switchboard::stand_in(store, speech_cache, agents))
-}
-
-fn routes_config(config: &Config) -> http::Config {
-    http::Config {
-        public_url: config.public_url.clone(),
-        twilio_auth_token: config.twilio.auth_token.clone(),
-        api_token: config.api_token.clone(),
-        recordings: config.data_dir.join("recordings"),
-        parts: config.parts(),
+/// New versions of agents count from the next call on; bad ones are told of, and the old ones stay.
+fn reload(folder: &mut Folder, switchboard: &Switchboard) {
+    let changed = folder.read_again();
+    for problem in folder.problems() {
+        error!("agent refused: {problem}");
+    }
+    if changed {
+        let agents = folder.agents();
+        info!(agents = agents.len(), "agents read again");
+        switchboard.set_agents(agents);
     }
 }
-
-fn reload_agents(_switchboard: &Switchboard) {}
 
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

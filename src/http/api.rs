@@ -89,7 +89,7 @@ pub(super) async fn hang_up(
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(HangUpError::NotFound) => Err(Problem::no_such_call()),
         Err(error @ HangUpError::Over) => Err(Problem::new(StatusCode::CONFLICT, error.to_string())),
-        Err(error @ HangUpError::Twilio) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.to_string())),
+        Err(error @ HangUpError::Twilio(_)) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.to_string())),
     }
 }
 
