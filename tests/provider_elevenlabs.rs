@@ -897,6 +897,20 @@ async fn a_file_that_does_not_come_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_check_tells_a_good_key_from_a_bad_one() {
+    let mut vendor = Vendor::start().await;
+    let voice = voice_of(vendor.config());
+    let checked = tokio::spawn(async move { (voice.check().await, voice.check().await) });
+    let asked = vendor.request().await;
+    assert_eq!((asked.uri.as_str(), asked.key.as_str()), ("/v1/models?", KEY));
+    asked.answer(200, "[]");
+    vendor.request().await.answer(401, r#"{"detail":{"status":"invalid_api_key"}}"#);
+    let (good, bad) = checked.await.unwrap();
+    assert_eq!(good, Ok(()));
+    assert_eq!(bad.unwrap_err().to_string(), "elevenlabs refused: 401 invalid_api_key");
+}
+
+#[tokio::test]
 async fn no_debug_output_holds_the_key() {
     let vendor = Vendor::start().await;
     let shown = format!("{:?} {:?} {:?}", vendor.config(), Ears::new(vendor.config()), voice_of(vendor.config()));

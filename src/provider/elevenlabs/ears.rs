@@ -74,10 +74,12 @@ impl Ears {
             };
             let error = match end {
                 End::Finished => return Ok(()),
-                End::Refused(error) => return Err(error),
-                End::Lost(error) if error.kind == ProviderErrorKind::Refused => return Err(error),
-                End::Lost(error) => error,
+                End::Refused(error) => return Err(error.counted()),
+                End::Lost(error) => error.counted(),
             };
+            if error.kind == ProviderErrorKind::Refused {
+                return Err(error);
+            }
             let pause = self.config.reconnect_pauses.get(attempts).copied();
             let Some(pause) = pause.filter(|_| connections < MAX_CONNECTIONS) else { return Err(error) };
             attempts += 1;
