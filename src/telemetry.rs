@@ -28,9 +28,7 @@ impl Secret {
 
     /// Whether someone else's text is this secret, in a time that tells neither content nor length.
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        Sha256::digest(self.0.as_bytes())
-            .ct_eq(&Sha256::digest(candidate))
-            .into()
+        Sha256::digest(self.0.as_bytes()).ct_eq(&Sha256::digest(candidate)).into()
     }
 }
 
@@ -74,9 +72,9 @@ pub enum Redacted<'a> {
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Digits(text) => text
-                .chars()
-                .try_for_each(|c| fmt::Write::write_char(f, if c.is_numeric() { '#' } else { c })),
+            Self::Digits(text) => {
+                text.chars().try_for_each(|c| fmt::Write::write_char(f, if c.is_numeric() { '#' } else { c }))
+            }
             Self::Phone(text) => {
                 let length = text.chars().count();
                 if length < 8 {
@@ -88,12 +86,7 @@ impl fmt::Display for Redacted<'_> {
                 })
             }
             Self::Words(text) => {
-                write!(
-                    f,
-                    "{} words, {} characters",
-                    text.split_whitespace().count(),
-                    text.chars().count()
-                )
+                write!(f, "{} words, {} characters", text.split_whitespace().count(), text.chars().count())
             }
         }
     }
@@ -121,18 +114,12 @@ pub enum LogFormat {
 /// [`LogError`] if the filter cannot be read or logging was already started.
 pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(filter).map_err(|error| LogError::Filter(error.to_string()))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.finish().try_init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .finish()
-            .try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()
+        }
     }
     .map_err(|_| LogError::AlreadyStarted)
 }
@@ -272,13 +259,12 @@ fn install_metrics() -> Result<MetricsPage, MetricsError> {
 
 /// Fine around the limits that matter on the phone (10, 50, 140, 450 ms and 3 s) and wide at the ends.
 const SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.14, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0,
-    1.5, 2.0, 3.0, 5.0, 10.0, 15.0,
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.14, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0,
+    10.0, 15.0,
 ];
 /// Calls last seconds to an hour.
-const CALL_LENGTHS: &[f64] = &[
-    1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0,
-];
+const CALL_LENGTHS: &[f64] =
+    &[1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0];
 
 #[cfg(test)]
 mod tests {
@@ -303,19 +289,10 @@ mod tests {
 
     #[test]
     fn personal_text_keeps_only_its_shape() {
-        assert_eq!(
-            Redacted::Phone("+919876543210").to_string(),
-            "+91********10"
-        );
+        assert_eq!(Redacted::Phone("+919876543210").to_string(), "+91********10");
         assert_eq!(Redacted::Phone("+9112").to_string(), "***");
-        assert_eq!(
-            Redacted::Digits("pay 500 or ५००").to_string(),
-            "pay ### or ###"
-        );
-        assert_eq!(
-            format!("{:?}", Redacted::Words("मेरा charge 500")),
-            "3 words, 15 characters"
-        );
+        assert_eq!(Redacted::Digits("pay 500 or ५००").to_string(), "pay ### or ###");
+        assert_eq!(format!("{:?}", Redacted::Words("मेरा charge 500")), "3 words, 15 characters");
     }
 
     #[test]
@@ -330,11 +307,7 @@ mod tests {
                 MetricKind::Gauge => "",
                 MetricKind::Histogram => "_seconds",
             };
-            assert!(
-                metric.name.starts_with("trunkline_") && metric.name.ends_with(ending),
-                "{}",
-                metric.name
-            );
+            assert!(metric.name.starts_with("trunkline_") && metric.name.ends_with(ending), "{}", metric.name);
         }
     }
 
@@ -344,18 +317,9 @@ mod tests {
         metrics::histogram!(TURN_HEARD_SECONDS).record(0.44);
         page.upkeep();
         let text = page.render();
-        assert!(
-            text.contains("# HELP trunkline_turn_heard_seconds Voice-to-voice"),
-            "{text}"
-        );
-        assert!(
-            text.contains("trunkline_turn_heard_seconds_bucket{le=\"0.45\"} 1"),
-            "{text}"
-        );
-        assert!(
-            text.contains("trunkline_turn_heard_seconds_bucket{le=\"0.3\"} 0"),
-            "{text}"
-        );
+        assert!(text.contains("# HELP trunkline_turn_heard_seconds Voice-to-voice"), "{text}");
+        assert!(text.contains("trunkline_turn_heard_seconds_bucket{le=\"0.45\"} 1"), "{text}");
+        assert!(text.contains("trunkline_turn_heard_seconds_bucket{le=\"0.3\"} 0"), "{text}");
         assert!(start_metrics().is_ok(), "a second start finds the first");
     }
 }

@@ -94,6 +94,33 @@ pub fn split(text: &str) -> Vec<String> {
     clauses
 }
 
+/// The sentences of a fixed text, none left out.
+pub fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = rest
+                .char_indices()
+                .find(|&(at, c)| {
+                    let after = rest[at + c.len_utf8()..].chars().next();
+                    match c {
+                        '।' | '?' | '!' => after.is_none_or(char::is_whitespace),
+                        '.' => after.is_none_or(char::is_whitespace) && !abbreviated(&rest[..at]),
+                        _ => false,
+                    }
+                })
+                .map_or(rest.len(), |(at, c)| at + c.len_utf8());
+            let (sentence, later) = rest.split_at(end);
+            rest = later;
+            let sentence = sentence.trim();
+            if sentence.chars().any(char::is_alphanumeric) {
+                return Some(sentence);
+            }
+        }
+        None
+    })
+}
+
 fn abbreviated(before: &str) -> bool {
     let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
     ABBREVIATIONS.iter().any(|known| word.eq_ignore_ascii_case(known))
@@ -113,8 +140,15 @@ mod tests {
     #[test]
     fn the_first_clause_may_end_at_a_comma_and_later_ones_at_sentences() {
         assert_eq!(
-            split("Thank you very much, Rs. 500 at 2.30 is noted. Could you, if possible, tell me the time? बहुत धन्यवाद।"),
-            ["Thank you very much,", "Rs. 500 at 2.30 is noted.", "Could you, if possible, tell me the time?", "बहुत धन्यवाद।"]
+            split(
+                "Thank you very much, Rs. 500 at 2.30 is noted. Could you, if possible, tell me the time? बहुत धन्यवाद।"
+            ),
+            [
+                "Thank you very much,",
+                "Rs. 500 at 2.30 is noted.",
+                "Could you, if possible, tell me the time?",
+                "बहुत धन्यवाद।"
+            ]
         );
     }
 
@@ -137,6 +171,12 @@ mod tests {
             cutter.finish(|clause| clauses.push(clause.to_owned()));
             assert_eq!(clauses, whole);
         }
+    }
+
+    #[test]
+    fn a_fixed_text_is_given_whole_sentence_by_sentence() {
+        let text = "Hello, this is Rs. 5. नमस्ते! Who?  One. Two";
+        assert_eq!(sentences(text).collect::<Vec<_>>(), ["Hello, this is Rs. 5.", "नमस्ते!", "Who?", "One.", "Two"]);
     }
 
     #[test]

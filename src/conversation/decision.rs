@@ -59,9 +59,10 @@ impl Answer {
             Some("THANK_YOU_RESPONSE") => Decision::ThankYou,
             Some(_) | None => return Err(BadAnswer::Incomplete),
         };
-        let data = object.get("data").and_then(Value::as_object).map(|data| {
-            data.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect()
-        });
+        let data = object
+            .get("data")
+            .and_then(Value::as_object)
+            .map(|data| data.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect());
         Ok(Self { say, decision, data: data.unwrap_or_default() })
     }
 

@@ -84,6 +84,20 @@ impl Conversation {
         effects
     }
 
+    /// Ends the call politely from our side: it has lasted too long, or we are shutting down.
+    pub fn say_goodbye(&mut self, agent: &Agent, now: DateTime) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.stage.is_over() {
+            self.give_up(agent, now, &mut effects);
+        }
+        effects
+    }
+
+    /// The final form of the caller's last words, and where they are in the recording.
+    pub fn amend_last_words(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
+        self.history.amend_caller(text, audio_ms);
+    }
+
     /// How whole these words are, given what was asked.
     pub fn completeness(&self, agent: &Agent, text: &str, now: DateTime) -> Completeness {
         if text.trim().is_empty() {
@@ -220,7 +234,8 @@ impl Conversation {
             }
             if let Finding::Clear(value) = eye.find(field, &entry) {
                 let again = agent.read_back == ReadBack::Always && self.values.times_read_back(&field.name) < 2;
-                let same = self.values.unconfirmed().any(|(name, held)| name == field.name && held.typed == value.typed);
+                let same =
+                    self.values.unconfirmed().any(|(name, held)| name == field.name && held.typed == value.typed);
                 self.values.hold(&field.name, value, same || !again);
                 corrected = true;
             }
@@ -366,7 +381,13 @@ impl Conversation {
         fill(field.question.get(&language.code).map_or("", String::as_str), &self.variables)
     }
 
-    fn say_text(&mut self, agent: &Agent, text: impl Fn(&Language) -> &String, now: DateTime, effects: &mut Vec<Effect>) {
+    fn say_text(
+        &mut self,
+        agent: &Agent,
+        text: impl Fn(&Language) -> &String,
+        now: DateTime,
+        effects: &mut Vec<Effect>,
+    ) {
         let language = agent.language_or_first(self.language.as_deref());
         let text = fill(text(language), &self.variables);
         self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
@@ -390,7 +411,8 @@ impl Conversation {
 
     fn ground_others(&mut self, agent: &Agent, except: &[String]) {
         let Some(entry) = self.history.caller().next().cloned() else { return };
-        for field in agent.fields.iter().filter(|field| !except.contains(&field.name) && field.kind != FieldKind::YesNo) {
+        for field in agent.fields.iter().filter(|field| !except.contains(&field.name) && field.kind != FieldKind::YesNo)
+        {
             self.ground_field(agent, field, &entry, None);
         }
     }
@@ -412,7 +434,9 @@ impl Conversation {
                 match (agent.read_back, likeliest, meant.or_else(|| readings.into_iter().next())) {
                     (ReadBack::Never, Some(value), _) => self.values.hold(&field.name, value, true),
                     (ReadBack::Never, None, _) | (_, _, None) => false,
-                    (ReadBack::Always | ReadBack::Ambiguous, _, Some(value)) => self.values.hold(&field.name, value, false),
+                    (ReadBack::Always | ReadBack::Ambiguous, _, Some(value)) => {
+                        self.values.hold(&field.name, value, false)
+                    }
                 }
             }
             (Finding::Nothing, Some(proposed)) => match self.said_before(agent, field, &proposed, proposal) {
@@ -448,7 +472,9 @@ impl Conversation {
         let bare = matches!(field.kind, FieldKind::YesNo | FieldKind::Number);
         let missing = self.values.certain(&field.name).is_none();
         let first = asked.is_some_and(|asked| asked.name == field.name);
-        let rival = asked.is_some_and(|asked| matches!(asked.kind, FieldKind::Money | FieldKind::Number) && field.kind == FieldKind::Money);
+        let rival = asked.is_some_and(|asked| {
+            matches!(asked.kind, FieldKind::Money | FieldKind::Number) && field.kind == FieldKind::Money
+        });
         let itself = first || (missing && !bare && !rival);
         let expect = if itself { field.kind.spoken() } else { asked.and_then(|asked| asked.kind.spoken()) };
         Eye { timezone: &agent.timezone, expect }

@@ -126,7 +126,9 @@ impl Eye<'_> {
         match (&reading.value, reading.ambiguous) {
             (Some(value), false) if within(field, value) => Finding::Clear(collect(value)),
             // Out of the field's limits: perhaps misheard, so it must be confirmed like an ambiguous one.
-            (Some(value), false) => Finding::Unclear { likeliest: Some(collect(value)), readings: vec![collect(value)] },
+            (Some(value), false) => {
+                Finding::Unclear { likeliest: Some(collect(value)), readings: vec![collect(value)] }
+            }
             (None, false) => Finding::Nothing,
             (likeliest, true) => Finding::Unclear {
                 likeliest: likeliest.as_ref().map(collect),
@@ -138,7 +140,8 @@ impl Eye<'_> {
     fn choose(&self, field: &Field, entry: &Entry) -> Finding {
         let said = tokens(&entry.text);
         let mut chosen = field.options.iter().filter_map(|option| {
-            let words = std::iter::once(&option.value).chain(&option.words).find(|words| contains(&said, &tokens(words)))?;
+            let words =
+                std::iter::once(&option.value).chain(&option.words).find(|words| contains(&said, &tokens(words)))?;
             Some(Collected {
                 display: option.value.clone(),
                 typed: json!({ "option": option.value }),

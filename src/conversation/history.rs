@@ -70,6 +70,13 @@ impl History {
         }
     }
 
+    pub(super) fn amend_caller(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
+        if let Some(last) = self.0.iter_mut().rev().find(|entry| entry.role == Speaker::Caller) {
+            text.clone_into(&mut last.text);
+            last.audio_ms = audio_ms;
+        }
+    }
+
     /// Replaces the agent's line of this turn by what was heard of it; nothing heard leaves no line.
     pub(super) fn cut(&mut self, heard: &str, turn: u32, at: DateTime) {
         if self.0.last().is_some_and(|last| last.role == Speaker::Agent && last.turn == turn) {

@@ -40,9 +40,9 @@ fn spoken<'a>(agent: &'a Agent, text: &str) -> Option<&'a str> {
     let family = match script {
         Some((_, _, family)) => *family,
         None => {
-            let english = text.split(|c: char| !c.is_alphanumeric()).filter(|word| {
-                ENGLISH.iter().any(|known| word.eq_ignore_ascii_case(known))
-            });
+            let english = text
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|word| ENGLISH.iter().any(|known| word.eq_ignore_ascii_case(known)));
             if english.count() < 2 {
                 return None;
             }
@@ -66,6 +66,6 @@ const SCRIPTS: [(char, char, &str); 8] = [
 
 /// Words that only an English sentence has two of.
 const ENGLISH: [&str; 24] = [
-    "the", "is", "are", "what", "who", "you", "your", "this", "calling", "please", "can", "will", "would", "want", "from", "and",
-    "i", "my", "we", "it", "tell", "speaking", "for", "about",
+    "the", "is", "are", "what", "who", "you", "your", "this", "calling", "please", "can", "will", "would", "want",
+    "from", "and", "i", "my", "we", "it", "tell", "speaking", "for", "about",
 ];

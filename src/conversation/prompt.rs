@@ -53,7 +53,11 @@ pub(super) fn system(agent: &Agent, role: &str, language: &str, known: &[(&str, 
     text.push_str(role.trim());
     text.push_str("\n\nYou are on a phone call. ");
     // Writing into a String cannot fail.
-    let _ = writeln!(text, "Speak only {}. Say one to three short sentences, with no lists, no markup and no emoji.", spoken_name(language));
+    let _ = writeln!(
+        text,
+        "Speak only {}. Say one to three short sentences, with no lists, no markup and no emoji.",
+        spoken_name(language)
+    );
     text.push_str("Answer with one JSON object: \"say\" holds the words to speak, \"type\" one of THANK_YOU_RESPONSE (nothing required is missing any more: thank and say goodbye), NEED_MORE_INFO (ask for what is missing, or clear up a doubt), HANDOVER_TO_HUMAN (the caller wants a person); \"data\" holds, for each field, what the caller himself said for it, in his words, or null. Never guess a value.\n\nFields:\n");
     for field in &agent.fields {
         let need = if field.required { "required" } else { "optional" };
@@ -76,11 +80,7 @@ pub(super) fn system(agent: &Agent, role: &str, language: &str, known: &[(&str, 
 
 /// The fields of the answer's `data`.
 pub(super) fn fields(agent: &Agent) -> Vec<PromptField> {
-    agent
-        .fields
-        .iter()
-        .map(|field| PromptField { name: field.name.clone(), description: description(field) })
-        .collect()
+    agent.fields.iter().map(|field| PromptField { name: field.name.clone(), description: description(field) }).collect()
 }
 
 fn description(field: &Field) -> String {

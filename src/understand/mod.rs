@@ -119,3 +119,29 @@ pub struct TimeWindow {
     /// The day of the start, if one was said.
     pub date: Option<Date>,
 }
+
+impl Per {
+    /// The unit's name in documents.
+    pub fn as_str(self) -> &'static str {
+        "stub"
+    }
+}
+/// stub
+pub fn display(_: &Value) -> String {
+    String::new()
+}
+/// stub
+pub fn amount(_: i64) -> String {
+    String::new()
+}
+/// stub
+pub mod spoken {
+    /// stub
+    pub fn words(_: &super::Value, _: &str) -> String {
+        String::new()
+    }
+    /// stub
+    pub fn speakable(text: &str, _: &str) -> String {
+        text.to_owned()
+    }
+}
