@@ -17,11 +17,19 @@ use trunkline::agent::Agent;
 use trunkline::config::agents::{self, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::http::{self, App};
-use trunkline::session::Switchboard;
+use trunkline::provider;
+use trunkline::provider::elevenlabs::ElevenLabsConfig;
+use trunkline::provider::elevenlabs::ears::Ears;
+use trunkline::provider::elevenlabs::voice::Voice;
+use trunkline::provider::gemini::{Gemini, GeminiConfig};
+use trunkline::session::{self, Parts, Switchboard};
 use trunkline::store::mongo::MongoConfig;
+use trunkline::store::recording::Recordings;
 use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use trunkline::store::{Store, StoreConfig};
 use trunkline::telemetry;
+use trunkline::twilio::phone::E164;
+use trunkline::twilio::rest::{Rest, RestConfig};
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -72,7 +80,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload_agents(&switchboard),
+            _ = hang_up.recv() => reload_agents(&config, &switchboard),
             _ = upkeep.tick() => metrics.upkeep(),
         }
     }
@@ -159,13 +167,54 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Puts the server's parts together.
 async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard> {
     let mongodb = config.mongodb.as_ref();
     let mongodb = mongodb
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
     let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
-    let speech_cache = SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?;
-    Ok(Switchboard::stand_in(store, speech_cache, agents))
+    let client = provider::http_client(CONNECT)?;
+    let url = |name: &str, text: &str| url::Url::parse(text).with_context(|| format!("{name}: {text}"));
+    let elevenlabs = match &config.elevenlabs.api_key {
+        Some(key) => Some(ElevenLabsConfig::new(url("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone())),
+        None => None,
+    };
+    let mind = match &config.gemini.api_key {
+        Some(key) => {
+            let address = url("GEMINI_API_URL", &config.gemini.api_url)?;
+            Some(Gemini::new(GeminiConfig::new(address, key.clone(), config.gemini.model.clone()), client.clone()))
+        }
+        None => None,
+    };
+    let twilio = &config.twilio;
+    let line = match (&twilio.account_sid, &twilio.auth_token) {
+        (Some(sid), Some(token)) => {
+            let line = RestConfig::new(twilio.api_url.clone(), sid.clone(), token.expose());
+            let client =
+                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(CONNECT);
+            Some(Rest::new(line, client.build()?))
+        }
+        _ => None,
+    };
+    let recordings = config.data_dir.join("recordings");
+    let parts = Parts {
+        store,
+        speech_cache: SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?,
+        recordings: Some(Recordings::start(&recordings, 1)?),
+        ears: elevenlabs.clone().map(Ears::new),
+        voice: elevenlabs.map(|known| Voice::new(known, client)),
+        mind,
+        line,
+    };
+    let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
+    let known = session::Config {
+        public_url: config.reachable_at(),
+        max_calls: config.max_calls,
+        caller_id,
+        record_all: false,
+        recordings,
+    };
+    Ok(Switchboard::open(known, parts, agents))
 }
 
 fn routes_config(config: &Config) -> http::Config {
@@ -178,7 +227,16 @@ fn routes_config(config: &Config) -> http::Config {
     }
 }
 
-fn reload_agents(_switchboard: &Switchboard) {}
+/// New versions of the agents for calls from now on; where a file is bad, all stay as they are.
+fn reload_agents(config: &Config, switchboard: &Switchboard) {
+    let Folder { agents, problems } = agents::read(&config.agents_dir);
+    if problems.is_empty() {
+        info!(agents = agents.len(), "agents read again");
+        switchboard.set_agents(agents);
+    } else {
+        warn!("agents stay as they are: {}", problems.join("; "));
+    }
+}
 
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -208,5 +266,7 @@ fn complain(what: &impl Display) {
     writeln!(std::io::stderr(), "trunkline: {what}").ok();
 }
 
+/// How long a connection to a vendor may take.
+const CONNECT: Duration = Duration::from_secs(3);
 /// `EX_CONFIG` of other systems is 78; 64 (`EX_USAGE`) is what this program promises.
 const BAD_CONFIG: u8 = 64;
