@@ -34,7 +34,12 @@ fn run(name: &str, cases: &str) {
         if same(&reading, &case) {
             entry.0 += 1;
         } else {
-            misses.push(format!("{id} {text:?}\n    want {} {}\n    got  {}", case["value"], case["readings"], shown(&reading)));
+            misses.push(format!(
+                "{id} {text:?}\n    want {} {}\n    got  {}",
+                case["value"],
+                case["readings"],
+                shown(&reading)
+            ));
         }
     }
     let (right, all) = score.values().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
@@ -84,7 +89,9 @@ fn typed(value: Option<&Value>) -> Json {
             "amount": amount(m.paise), "currency": "INR",
             "per": m.per.map(|p| format!("{p:?}").to_lowercase()), "upper": m.upper_paise.map(amount)
         }),
-        Some(Value::TimeWindow(w)) => json!({"start": clock(w.start), "end": clock(w.end), "date": w.date.map(|d| d.to_string())}),
+        Some(Value::TimeWindow(w)) => {
+            json!({"start": clock(w.start), "end": clock(w.end), "date": w.date.map(|d| d.to_string())})
+        }
         Some(Value::Date(d)) => json!({"date": d.to_string()}),
         Some(Value::Number(n)) => json!({"value": n}),
         Some(Value::YesNo(y)) => json!({"answer": y}),

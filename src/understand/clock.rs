@@ -147,12 +147,20 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
             if whole && !unit {
                 let mut end = end;
                 let to = trailing_part(heard, to, &mut end);
-                return Some(Found { slot: Slot::Between(End::Point(first.point), end), from, to, flipped: false, weak: false });
+                return Some(Found {
+                    slot: Slot::Between(End::Point(first.point), end),
+                    from,
+                    to,
+                    flipped: false,
+                    weak: false,
+                });
             }
             if !first.sure {
                 return None;
             }
-        } else if !first.sure && heard.num_at(heard.skip(at, |w| matches!(w, Word::About | Word::Filler | Word::Rupee))).is_some() {
+        } else if !first.sure
+            && heard.num_at(heard.skip(at, |w| matches!(w, Word::About | Word::Filler | Word::Rupee))).is_some()
+        {
             return None;
         }
     }
@@ -160,7 +168,15 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
 }
 
 /// A point, or an end with the words that bound it.
-fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Scene, earlier: &[Found]) -> Option<Found> {
+fn bound(
+    heard: &Heard,
+    from: usize,
+    to: usize,
+    end: End,
+    sure: bool,
+    scene: &Scene,
+    earlier: &[Found],
+) -> Option<Found> {
     let before = opening(heard, from);
     let after = closing(heard, to);
     let slot_from = before.map_or(from, |b| b.1.min(from));
@@ -181,7 +197,8 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
     }
     match before {
         Some((Opening::Start, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails)) && heard.word(at) != Some(Word::From);
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails))
+                && heard.word(at) != Some(Word::From);
             return if flip { make(Slot::Until(end), to, true) } else { make(Slot::From(end), to, false) };
         }
         Some((Opening::End, at)) => {
@@ -199,12 +216,16 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
                 || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
                 || shares_mark(heard, to)
-                || earlier.last().is_some_and(|f| f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_)));
+                || earlier.last().is_some_and(|f| {
+                    f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_))
+                });
             if !lone {
                 return None;
             }
             let point = if point.mark == Mark::None { Point { mark: shared_mark(heard, to), ..point } } else { point };
-            let linked = earlier.last().is_some_and(|f| heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No)));
+            let linked = earlier.last().is_some_and(|f| {
+                heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No))
+            });
             let weak = !sure && !linked && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
             Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
@@ -232,8 +253,20 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         is_filler(w)
             || matches!(
                 w,
-                Word::Of | Word::Is | Word::Ko | Word::In | Word::At | Word::Comma | Word::Between | Word::After | Word::Before | Word::By | Word::From
-                    | Word::NotBefore | Word::NotAfter | Word::AnyTime
+                Word::Of
+                    | Word::Is
+                    | Word::Ko
+                    | Word::In
+                    | Word::At
+                    | Word::Comma
+                    | Word::Between
+                    | Word::After
+                    | Word::Before
+                    | Word::By
+                    | Word::From
+                    | Word::NotBefore
+                    | Word::NotAfter
+                    | Word::AnyTime
             )
     });
     if let Some(mut first) = hour(heard, at).filter(|h| h.point.mark == Mark::None || h.sure)
@@ -269,7 +302,8 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
+        let next =
+            heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
             let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
@@ -315,7 +349,8 @@ fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
 
 /// The hour that begins at token `i`, with its suffixes.
 fn hour(heard: &Heard, i: usize) -> Option<Hour> {
-    let whole = |hour, minute, to| Some(Hour { point: Point { hour, minute, mark: Mark::Whole }, from: i, to, sure: true });
+    let whole =
+        |hour, minute, to| Some(Hour { point: Point { hour, minute, mark: Mark::Whole }, from: i, to, sure: true });
     match heard.word(i)? {
         Word::Noon => return whole(12, 0, i + 1),
         Word::Midnight => return whole(0, 0, i + 1),
@@ -375,7 +410,8 @@ fn hours_follow(heard: &Heard, to: usize) -> bool {
     matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se))
         && heard.num_at(to + 1).is_some_and(|k| {
             let num = heard.nums[k];
-            num.whole().is_some_and(|v| v >= 100) && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
+            num.whole().is_some_and(|v| v >= 100)
+                && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
         })
 }
 
@@ -485,7 +521,14 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             Word::NotAfter => return Some((Opening::NotAfter, at)),
             Word::Within if heard.num_at(at + 1).is_some() => return Some((Opening::End, at)),
             Word::At => return Some((Opening::At, at)),
-            Word::Filler | Word::About | Word::Part(_) | Word::Tonight | Word::Of | Word::Is | Word::In | Word::Article => {}
+            Word::Filler
+            | Word::About
+            | Word::Part(_)
+            | Word::Tonight
+            | Word::Of
+            | Word::Is
+            | Word::In
+            | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
         }
@@ -505,7 +548,12 @@ fn closing(heard: &Heard, to: usize) -> Option<(Closing, usize)> {
     match heard.word(at)? {
         Word::KeBaad | Word::Onwards | Word::PehleNahi => Some((Closing::Start, at + 1)),
         Word::FromNow if heard.word(at + 1).is_none() => None,
-        Word::And if matches!(heard.word(at + 1), Some(Word::Onwards | Word::After | Word::FromNow)) && heard.num_at(at + 2).is_none() => Some((Closing::Start, at + 2)),
+        Word::And
+            if matches!(heard.word(at + 1), Some(Word::Onwards | Word::After | Word::FromNow))
+                && heard.num_at(at + 2).is_none() =>
+        {
+            Some((Closing::Start, at + 2))
+        }
         Word::SePehle | Word::BaadMat | Word::KeAndar => Some((Closing::End, at + 1)),
         Word::Till if heard.num_at(at + 1).is_none() => Some((Closing::End, at + 1)),
         Word::Se => Some((Closing::Start, at + 1)),
@@ -616,7 +664,10 @@ fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene, opened: bool)
                 (n.to <= first.from || n.from >= to)
                     && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
             });
-            let timed = heard.tokens.iter().any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
+            let timed = heard
+                .tokens
+                .iter()
+                .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
             first.point.hour <= 12 && (beside || timed || opened && beside)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
@@ -648,6 +699,9 @@ fn counted_after(heard: &Heard, to: usize) -> bool {
 /// First token at or after `i` that begins another hour or part of the day.
 fn next_hour(heard: &Heard, i: usize) -> usize {
     (i..heard.tokens.len())
-        .find(|&at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Noon | Word::Clock { .. }))
+        .find(|&at| {
+            heard.num_at(at).is_some()
+                || matches!(heard.tokens[at].word, Word::Part(_) | Word::Noon | Word::Clock { .. })
+        })
         .unwrap_or(heard.tokens.len())
 }

@@ -23,7 +23,10 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
         let mut part: Vec<Said<i64>> = said.iter().filter(|s| s.from >= start && s.to <= end).copied().collect();
         part.retain(|s| {
             let limit = said.iter().map(|o| o.from).find(|&f| f >= s.to).unwrap_or(heard.tokens.len());
-            !settle::denied_before(heard, s.from) && !settle::denied_after(heard, s.to, limit) && !settle::quoted(heard, s.from, s.to) && !past(heard, s)
+            !settle::denied_before(heard, s.from)
+                && !settle::denied_after(heard, s.to, limit)
+                && !settle::quoted(heard, s.from, s.to)
+                && !past(heard, s)
         });
         settle::correct(heard, &mut part, |_, _| {});
         for number in part {
@@ -40,7 +43,13 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     if options.len() == 1 {
         return Reading { value: value(first.what), ambiguous: false, readings: Vec::new(), unfinished, span };
     }
-    Reading { value: None, ambiguous: true, readings: options.iter().map(|o| value(o.what)).collect(), unfinished, span }
+    Reading {
+        value: None,
+        ambiguous: true,
+        readings: options.iter().map(|o| value(o.what)).collect(),
+        unfinished,
+        span,
+    }
 }
 
 /// A decimal without trailing zeros, from millionths.
@@ -94,14 +103,17 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
 
 /// "ek ghante ka 200": the one belongs to the rate.
 fn is_rate_unit(heard: &Heard, num: &Num) -> bool {
-    num.value == ONE && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(_)))) && matches!(heard.word(num.to + 1), Some(Word::Of))
+    num.value == ONE
+        && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(_))))
+        && matches!(heard.word(num.to + 1), Some(Word::Of))
 }
 
 /// "this one", "ek minute", "one moment": not a count.
 fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let one = num.value == ONE && !matches!(heard.word(num.from), Some(Word::Digits { .. })) && !num.scale;
     let after = heard.word(num.to);
-    let followed = matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
+    let followed =
+        matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
     let preceded = matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
 }

@@ -3,8 +3,8 @@
 //! Finds every day in a text with its readings; [`super::time`] uses the same finds for windows. Numbers that belong to a day are
 //! claimed, so that no other kind takes them. Key types: [`Day`].
 
-use jiff::civil::{Date, Weekday};
 use jiff::Span;
+use jiff::civil::{Date, Weekday};
 
 use super::heard::{Heard, Role, expects, is_filler};
 use super::lexicon::{Unit, Word};
@@ -87,7 +87,10 @@ fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to).min(limit);
     // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
-    let hours = |a: usize, b: usize| (a..b).any(|at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Clock { .. }));
+    let hours = |a: usize, b: usize| {
+        (a..b)
+            .any(|at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Clock { .. }))
+    };
     if let Some(at) = (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::Not | Word::No))
         && hours(to, at)
         && hours(at, limit)
@@ -95,7 +98,9 @@ fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
         return false;
     }
     heard.any(start, from, |w| matches!(w, Word::Cant | Word::Closed))
-        || heard.any(to, end, |w| matches!(w, Word::Nahi | Word::Fails | Word::Cant | Word::Not | Word::PlainNo | Word::Closed | Word::NoNeed))
+        || heard.any(to, end, |w| {
+            matches!(w, Word::Nahi | Word::Fails | Word::Cant | Word::Not | Word::PlainNo | Word::Closed | Word::NoNeed)
+        })
 }
 
 /// Every day of a text that is not past.
@@ -108,7 +113,9 @@ pub(super) fn find(heard: &mut Heard, scene: &Scene) -> Vec<Said<Day>> {
             Some(day) => {
                 i = day.to;
                 heard.claim(day.from, day.to, Role::Date);
-                let merged = days.last_mut().filter(|last| last.to == day.from && weekday_and_date(heard, last.from, last.what, day.what));
+                let merged = days
+                    .last_mut()
+                    .filter(|last| last.to == day.from && weekday_and_date(heard, last.from, last.what, day.what));
                 match merged {
                     Some(last) => *last = Said { from: last.from, ..day },
                     None => days.push(day),
@@ -165,7 +172,9 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
 
 /// A bare number where a day was asked for.
 fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
-    let usable = |heard: &Heard, k: usize| heard.roles[k] == Role::Bare && heard.nums[k].whole().is_some_and(|n| (1..=31).contains(&n));
+    let usable = |heard: &Heard, k: usize| {
+        heard.roles[k] == Role::Bare && heard.nums[k].whole().is_some_and(|n| (1..=31).contains(&n))
+    };
     let lone: Vec<usize> = (0..heard.nums.len()).filter(|&k| usable(heard, k)).collect();
     for k in lone {
         let num = heard.nums[k];
@@ -191,7 +200,9 @@ fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
 fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
     let said = |date: Date, to: usize| Some(Said { what: certain(date), from: i, to });
     match heard.word(i)? {
-        Word::Day(0) | Word::Tonight => Some(Said { what: Day { date: today, second: None, today: true }, from: i, to: i + 1 }),
+        Word::Day(0) | Word::Tonight => {
+            Some(Said { what: Day { date: today, second: None, today: true }, from: i, to: i + 1 })
+        }
         Word::Day(n) => said(plus(today, i64::from(n))?, i + 1),
         Word::Kal => said(plus(today, 1)?, i + 1),
         Word::DayAfter if !matches!(heard.word(i + 1), Some(Word::Other)) => said(plus(today, 2)?, i + 1),
@@ -207,7 +218,8 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         Word::Next => next(heard, i, today),
         Word::Weekday(w) => Some(weekday(heard, i, w, today)?),
         Word::Ordinal(n) => ordinal(heard, i, i + 1, n, today),
-        Word::Tens(n @ (20 | 30)) if matches!(heard.word(i + 1), Some(Word::Ordinal(1..=9))) => match heard.word(i + 1) {
+        Word::Tens(n @ (20 | 30)) if matches!(heard.word(i + 1), Some(Word::Ordinal(1..=9))) => match heard.word(i + 1)
+        {
             Some(Word::Ordinal(u)) => ordinal(heard, i, i + 2, n + u, today),
             _ => None,
         },
@@ -278,8 +290,12 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
             let (date, end) = with_year(heard, at + 1, n, m, today)?;
             return said(date, end);
         }
-        Some(Word::Next) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => return said(next_month(today, n)?, at + 2),
-        Some(Word::This) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => return said(day_of_month(today, n)?, at + 2),
+        Some(Word::Next) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => {
+            return said(next_month(today, n)?, at + 2);
+        }
+        Some(Word::This) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => {
+            return said(day_of_month(today, n)?, at + 2);
+        }
         Some(Word::Tarikh) => {
             let date = after_month_word(heard, from, n, today).or_else(|| day_of_month(today, n))?;
             return said(date, at + 1);
@@ -295,13 +311,17 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
             }
         }
         // "first trip", "second half": no day.
-        Some(Word::Unit(_) | Word::Half | Word::Other | Word::Charge | Word::Part(_)) if at == to && heard.tokens[from].word != Word::Ordinal(0) && !written_ordinal(heard, from) => {
+        Some(Word::Unit(_) | Word::Half | Word::Other | Word::Charge | Word::Part(_))
+            if at == to && heard.tokens[from].word != Word::Ordinal(0) && !written_ordinal(heard, from) =>
+        {
             return None;
         }
         _ => {}
     }
     // A spoken "first", "second" alone is hardly a day unless "the" or "on" stands before it or digits wrote it.
-    let marked = written_ordinal(heard, from) || n > 3 || matches!(heard.before(from), Some(Word::Filler)) && to == heard.tokens.len();
+    let marked = written_ordinal(heard, from)
+        || n > 3
+        || matches!(heard.before(from), Some(Word::Filler)) && to == heard.tokens.len();
     if !marked {
         return None;
     }
@@ -318,10 +338,12 @@ fn month_first(heard: &Heard, i: usize, month: u8, today: Date) -> Option<Said<D
     let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     let (n, to) = match heard.word(at)? {
         Word::Ordinal(n) => (n, at + 1),
-        Word::Tens(t @ (20 | 30)) if matches!(heard.word(at + 1), Some(Word::Ordinal(1..=9))) => match heard.word(at + 1) {
-            Some(Word::Ordinal(u)) => (t + u, at + 2),
-            _ => return None,
-        },
+        Word::Tens(t @ (20 | 30)) if matches!(heard.word(at + 1), Some(Word::Ordinal(1..=9))) => {
+            match heard.word(at + 1) {
+                Some(Word::Ordinal(u)) => (t + u, at + 2),
+                _ => return None,
+            }
+        }
         _ => {
             let num = heard.nums[heard.num_at(at)?];
             let clock = matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock));
@@ -341,7 +363,10 @@ fn with_year(heard: &Heard, at: usize, day: u8, month: u8, today: Date) -> Optio
     {
         return Some((date, year_at + 1));
     }
-    let year = heard.num_at(at).map(|k| heard.nums[k]).filter(|n| n.whole().is_some_and(|y| (2024..=2035).contains(&y)) && n.scale);
+    let year = heard
+        .num_at(at)
+        .map(|k| heard.nums[k])
+        .filter(|n| n.whole().is_some_and(|y| (2024..=2035).contains(&y)) && n.scale);
     if let Some(num) = year
         && let Some(date) = make(i16::try_from(num.whole()?).ok()?, month, day)
     {

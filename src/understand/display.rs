@@ -89,7 +89,9 @@ fn window(window: &TimeWindow) -> String {
         (Some(start), None) => format!("after {}", full(start)),
         (None, Some(end)) => format!("before {}", full(end)),
         (Some(start), Some(end)) if start == end => full(start),
-        (Some(start), Some(end)) if (start.hour() < 12) == (end.hour() < 12) && start < end => format!("{}-{}", short(start), full(end)),
+        (Some(start), Some(end)) if (start.hour() < 12) == (end.hour() < 12) && start < end => {
+            format!("{}-{}", short(start), full(end))
+        }
         (Some(start), Some(end)) => format!("{}-{}", full(start), full(end)),
     };
     match window.date {

@@ -10,7 +10,9 @@ pub(super) fn read(heard: &Heard) -> Reading {
     let mut start = 0;
     while start < heard.tokens.len() {
         let end = (start..heard.tokens.len())
-            .find(|&at| matches!(heard.tokens[at].word, Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis))
+            .find(|&at| {
+                matches!(heard.tokens[at].word, Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis)
+            })
             .unwrap_or(heard.tokens.len());
         let question = heard.word(end) == Some(Word::Question);
         if let Some(says) = clause(heard, start, end, question) {
@@ -30,14 +32,17 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let any = |is: &dyn Fn(Word) -> bool| heard.any(from, to, is);
     let human = (from..to).find(|&at| matches!(heard.tokens[at].word, Word::Human) && !owned(heard, from, at));
     let someone = any(&|w| w == Word::Someone);
-    let own = (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
+    let own =
+        (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
     let machine = any(&|w| w == Word::Machine);
     let talk = any(&|w| w == Word::Talk);
     let connect = any(&|w| w == Word::Connect);
     let make = any(&|w| w == Word::TalkMake);
     let want = any(&|w| w == Word::Want);
     let give = any(&|w| w == Word::Give);
-    let negative = any(&|w| matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without));
+    let negative = any(&|w| {
+        matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without)
+    });
     let asks_who = any(&|w| matches!(w, Word::Wh | Word::Answering | Word::What));
 
     if machine && human.is_none() && !someone {
@@ -53,7 +58,9 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let person = human.is_some() || someone;
     let asks = connect
-        || talk && (person && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
+        || talk
+            && (person
+                && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
         || make && (person || talk)
         || human.is_some() && (give || want || any(&|w| w == Word::Please));
     if negative && (asks || talk || connect) {
@@ -65,7 +72,11 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     if asks && !offers_own(heard, from, to, human) {
         return Some(true);
     }
-    let bare = human.is_some_and(|_| (from..to).all(|at| matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)));
+    let bare = human.is_some_and(|_| {
+        (from..to).all(|at| {
+            matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)
+        })
+    });
     (bare && !question).then_some(true)
 }
 

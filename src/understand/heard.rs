@@ -108,7 +108,10 @@ impl Heard {
         let num = self.nums[k];
         let next = self.word(num.to);
         let prev = self.before(num.from);
-        let prev_free = num.from.checked_sub(1).is_none_or(|p| self.num_ending(p).is_none() || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued);
+        let prev_free = num.from.checked_sub(1).is_none_or(|p| {
+            self.num_ending(p).is_none()
+                || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued
+        });
         if matches!(next, Some(Word::Foreign)) || (matches!(prev, Some(Word::Foreign)) && prev_free) {
             return Role::Foreign;
         }
@@ -176,7 +179,11 @@ impl Heard {
         let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else { return false };
         let letters = |t: &Token| t.to - t.from <= 3 && !is_mark(t.word) && !matches!(t.word, Word::Digits { .. });
         let digits = |t: &Token, most: u8| matches!(t.word, Word::Digits { len, places: 0, .. } if len <= most);
-        letters(&plate[0]) && plate[0].to - plate[0].from == 2 && digits(&plate[1], 2) && letters(&plate[2]) && digits(&plate[3], 4)
+        letters(&plate[0])
+            && plate[0].to - plate[0].from == 2
+            && digits(&plate[1], 2)
+            && letters(&plate[2])
+            && digits(&plate[3], 4)
             && plate[3].to - plate[3].from >= 3
     }
 
@@ -225,7 +232,9 @@ impl Heard {
         let whole = num.whole().unwrap_or(0);
         match unit {
             Unit::Per(Per::Hour) if whole >= 100 && whole % 100 < 60 && whole <= 2400 => Role::Bare,
-            Unit::Per(Per::Hour | Per::Day) | Unit::Minute | Unit::Week | Unit::Month | Unit::Year if !matches!(after, Some(Word::Of)) || whole < 50 => {
+            Unit::Per(Per::Hour | Per::Day) | Unit::Minute | Unit::Week | Unit::Month | Unit::Year
+                if !matches!(after, Some(Word::Of)) || whole < 50 =>
+            {
                 Role::Duration
             }
             Unit::Per(Per::Trip) if whole >= 100 => Role::Bare,
@@ -245,7 +254,18 @@ fn is_mark(word: Word) -> bool {
     ends_clause(word)
         || matches!(
             word,
-            Word::Rupee | Word::Foreign | Word::Slash | Word::Hyphen | Word::Plus | Word::Percent | Word::At | Word::NumberWord | Word::And | Word::Digits { .. } | Word::Clock { .. } | Word::AmPm(_)
+            Word::Rupee
+                | Word::Foreign
+                | Word::Slash
+                | Word::Hyphen
+                | Word::Plus
+                | Word::Percent
+                | Word::At
+                | Word::NumberWord
+                | Word::And
+                | Word::Digits { .. }
+                | Word::Clock { .. }
+                | Word::AmPm(_)
         )
 }
 

@@ -48,17 +48,43 @@ pub(super) fn read(heard: &Heard) -> Reading {
 
 /// A language refused or not known.
 fn refused(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, next: usize) -> bool {
-    let start = (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
+    let start =
+        (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
     let end = (name.to..next).find(|&at| ends_clause(heard.tokens[at].word)).unwrap_or(next);
-    let denied = heard.any(start, name.from, |w| matches!(w, Word::Not | Word::Cant | Word::Except | Word::NoNeed | Word::DontKnow | Word::Fails | Word::Without | Word::PlainNo))
-        || heard.before(name.from) == Some(Word::No);
-    let after = heard.any(name.to, end, |w| matches!(w, Word::Nahi | Word::Not | Word::Cant | Word::DontKnow | Word::NoNeed | Word::Without | Word::Except | Word::Fails | Word::PlainNo));
+    let denied = heard.any(start, name.from, |w| {
+        matches!(
+            w,
+            Word::Not
+                | Word::Cant
+                | Word::Except
+                | Word::NoNeed
+                | Word::DontKnow
+                | Word::Fails
+                | Word::Without
+                | Word::PlainNo
+        )
+    }) || heard.before(name.from) == Some(Word::No);
+    let after = heard.any(name.to, end, |w| {
+        matches!(
+            w,
+            Word::Nahi
+                | Word::Not
+                | Word::Cant
+                | Word::DontKnow
+                | Word::NoNeed
+                | Word::Without
+                | Word::Except
+                | Word::Fails
+                | Word::PlainNo
+        )
+    });
     denied || after
 }
 
 /// A place, or what somebody else speaks.
 fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, next: usize) -> bool {
-    let start = (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
+    let start =
+        (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
     let end = (name.to..next).find(|&at| ends_clause(heard.tokens[at].word)).unwrap_or(next);
     let third = heard.any(start, end, |w| matches!(w, Word::Speak | Word::Talk | Word::Of));
     let somebody = (start..name.from).any(|at| match heard.tokens[at].word {

@@ -141,7 +141,8 @@ fn join(heard: &Heard, offers: &mut Vec<Said<Offer>>) {
 fn pair(heard: &Heard, k: usize, scene: &Scene) -> Option<(usize, Option<usize>, usize)> {
     let range = range_end(heard, k);
     if let Some(last) = range {
-        let money = is_money(heard, k, scene) && usable(heard, last) || is_money(heard, last, scene) && usable(heard, k);
+        let money =
+            is_money(heard, k, scene) && usable(heard, last) || is_money(heard, last, scene) && usable(heard, k);
         if money {
             return Some((k, Some(last), last + 1));
         }
@@ -163,19 +164,22 @@ fn range_end(heard: &Heard, k: usize) -> Option<usize> {
     let opened = offer::opened_between(heard, num.from);
     let joins = match heard.word(joint)? {
         Word::To | Word::Till | Word::Se | Word::Hyphen => true,
-        Word::And => opened || {
-            let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::About));
-            heard.num_at(at).is_some_and(|j| {
-                let end = heard.skip(heard.nums[j].to, |w| matches!(w, Word::Rupee));
-                heard.word(end) == Some(Word::Beech)
-            })
-        },
+        Word::And => {
+            opened || {
+                let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::About));
+                heard.num_at(at).is_some_and(|j| {
+                    let end = heard.skip(heard.nums[j].to, |w| matches!(w, Word::Rupee));
+                    heard.word(end) == Some(Word::Beech)
+                })
+            }
+        }
         _ => false,
     };
     if !joins {
         return None;
     }
-    let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article));
+    let at =
+        heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article));
     let last = heard.num_at(at).or_else(|| heard.num_at(at.saturating_sub(1)).filter(|&j| j > k))?;
     let (low, high) = ends(&num, &heard.nums[last]);
     (low < high && usable(heard, last)).then_some(last)
@@ -217,7 +221,10 @@ fn rated(heard: &Heard, k: usize) -> bool {
 fn charged(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let from = num.from.saturating_sub(6);
-    let start = (from..num.from).rev().find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question) || heard.num_ending(at + 1).is_some()).map_or(from, |at| at + 1);
+    let start = (from..num.from)
+        .rev()
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question) || heard.num_ending(at + 1).is_some())
+        .map_or(from, |at| at + 1);
     if heard.any(start, num.from, |w| w == Word::Charge) {
         return true;
     }
@@ -337,13 +344,30 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         },
         Word::Rate(per) => Some((per, 1)),
         Word::For | Word::In | Word::Of | Word::Is => {
-            let inner = heard.skip(at + 1, |w| matches!(w, Word::Filler | Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::This | Word::Of | Word::Is | Word::PerWord));
+            let inner = heard.skip(at + 1, |w| {
+                matches!(
+                    w,
+                    Word::Filler
+                        | Word::Article
+                        | Word::Each
+                        | Word::Count(1)
+                        | Word::Small(1)
+                        | Word::This
+                        | Word::Of
+                        | Word::Is
+                        | Word::PerWord
+                )
+            });
             let found = per(inner)?;
-            let counted = heard.any(at + 1, inner, |w| matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord));
+            let counted = heard.any(at + 1, inner, |w| {
+                matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord)
+            });
             let lone = heard.word(at + 1 + inner.saturating_sub(at + 1)).is_some();
             match (found, heard.word(at)?) {
                 (Per::Trip, Word::For | Word::Of | Word::Is) if lone => Some((Per::Trip, 0)),
-                (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => Some((found, 1)),
+                (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => {
+                    Some((found, 1))
+                }
                 (found, Word::Of) if counted || priced_unit(heard, inner) => Some((found, 1)),
                 (found, Word::Is) if heard.word(inner + 1) == Some(Word::Of) => Some((found, 1)),
                 _ => None,
@@ -351,11 +375,15 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         }
         Word::Count(1) | Word::Small(1) => {
             let found = per(at + 1)?;
-            (rupees || matches!(heard.word(at + 2), Some(Word::Of)) || found == Per::Trip || value >= 10 * ONE).then_some((found, 1))
+            (rupees || matches!(heard.word(at + 2), Some(Word::Of)) || found == Per::Trip || value >= 10 * ONE)
+                .then_some((found, 1))
         }
         Word::Unit(Unit::Per(found)) => {
             let after = heard.word(at + 1);
-            let rate = rupees || matches!(after, Some(Word::HisaabSe)) || matches!(after, Some(Word::Of)) || found == Per::Trip && value >= 100 * ONE;
+            let rate = rupees
+                || matches!(after, Some(Word::HisaabSe))
+                || matches!(after, Some(Word::Of))
+                || found == Per::Trip && value >= 100 * ONE;
             rate.then_some((found, u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip)))
         }
         _ => None,
@@ -374,7 +402,26 @@ fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)
     while at > previous {
         match heard.before(at) {
             Some(Word::Of | Word::HisaabSe) => of = true,
-            Some(Word::Is | Word::It | Word::Filler | Word::Charge | Word::About | Word::Rupee | Word::In | Word::At | Word::Then | Word::For | Word::Se | Word::Final | Word::I | Word::Hum | Word::Hyphen | Word::He | Word::Said | Word::This) => {}
+            Some(
+                Word::Is
+                | Word::It
+                | Word::Filler
+                | Word::Charge
+                | Word::About
+                | Word::Rupee
+                | Word::In
+                | Word::At
+                | Word::Then
+                | Word::For
+                | Word::Se
+                | Word::Final
+                | Word::I
+                | Word::Hum
+                | Word::Hyphen
+                | Word::He
+                | Word::Said
+                | Word::This,
+            ) => {}
             _ => break,
         }
         at -= 1;
@@ -416,22 +463,61 @@ fn free(heard: &Heard, scene: &Scene, offers: &[Said<Offer>]) -> Option<Said<Off
     {
         return None;
     }
-    let corrected = offers.iter().all(|o| o.to <= at && settle::corrects(heard, o.to, at) || at < o.from && settle::corrects(heard, at, o.from));
+    let corrected = offers
+        .iter()
+        .all(|o| o.to <= at && settle::corrects(heard, o.to, at) || at < o.from && settle::corrects(heard, at, o.from));
     if !offers.is_empty() && !corrected {
         return None;
     }
     let money = Money { paise: 0, upper_paise: None, per: None };
-    Some(Said { what: Offer { money, marks: Marks::default(), scaled: None, bare: false, alike: None }, from: at, to: at + 1 })
+    Some(Said {
+        what: Offer { money, marks: Marks::default(), scaled: None, bare: false, alike: None },
+        from: at,
+        to: at + 1,
+    })
 }
 
 /// "I am free after 4", "toll free", "feel free": no price.
 fn idle(heard: &Heard, at: usize) -> bool {
     let after = heard.word(at + 1);
-    matches!(heard.before(at), Some(Word::I | Word::Hum | Word::Of | Word::Is | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
+    matches!(
+        heard.before(at),
+        Some(
+            Word::I
+                | Word::Hum
+                | Word::Of
+                | Word::Is
+                | Word::AmOrBe
+                | Word::Side
+                | Word::Not
+                | Word::Other
+                | Word::Cant
+        )
+    ) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
         || matches!(heard.before(at), Some(Word::Side | Word::I | Word::Hum))
-        || matches!(after, Some(Word::After | Word::At | Word::KeBaad | Word::From | Word::Till | Word::By | Word::Before | Word::Kal | Word::Day(_) | Word::Part(_) | Word::Final | Word::In | Word::To | Word::I | Word::Hum))
+        || matches!(
+            after,
+            Some(
+                Word::After
+                    | Word::At
+                    | Word::KeBaad
+                    | Word::From
+                    | Word::Till
+                    | Word::By
+                    | Word::Before
+                    | Word::Kal
+                    | Word::Day(_)
+                    | Word::Part(_)
+                    | Word::Final
+                    | Word::In
+                    | Word::To
+                    | Word::I
+                    | Word::Hum
+            )
+        )
         || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| matches!(w, Word::Oclock | Word::PastVerb))
-        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum)) && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Is | Word::Other))
+        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum))
+            && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Is | Word::Other))
 }
 
 /// Sets the marks of every amount from the words around it.
@@ -478,7 +564,9 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
     }
     let mut kept: Vec<Said<Offer>> = Vec::new();
     for offer in offers {
-        match kept.iter_mut().find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise) {
+        match kept.iter_mut().find(|o| {
+            o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise
+        }) {
             Some(known) => {
                 known.what.money.per = known.what.money.per.or(offer.what.money.per);
                 known.to = offer.to;

@@ -110,7 +110,9 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
             let skip = usize::from(matches!(word(tokens, i + 1), Some(Word::Article)));
             simple(ONE / 2, i + 1 + skip, PartKind::Fraction)
         }
-        Word::QuarterPart if matches!(word(tokens, i + 1), Some(Word::Scale(_) | Word::Unit(_))) => simple(ONE / 4, i + 1, PartKind::Fraction),
+        Word::QuarterPart if matches!(word(tokens, i + 1), Some(Word::Scale(_) | Word::Unit(_))) => {
+            simple(ONE / 4, i + 1, PartKind::Fraction)
+        }
         Word::Saade => quarters(tokens, i, 2),
         Word::Sava => quarters(tokens, i, 1),
         Word::Paune => quarters(tokens, i, -1),
@@ -120,7 +122,9 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         return Some(first);
     }
     match word(tokens, first.to) {
-        Some(Word::AndHalf) => Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 1, kind: PartKind::Fraction }),
+        Some(Word::AndHalf) => {
+            Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 1, kind: PartKind::Fraction })
+        }
         Some(Word::And) if matches!(word(tokens, first.to + 1), Some(Word::Half)) => {
             Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 2, kind: PartKind::Fraction })
         }
@@ -255,7 +259,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         };
         if terms > 0 && scale.is_none() {
             let fraction = matches!(count.kind, PartKind::Fraction | PartKind::Quarters(_));
-            if count.value >= limit.saturating_mul(ONE) || fraction && !joined || clockish(tokens, count.to, count.value) {
+            if count.value >= limit.saturating_mul(ONE)
+                || fraction && !joined
+                || clockish(tokens, count.to, count.value)
+            {
                 break;
             }
         }
@@ -278,7 +285,9 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
                 num.fraction = scale.is_none() && terms == 0;
                 count.value.checked_mul(multiplier)?
             }
-            PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits => count.value.checked_mul(multiplier)?,
+            PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits => {
+                count.value.checked_mul(multiplier)?
+            }
         };
         num.value = num.value.checked_add(value)?;
         num.scaled = match (terms, scale) {
@@ -324,7 +333,9 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         num.to += 1;
         return num.dozen();
     }
-    if let (Some(Word::Digits { whole, frac, places, len, .. }), true) = (word(tokens, num.from), num.to == num.from + 1) {
+    if let (Some(Word::Digits { whole, frac, places, len, .. }), true) =
+        (word(tokens, num.from), num.to == num.from + 1)
+    {
         num.digits = len;
         if places == 2
             && let (Ok(hour), Ok(minute)) = (u8::try_from(whole), u8::try_from(frac))
@@ -335,7 +346,9 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     if !matches!(count.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi) {
         return num;
     }
-    let Some(next) = part(tokens, num.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi)) else {
+    let Some(next) =
+        part(tokens, num.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi))
+    else {
         if let (Some(Word::Oh), Some(unit)) = (word(tokens, num.to), part(tokens, num.to + 1))
             && unit.value < 10 * ONE
             && let (Ok(hour), Ok(minute)) = (u8::try_from(num.value / ONE), u8::try_from(unit.value / ONE))
@@ -350,8 +363,17 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     let scaled = scales(tokens, next.to).is_some();
     let fits = (1..=99).contains(&hundreds) && hundreds % 10 != 0 || (1..=19).contains(&hundreds);
     let english = count.kind != PartKind::Hindi && next.kind != PartKind::Hindi;
-    let hindi = count.kind == PartKind::Hindi && next.kind == PartKind::Hindi && hundreds < rest && rest % 5 == 0 && rest > 2 * hundreds + 5;
-    if fits && !scaled && (10..=99).contains(&rest) && (english || hindi) && !clock_mark_only(tokens, next.to, hundreds, rest) {
+    let hindi = count.kind == PartKind::Hindi
+        && next.kind == PartKind::Hindi
+        && hundreds < rest
+        && rest % 5 == 0
+        && rest > 2 * hundreds + 5;
+    if fits
+        && !scaled
+        && (10..=99).contains(&rest)
+        && (english || hindi)
+        && !clock_mark_only(tokens, next.to, hundreds, rest)
+    {
         num.split = match (u8::try_from(hundreds), u8::try_from(rest)) {
             (Ok(h), Ok(m)) if h < 24 && m < 60 => Some((h, m)),
             _ => None,
@@ -380,7 +402,9 @@ fn neighbours(tokens: &[Token], first: Part, terms: usize) -> Option<(i64, i64, 
     let (scale, to) = scales(tokens, second.to)?;
     let (low, high) = match second.kind {
         PartKind::Quarters(by) => (first.value, second.value + by * ONE / 4),
-        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => (first.value, second.value),
+        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => {
+            (first.value, second.value)
+        }
     };
     let near = low < high && high <= low.checked_mul(2)? && high - low <= (5 * ONE).max(low / 4) && high < 100 * ONE;
     near.then(|| Some((low.checked_mul(scale)?, high.checked_mul(scale)?, to)))?
@@ -448,8 +472,13 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
 
 /// A group of one or two digits and a group of two or three that belong together: "5 00".
 fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
-    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else { return None };
-    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1) else { return None };
+    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else {
+        return None;
+    };
+    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1)
+    else {
+        return None;
+    };
     if tokens[i + 1].glued {
         return None;
     }
@@ -478,7 +507,19 @@ fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
 }
 
 fn plain(value: i64, from: usize, to: usize) -> Num {
-    Num { value, lower: None, from, to, scaled: None, split: None, fraction: false, places: None, digits: 0, scale: false, dozen: false }
+    Num {
+        value,
+        lower: None,
+        from,
+        to,
+        scaled: None,
+        split: None,
+        fraction: false,
+        places: None,
+        digits: 0,
+        scale: false,
+        dozen: false,
+    }
 }
 
 impl Num {

@@ -39,14 +39,16 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
     let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
         || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
-        || before(&|w| w == Word::LessThan) && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
+        || before(&|w| w == Word::LessThan)
+            && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
         || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || !range && (heard.word(to) == Some(Word::Till) || matches!(heard.before(from), Some(Word::Till)));
     marks.floor = floor;
     marks.ceiling = ceiling;
-    marks.bound = floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.bound =
+        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
@@ -58,7 +60,10 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
     let earlier = before(&|w| w == Word::Earlier) || after(&|w| matches!(w, Word::Earlier | Word::PastVerb));
     let usual = before(&|w| w == Word::Normal);
-    marks.others = (before(&|w| matches!(w, Word::Others)) || after(&|w| w == Word::Others) || before(&|w| w == Word::He) && !before(&|w| w == Word::My) || earlier)
+    marks.others = (before(&|w| matches!(w, Word::Others))
+        || after(&|w| w == Word::Others)
+        || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
+        || earlier)
         && !settled_after_other(heard, left, from);
     marks.settled = settled && !marks.others && !usual_after_settled(heard, left, from);
     marks.usual = usual && !marks.settled;
@@ -109,8 +114,20 @@ fn boundary(word: Word) -> bool {
 fn opens(word: Word) -> bool {
     matches!(
         word,
-        Word::Side | Word::Charge | Word::Final | Word::Normal | Word::Earlier | Word::Others | Word::Total | Word::AtLeast | Word::AtMost
-            | Word::Another | Word::My | Word::I | Word::Hum | Word::With
+        Word::Side
+            | Word::Charge
+            | Word::Final
+            | Word::Normal
+            | Word::Earlier
+            | Word::Others
+            | Word::Total
+            | Word::AtLeast
+            | Word::AtMost
+            | Word::Another
+            | Word::My
+            | Word::I
+            | Word::Hum
+            | Word::With
     )
 }
 
@@ -148,8 +165,15 @@ fn side_follows(heard: &Heard, at: usize) -> bool {
 fn share(heard: &Heard, from: usize, to: usize) -> usize {
     let opening = (from..to).find(|&at| {
         let word = heard.tokens[at].word;
-        let trip = matches!(word, Word::Unit(Unit::Per(_))) && at > from && !matches!(heard.tokens[at - 1].word, Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For);
-        let side_of_first = word == Word::Side && at > from && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
+        let trip = matches!(word, Word::Unit(Unit::Per(_)))
+            && at > from
+            && !matches!(
+                heard.tokens[at - 1].word,
+                Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For
+            );
+        let side_of_first = word == Word::Side
+            && at > from
+            && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
         let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
         (opens(word) || trip) && !side_of_first && !side_right_after
     });
@@ -162,13 +186,18 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     // Before the amount.
     let before = (left..from).rev().find(|&at| heard.tokens[at].word == Word::Side);
     if let Some(at) = before {
-        let covered = heard.any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra);
+        let covered = heard
+            .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
+            || heard.any(at + 1, from, |w| {
+                covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
+            });
         if !covered {
             return true;
         }
     }
-    if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another)) && !(before.is_some() && heard.any(left, from, |w| w == Word::Total)) {
+    if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another))
+        && !(before.is_some() && heard.any(left, from, |w| w == Word::Total))
+    {
         let without = heard.any(left, from, |w| matches!(w, Word::Without | Word::No | Word::Not));
         if !without {
             return true;
@@ -179,8 +208,9 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     let extra = (to..right).find(|&at| matches!(heard.tokens[at].word, Word::Extra | Word::Another));
     match (after, extra) {
         (Some(side), extra) => {
-            let covered = heard.any(to, side, |w| covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But))
-                || heard.any(side + 1, right, covers);
+            let covered = heard.any(to, side, |w| {
+                covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But)
+            }) || heard.any(side + 1, right, covers);
             if covered {
                 return false;
             }
@@ -189,7 +219,10 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
             // "500 loading alag": the loading is apart, the amount is not it.
             linked || ends || extra.is_some_and(|e| e < side)
         }
-        (None, Some(extra)) => !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without)) && !heard.any(extra, right, |w| w == Word::Nahi),
+        (None, Some(extra)) => {
+            !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without))
+                && !heard.any(extra, right, |w| w == Word::Nahi)
+        }
         (None, None) => false,
     }
 }
@@ -209,14 +242,20 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
     }
     let next_end = heard.clause_end(clause + 1).min(limit);
     let alone = heard.any(clause + 1, next_end, |w| matches!(w, Word::Fails | Word::TooLow));
-    alone && next_end == heard.clause_end(clause + 1) && clause + 1 < next_end && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
+    alone
+        && next_end == heard.clause_end(clause + 1)
+        && clause + 1 < next_end
+        && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
 }
 
 /// An amount inside a question that offers nothing.
 fn asked(heard: &Heard, left: usize, from: usize, to: usize) -> bool {
-    let end = (to..heard.tokens.len()).find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis)).unwrap_or(heard.tokens.len());
+    let end = (to..heard.tokens.len())
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
+        .unwrap_or(heard.tokens.len());
     let question = heard.word(end) == Some(Word::Question);
-    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou)) || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
+    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
+        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
     let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
     question && (wonders || !offers && !heard.any(to, end, |w| w == Word::Comma))
 }

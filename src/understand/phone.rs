@@ -19,7 +19,9 @@ pub(super) fn read(heard: &Heard) -> Reading {
             .filter(|s| s.from >= start && s.to <= end)
             .filter(|s| {
                 let limit = said.iter().map(|o| o.from).find(|&f| f >= s.to).unwrap_or(heard.tokens.len());
-                !settle::denied_before(heard, s.from) && !settle::denied_after(heard, s.to, limit) && !settle::quoted(heard, s.from, s.to)
+                !settle::denied_before(heard, s.from)
+                    && !settle::denied_after(heard, s.to, limit)
+                    && !settle::quoted(heard, s.from, s.to)
             })
             .copied()
             .collect();
@@ -72,7 +74,15 @@ pub(super) fn numbers(heard: &Heard) -> Vec<Said<u64>> {
         }
         let gap = matches!(
             heard.tokens[i].word,
-            Word::Comma | Word::Hyphen | Word::Filler | Word::And | Word::Then | Word::Plus | Word::Slash | Word::Ellipsis | Word::Stop
+            Word::Comma
+                | Word::Hyphen
+                | Word::Filler
+                | Word::And
+                | Word::Then
+                | Word::Plus
+                | Word::Slash
+                | Word::Ellipsis
+                | Word::Stop
         );
         if !gap {
             close(&mut run, &mut said);
@@ -147,7 +157,8 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
     if len > 14 || times > 1 && len > 1 {
         return None;
     }
-    let scaled = matches!(heard.word(to), Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_)));
+    let scaled =
+        matches!(heard.word(to), Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_)));
     if scaled && len < 10 {
         return None;
     }

@@ -21,29 +21,50 @@ pub(super) fn settle(tokens: &mut [Token]) {
             Word::SauOrSo if before.is_some_and(is_small) && !english(before) => Word::Scale(100),
             Word::SauOrSo => Word::Filler,
             Word::SixtyOrWith => {
-                let with = matches!(before, Some(Word::Of | Word::My | Word::Your | Word::He | Word::Apna | Word::This | Word::Side | Word::Human))
-                    || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
+                let with = matches!(
+                    before,
+                    Some(
+                        Word::Of
+                            | Word::My
+                            | Word::Your
+                            | Word::He
+                            | Word::Apna
+                            | Word::This
+                            | Word::Side
+                            | Word::Human
+                    )
+                ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
                     || matches!(after, Some(Word::In));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
             Word::Kilo if before.is_some_and(is_small) && !matches!(after, Some(Word::KeBaad)) => Word::Scale(1_000),
             Word::Kilo => Word::Of,
-            Word::AmOrBe if before.is_some_and(|w| is_number(w) || matches!(w, Word::Clock { .. })) => Word::AmPm(false),
+            Word::AmOrBe if before.is_some_and(|w| is_number(w) || matches!(w, Word::Clock { .. })) => {
+                Word::AmPm(false)
+            }
             Word::AmOrBe => Word::Is,
-            Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => Word::PerWord,
+            Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => {
+                Word::PerWord
+            }
             Word::PerOrBut => Word::But,
-            Word::MonthOrVerb(month) if day_number(before) || day_number(after) || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) => {
+            Word::MonthOrVerb(month)
+                if day_number(before)
+                    || day_number(after)
+                    || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) =>
+            {
                 Word::Month(month)
             }
             Word::MonthOrVerb(_) => Word::Other,
-            Word::No if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
-                && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
+            Word::No
+                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
+                    && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
             {
                 Word::NumberWord
             }
             Word::Unit(Unit::Minute)
-                if !before.is_some_and(|w| is_number(w) || matches!(w, Word::Half | Word::QuarterPart | Word::Article | Word::AndHalf))
-                    && after.is_some_and(|w| is_number(w) || w == Word::Rupee) =>
+                if !before.is_some_and(|w| {
+                    is_number(w) || matches!(w, Word::Half | Word::QuarterPart | Word::Article | Word::AndHalf)
+                }) && after.is_some_and(|w| is_number(w) || w == Word::Rupee) =>
             {
                 Word::AtLeast
             }
@@ -123,21 +144,35 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         }
         let hindi_follows = matches!(
             after,
-            Some(Word::Scale(_) | Word::SauOrSo | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::Se | Word::Count(_) | Word::Dozen)
+            Some(
+                Word::Scale(_)
+                    | Word::SauOrSo
+                    | Word::Rupee
+                    | Word::Unit(_)
+                    | Word::Oclock
+                    | Word::Se
+                    | Word::Count(_)
+                    | Word::Dozen
+            )
         );
         match before {
             Some(Word::I | Word::Cant | Word::To | Word::Please | Word::Not) => return Word::Other,
             Some(Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}
         }
-        if matches!(after, Some(Word::You | Word::Not | Word::I | Word::It | Word::Small(_) | Word::Tens(_) | Word::Article)) {
+        if matches!(
+            after,
+            Some(Word::You | Word::Not | Word::I | Word::It | Word::Small(_) | Word::Tens(_) | Word::Article)
+        ) {
             return Word::Other;
         }
     }
     match before {
         Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneWord) => return Word::Give,
         Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee)) => return Word::Give,
-        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => return Word::Give,
+        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => {
+            return Word::Give;
+        }
         _ => {}
     }
     let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));

@@ -20,7 +20,18 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Not | Word::DidntSay => return true,
-            Word::For | Word::At | Word::Of | Word::Is | Word::About | Word::Filler | Word::Rupee | Word::Ko | Word::In | Word::From | Word::Between | Word::Article => {}
+            Word::For
+            | Word::At
+            | Word::Of
+            | Word::Is
+            | Word::About
+            | Word::Filler
+            | Word::Rupee
+            | Word::Ko
+            | Word::In
+            | Word::From
+            | Word::Between
+            | Word::Article => {}
             _ => return false,
         }
     }
@@ -30,7 +41,10 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
 /// True if a Hindi "nahi" follows token `to` in its clause before token `limit`, with no other value between.
 pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
     let end = heard.clause_end(to).min(limit);
-    heard.any(to, end, |w| w == Word::Nahi) || (end < limit && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis)) && lone_nahi(heard, end + 1, limit))
+    heard.any(to, end, |w| w == Word::Nahi)
+        || (end < limit
+            && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis))
+            && lone_nahi(heard, end + 1, limit))
 }
 
 /// "500, nahi": a denial of its own clause that nothing follows.

@@ -207,7 +207,12 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         });
         let dotted_date = text[end..].starts_with('.') && text[end + 1..].chars().next().and_then(digit).is_some();
         if dotted_date {
-            pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped }), from, to: at, at: (0, 0) });
+            pieces.push(Piece {
+                mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped }),
+                from,
+                to: at,
+                at: (0, 0),
+            });
             pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
             return dotted(text, at + 1, pieces);
         }
@@ -220,7 +225,8 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
             minute = minute.saturating_mul(10).saturating_add(u32::from(d));
         });
         if count == 2 && minute < 60 && whole < 25 {
-            let clock = Word::Clock { hour: u8::try_from(whole).unwrap_or(0), minute: u8::try_from(minute).unwrap_or(0) };
+            let clock =
+                Word::Clock { hour: u8::try_from(whole).unwrap_or(0), minute: u8::try_from(minute).unwrap_or(0) };
             pieces.push(Piece { mark: Some(clock), from, to: end, at: (0, 0) });
             return end;
         }
@@ -239,7 +245,12 @@ fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         len = len.saturating_add(1);
         at += width;
     }
-    pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped: false }), from, to: at, at: (0, 0) });
+    pieces.push(Piece {
+        mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped: false }),
+        from,
+        to: at,
+        at: (0, 0),
+    });
     pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
     at + 1
 }
@@ -339,7 +350,8 @@ fn nasals(out: &mut String, start: usize) {
     while i < chars.len() {
         let nasal = matches!(chars[i], 'न' | 'म' | 'ण' | 'ङ' | 'ञ');
         let follows = chars.get(i + 2).copied().unwrap_or(' ');
-        let consonant = ('क'..='ह').contains(&follows) && !matches!(follows, 'य' | 'र' | 'ल' | 'व' | 'ह' | 'न' | 'म' | 'ण');
+        let consonant =
+            ('क'..='ह').contains(&follows) && !matches!(follows, 'य' | 'र' | 'ल' | 'व' | 'ह' | 'न' | 'म' | 'ण');
         if nasal && chars.get(i + 1) == Some(&'्') && consonant {
             out.push('ं');
             i += 2;

@@ -36,7 +36,9 @@ pub(super) fn read(heard: &Heard) -> Reading {
     match (yes, no) {
         (false, false) => Reading { unfinished, ..Reading::default() },
         (true, true) => both(span),
-        (yes, _) => Reading { value: Some(Value::YesNo(yes)), ambiguous: false, readings: Vec::new(), unfinished, span },
+        (yes, _) => {
+            Reading { value: Some(Value::YesNo(yes)), ambiguous: false, readings: Vec::new(), unfinished, span }
+        }
     }
 }
 
@@ -99,7 +101,8 @@ fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize, joined: bool) {
         && last.yes
         && !heard.any(last.to, i, |w| ends_clause(w) || matches!(w, Word::Correct | Word::And | Word::Or))
         && (i - last.to <= 2)
-        && !matches!(heard.tokens[last.from].word, Word::Yes) | heard.any(last.from, last.to, |w| matches!(w, Word::Fine | Word::NoProblem))
+        && !matches!(heard.tokens[last.from].word, Word::Yes)
+            | heard.any(last.from, last.to, |w| matches!(w, Word::Fine | Word::NoProblem))
     {
         said.pop();
     }
@@ -108,7 +111,8 @@ fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize, joined: bool) {
     let near = (i + 1..limit.min(i + 4)).find(|&at| matches!(heard.tokens[at].word, Word::Fine | Word::Yes));
     let swallow = near.filter(|&at| {
         let fine = matches!(heard.tokens[at].word, Word::Fine) || matches!(word, Word::Not | Word::Cant);
-        fine && word != Word::No && !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi))
+        fine && word != Word::No
+            && !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi))
     });
     let to = swallow.map_or(i + 1, |at| at + 1);
     let wrong = (i + 1..limit.min(i + 3)).any(|at| heard.tokens[at].word == Word::Wrong) && matches!(word, Word::Not);

@@ -110,7 +110,8 @@ impl Tongue {
 
     /// Digits one by one.
     fn digits(self, digits: &str) -> String {
-        let words: Vec<String> = digits.chars().filter_map(|c| c.to_digit(10)).map(|d| self.below_hundred(u64::from(d))).collect();
+        let words: Vec<String> =
+            digits.chars().filter_map(|c| c.to_digit(10)).map(|d| self.below_hundred(u64::from(d))).collect();
         words.join(" ")
     }
 
@@ -132,8 +133,15 @@ impl Tongue {
         let mut out = match money.upper_paise {
             None => self.rupees(money.paise),
             // "four to five hundred" is four hundred: a small lower end needs its own word of money.
-            Some(upper) if money.paise >= 10_000 && money.paise % 100 == 0 || upper < 10_000 && money.paise % 100 == 0 => {
-                format!("{} {} {}", self.cardinal(money.paise.unsigned_abs() / 100), self.pick("to", "से"), self.rupees(upper))
+            Some(upper)
+                if money.paise >= 10_000 && money.paise % 100 == 0 || upper < 10_000 && money.paise % 100 == 0 =>
+            {
+                format!(
+                    "{} {} {}",
+                    self.cardinal(money.paise.unsigned_abs() / 100),
+                    self.pick("to", "से"),
+                    self.rupees(upper)
+                )
             }
             Some(upper) => format!("{} {} {}", self.rupees(money.paise), self.pick("to", "से"), self.rupees(upper)),
         };
@@ -213,7 +221,8 @@ impl Tongue {
         match self {
             Self::English => {
                 let late = (end.hour(), end.minute()) == (17, 0) && (12..17).contains(&start.hour());
-                let shared = half && (english::part(start) == english::part(end) || late) && !named(start) && !named(end);
+                let shared =
+                    half && (english::part(start) == english::part(end) || late) && !named(start) && !named(end);
                 let part = if late { "in the afternoon" } else { english::part(end) };
                 if shared {
                     format!("{} to {} {part}", english::hour(start), english::hour(end))

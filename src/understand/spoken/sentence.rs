@@ -22,7 +22,8 @@ pub fn speakable(text: &str, language: &str) -> String {
     let mut copied = 0;
     let mut i = 0;
     while i < heard.tokens.len() {
-        let called = phones.iter().find(|p| p.from == i && heard.any(p.from, p.to, |w| matches!(w, Word::Digits { .. })));
+        let called =
+            phones.iter().find(|p| p.from == i && heard.any(p.from, p.to, |w| matches!(w, Word::Digits { .. })));
         let said = match called {
             Some(number) => Some((tongue.phone(&format!("+91{:010}", number.what)), number.to)),
             None => sentence.said(i),
@@ -102,7 +103,9 @@ impl Sentence<'_> {
             (Word::Ordinal(day), Some(Word::Month(month))) if self.has_digit(i) => (make(day, month)?, i + 2),
             (Word::Digits { .. }, Some(Word::Month(month))) => (make(self.small(i, 1..=31)?, month)?, i + 2),
             (Word::Month(month), Some(Word::Ordinal(day))) if self.has_digit(i + 1) => (make(day, month)?, i + 2),
-            (Word::Month(month), Some(Word::Digits { .. })) if !matches!(self.word(i + 2), Some(Word::AmPm(_) | Word::Slash)) => {
+            (Word::Month(month), Some(Word::Digits { .. }))
+                if !matches!(self.word(i + 2), Some(Word::AmPm(_) | Word::Slash)) =>
+            {
                 (make(self.small(i + 1, 1..=31)?, month)?, i + 2)
             }
             (Word::Digits { len: 4, places: 0, grouped: false, .. }, Some(Word::Hyphen))
@@ -142,7 +145,10 @@ impl Sentence<'_> {
             return None;
         }
         let start = time_of(hour, minute, pm)?;
-        if joint && let Some((hour, minute, None, end)) = self.hour(to + 1).filter(|_| matches!(self.word(to + 1), Some(Word::Clock { .. }))) {
+        if joint
+            && let Some((hour, minute, None, end)) =
+                self.hour(to + 1).filter(|_| matches!(self.word(to + 1), Some(Word::Clock { .. })))
+        {
             return Some((self.tongue.between(start, time_of(hour, minute, None)?), end));
         }
         if self.tongue == Tongue::Hindi && matches!(self.word(to), Some(Word::Oclock)) {
@@ -155,7 +161,9 @@ impl Sentence<'_> {
     fn hour(&self, i: usize) -> Option<(u8, u8, Option<bool>, usize)> {
         let (hour, minute) = match self.word(i)? {
             Word::Clock { hour, minute } => (hour, minute),
-            Word::Digits { places: 2, frac, whole, grouped: false, .. } if frac < 60 && matches!(self.word(i + 1), Some(Word::AmPm(_))) => {
+            Word::Digits { places: 2, frac, whole, grouped: false, .. }
+                if frac < 60 && matches!(self.word(i + 1), Some(Word::AmPm(_))) =>
+            {
                 (u8::try_from(whole).ok()?, u8::try_from(frac).ok()?)
             }
             _ => (self.small(i, 1..=12)?, 0),
@@ -193,16 +201,28 @@ impl Sentence<'_> {
         let words = match (scale, high) {
             (Some(scale), None) => {
                 to += 1;
-                let scale = if scale.eq_ignore_ascii_case("k") { self.tongue.pick("thousand", "हज़ार") } else { scale };
+                let scale = if scale.eq_ignore_ascii_case("k") {
+                    self.tongue.pick("thousand", "हज़ार")
+                } else {
+                    scale
+                };
                 format!("{} {scale} {rupees}", self.plain(first))
             }
             (Some(scale), Some(high)) => {
                 to += 1;
-                let scale = if scale.eq_ignore_ascii_case("k") { self.tongue.pick("thousand", "हज़ार") } else { scale };
+                let scale = if scale.eq_ignore_ascii_case("k") {
+                    self.tongue.pick("thousand", "हज़ार")
+                } else {
+                    scale
+                };
                 format!("{} {joint} {} {scale} {rupees}", self.plain(first), self.plain(high))
             }
             (None, None) => self.tongue.rupees(paise(first)?),
-            (None, Some(high)) => self.tongue.money(&super::super::Money { paise: paise(first)?, upper_paise: Some(paise(high)?), per: None }),
+            (None, Some(high)) => self.tongue.money(&super::super::Money {
+                paise: paise(first)?,
+                upper_paise: Some(paise(high)?),
+                per: None,
+            }),
         };
         let sign_after = self.word(to) == Some(Word::Rupee) && self.is_sign(to);
         Some((words, if sign_after { to + 1 } else { to }))
@@ -212,7 +232,10 @@ impl Sentence<'_> {
         match self.word(i)? {
             Word::Rupee if self.is_sign(i) => Some((self.tongue.pick("rupees", "रुपये").to_owned(), i + 1)),
             Word::Percent if self.is_sign(i) => Some((self.tongue.pick("percent", "प्रतिशत").to_owned(), i + 1)),
-            Word::Clock { hour, minute } => Some((format!("{} {}", self.tongue.cardinal(u64::from(hour)), self.tongue.cardinal(u64::from(minute))), i + 1)),
+            Word::Clock { hour, minute } => Some((
+                format!("{} {}", self.tongue.cardinal(u64::from(hour)), self.tongue.cardinal(u64::from(minute))),
+                i + 1,
+            )),
             Word::Ordinal(n) if self.has_digit(i) => Some((
                 match self.tongue {
                     Tongue::English => super::english::ordinal(u64::from(n)),
@@ -225,7 +248,10 @@ impl Sentence<'_> {
                 if self.word(i + 1) == Some(Word::Hyphen)
                     && let Some(second) = self.digits(i + 2)
                 {
-                    return Some((format!("{} {} {}", self.plain(first), self.tongue.pick("to", "से"), self.plain(second)), i + 3));
+                    return Some((
+                        format!("{} {} {}", self.plain(first), self.tongue.pick("to", "से"), self.plain(second)),
+                        i + 3,
+                    ));
                 }
                 Some((self.plain(first), i + 1))
             }
