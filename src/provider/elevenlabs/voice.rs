@@ -1,4 +1,4 @@
-//! Speaking by ElevenLabs: clauses in, mu-law out, over one multi-context socket a call ([`super::line`]), with HTTP behind it.
+//! Speaking by ElevenLabs: clauses in, mu-law out, over one multi-context socket a call (`line.rs`), with HTTP behind it.
 //!
 //! It knows no turn-taking: it speaks what it is given and forgets what is cancelled. Key type: [`Voice`]. Invariants: each clause
 //! ends in exactly one `Done` or `Failed` unless its turn is cancelled, and then nothing more of it is heard; a clause is tried
