@@ -813,9 +813,11 @@ async fn a_slow_listener_does_not_keep_a_cancellation_waiting() {
     for _ in 0..200 {
         socket.say(audio("t1c0", "old")).await;
     }
+    // The voice has read what it may hold before the first piece is taken.
+    assert!(matches!(events.recv().await.unwrap(), VoiceEvent::Audio { turn: 1, .. }));
     input.send(VoiceInput::Cancel { turn: 1 }).await.unwrap();
     input.send(say(2)).await.unwrap();
-    // Nothing was taken from the voice so far, and yet the new turn's clause reaches the vendor.
+    // Nothing more is taken from the voice, and yet the new turn's clause reaches the vendor.
     assert_eq!(context(&mut socket).await, "t2c0");
     socket.say(audio("t2c0", "new")).await;
     let mut old = 0;
@@ -826,7 +828,7 @@ async fn a_slow_listener_does_not_keep_a_cancellation_waiting() {
             event => panic!("{event:?}"),
         }
     }
-    assert!(old <= 1, "{old} pieces of a cancelled turn were passed on after its cancellation");
+    assert!(old <= 2, "{old} pieces of a cancelled turn were passed on after its cancellation");
 }
 
 // ---------------------------------------------------------------- rendering
