@@ -17,12 +17,17 @@
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
 //! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
+//! | 7 | [`http`] | routes for Twilio, developers, operators and people |
+//! | 8 | [`config`] | the environment, read and checked |
 
 pub mod agent;
 pub mod audio;
 pub mod call;
+pub mod config;
 pub mod conversation;
+pub mod http;
 pub mod provider;
+pub mod session;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;
