@@ -16,9 +16,9 @@
 //! | 4 | [`telemetry`] | logs, metrics, secrets and redaction |
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
-//! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 //! | 7 | [`http`] | routes for Twilio, developers, operators and people |
 //! | 8 | [`config`] | the environment, read and checked |
+//! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 
 pub mod agent;
 pub mod audio;
