@@ -152,7 +152,6 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
     let settings = shared.settings.load().ears.clone();
     let mut hearing = Hearing::new(settings, opening.vad.then_some((opening.silence_secs * 1_000.0) as u64));
     let mut out: VecDeque<(Instant, Say)> = VecDeque::new();
-    let mut sent = 0;
     let mut first = true;
     loop {
         let due = out.front().map(|(at, _)| *at);
@@ -175,8 +174,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
                     return;
                 }
             }
-            sent += 1;
-            if fault == Some(FaultKind::ResetMidStream) && sent >= 2 {
+            if fault == Some(FaultKind::ResetMidStream) {
                 return cut.now();
             }
             continue;
