@@ -13,15 +13,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trunkline::agent::Agent;
 use trunkline::config::agents::{self, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::http::{self, App};
-use trunkline::session::Switchboard;
-use trunkline::store::mongo::MongoConfig;
-use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use trunkline::store::{Store, StoreConfig};
-use trunkline::telemetry;
+use trunkline::server::{Options, Server};
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -57,35 +51,30 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         complain(&format!("bad agents:\n{}", problems.join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
-    let metrics = telemetry::start_metrics()?;
-    let switchboard = open(&config, agents).await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
-    info!(address = %listener.local_addr()?, public_url = config.public_url, "listening");
-    let stop = CancellationToken::new();
-    let app = App::new(routes_config(&config), switchboard.clone(), metrics.clone());
-    let server = tokio::spawn(http::serve(listener, app, stop.clone()));
+    let server = Server::open(&config, agents, listener, Options::default()).await?;
+    info!(address = %server.address(), public_url = config.public_url, "listening");
 
     let (mut terminate, mut interrupt, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let mut upkeep = tokio::time::interval(Duration::from_secs(5));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload_agents(&switchboard),
-            _ = upkeep.tick() => metrics.upkeep(),
+            _ = hang_up.recv() => server.reload_agents(),
         }
     }
-    info!(live_calls = switchboard.live_calls(), seconds = config.drain.as_secs(), "draining");
-    switchboard.begin_drain();
-    tokio::select! {
-        all = switchboard.drained(config.drain) => if !all { warn!(live_calls = switchboard.live_calls(), "calls cut off") },
-        _ = terminate.recv() => warn!("told twice to stop"),
-        _ = interrupt.recv() => warn!("told twice to stop"),
+    info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
+    let hurry = CancellationToken::new();
+    let stopping = server.stop(config.drain, hurry.clone());
+    tokio::pin!(stopping);
+    loop {
+        tokio::select! {
+            stopped = &mut stopping => break stopped?,
+            _ = terminate.recv() => hurry.cancel(),
+            _ = interrupt.recv() => hurry.cancel(),
+        }
     }
-    stop.cancel();
-    server.await??;
-    switchboard.store().shutdown(Duration::from_secs(5)).await;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -159,27 +148,6 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard> {
-    let mongodb = config.mongodb.as_ref();
-    let mongodb = mongodb
-        .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
-    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
-    let speech_cache = SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?;
-    Ok(Switchboard::stand_in(store, speech_cache, agents))
-}
-
-fn routes_config(config: &Config) -> http::Config {
-    http::Config {
-        public_url: config.public_url.clone(),
-        twilio_auth_token: config.twilio.auth_token.clone(),
-        api_token: config.api_token.clone(),
-        recordings: config.data_dir.join("recordings"),
-        parts: config.parts(),
-    }
-}
-
-fn reload_agents(_switchboard: &Switchboard) {}
-
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -187,7 +155,11 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn table<'a, const N: usize>(out: &mut String, head: [&'a str; N], rows: impl Iterator<Item = [&'a str; N]>) {
+pub(crate) fn table<'a, const N: usize>(
+    out: &mut String,
+    head: [&'a str; N],
+    rows: impl Iterator<Item = [&'a str; N]>,
+) {
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     for row in &rows {
@@ -199,7 +171,7 @@ fn table<'a, const N: usize>(out: &mut String, head: [&'a str; N], rows: impl It
     out.push('\n');
 }
 
-fn say(text: &str) -> anyhow::Result<()> {
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     std::io::stdout().lock().write_all(text.as_bytes()).context("standard output is closed")
 }
 

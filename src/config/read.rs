@@ -16,7 +16,9 @@ pub(super) fn environment(overrides: &Overrides) -> Result<Config, BadConfig> {
     let mut problems = Vec::new();
     let mut values = dot_env(&mut problems);
     for variable in VARIABLES {
-        match std::env::var(variable.name) {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let value = std::env::var(variable.name);
+        match value {
             Ok(value) if value.trim().is_empty() => {}
             Ok(value) => {
                 values.insert(variable.name.to_owned(), value);

@@ -8,10 +8,11 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use super::query::{Query, bad};
 use super::serve::Closing;
@@ -60,10 +61,7 @@ pub(super) async fn events(
         load(&switchboard, &sid).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let events = stream::unfold((receiver, closing), async |(mut receiver, closing)| {
-        let event = closing.run_until_cancelled(next(&mut receiver)).await.flatten()?;
-        Some((Ok::<_, Infallible>(event), (receiver, closing)))
-    });
+    let events = stream(receiver, closing).map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
@@ -91,7 +89,7 @@ pub(super) async fn hang_up(
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(HangUpError::NotFound) => Err(Problem::no_such_call()),
         Err(error @ HangUpError::Over) => Err(Problem::new(StatusCode::CONFLICT, error.to_string())),
-        Err(error @ HangUpError::Twilio) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.to_string())),
+        Err(error @ HangUpError::Twilio(_)) => Err(Problem::new(StatusCode::BAD_GATEWAY, error.to_string())),
     }
 }
 
@@ -141,23 +139,24 @@ fn shown(call: &CallDocument) -> Value {
     document
 }
 
-async fn next(receiver: &mut Receiver<Value>) -> Option<Event> {
-    let event = match receiver.recv().await {
-        Ok(value) => {
-            let name = value.get("event").or_else(|| value.get("type")).and_then(Value::as_str).map(ToOwned::to_owned);
-            let event = Event::default().data(value.to_string());
-            // A line break in a name would end the field.
-            match name.filter(|name| !name.is_empty() && !name.contains(['\n', '\r'])) {
-                Some(name) => event.event(name),
-                None => event,
-            }
-        }
-        Err(RecvError::Lagged(missed)) => {
-            Event::default().event("missed").data(json!({ "event": "missed", "count": missed }).to_string())
-        }
-        Err(RecvError::Closed) => return None,
-    };
-    Some(event)
+/// Events until the call, or the server, is over.
+fn stream(receiver: Receiver<Value>, closing: CancellationToken) -> impl Stream<Item = Event> {
+    stream::unfold((receiver, closing), async |(mut receiver, closing)| {
+        let event = match closing.run_until_cancelled(receiver.recv()).await? {
+            Ok(value) => event(&value),
+            // A reader slower than the call: what it missed is in the call's document.
+            Err(RecvError::Lagged(count)) => event(&json!({ "event": "missed", "count": count })),
+            Err(RecvError::Closed) => return None,
+        };
+        Some((event, (receiver, closing)))
+    })
+}
+
+fn event(value: &Value) -> Event {
+    let event = Event::default().data(value.to_string());
+    let name = value.get("event").or_else(|| value.get("type")).and_then(Value::as_str).unwrap_or_default();
+    // A line break in a name would end the field.
+    if name.is_empty() || name.contains(['\n', '\r']) { event } else { event.event(name) }
 }
 
 fn cursor(call: &CallDocument) -> String {
@@ -175,3 +174,48 @@ fn place(cursor: &str) -> Result<Place, Problem> {
 /// Calls on a page, unless asked otherwise, and at most.
 const PAGE: usize = 100;
 const MOST: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    async fn sent(events: impl Stream<Item = Event> + Send + 'static) -> String {
+        let body = Sse::new(events.map(Ok::<_, Infallible>)).into_response().into_body();
+        String::from_utf8(axum::body::to_bytes(body, 4096).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn events_are_sent_until_the_call_is_over() {
+        let (sender, receiver) = broadcast::channel(8);
+        sender.send(json!({"event": "turn", "text": "one\ntwo"})).unwrap();
+        sender.send(json!({"event": "a\nb"})).unwrap();
+        drop(sender);
+        let text = sent(stream(receiver, CancellationToken::new())).await;
+        let parts: Vec<_> = text.split_terminator("\n\n").collect();
+        assert_eq!(parts.len(), 2, "{text}");
+        assert!(parts[0].lines().any(|line| line == "event: turn") && parts[0].contains(r"one\ntwo"), "{text}");
+        assert!(!parts[1].contains("event: "), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_is_told_what_it_missed() {
+        let (sender, receiver) = broadcast::channel(1);
+        (0..3).for_each(|turn| drop(sender.send(json!({ "event": "turn", "turn": turn }))));
+        drop(sender);
+        let text = sent(stream(receiver, CancellationToken::new())).await;
+        assert!(
+            text.contains("event: missed") && text.contains(r#""count":2"#) && text.contains(r#""turn":2"#),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_servers_end_is_the_events_end() {
+        let (_sender, receiver) = broadcast::channel(1);
+        let closing = CancellationToken::new();
+        closing.cancel();
+        assert_eq!(sent(stream(receiver, closing)).await, "");
+    }
+}

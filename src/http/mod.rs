@@ -1,7 +1,7 @@
 //! Routes for Twilio, developers, operators and people. HTTP in, a question to the switchboard, HTTP out.
 //!
-//! Not here: what a call does ([`crate::session`]). Key types: [`App`], [`Config`], [`Problem`]; key functions: [`serve`], [`router`].
-//! Invariant: a request to a route of Twilio's or a developer's reaches no code behind [`auth`] unless it may, and every error is
+//! Not here: what a call does ([`crate::session`]). Key types: [`App`], [`Config`], [`Problem`]; key functions: [`serve()`], [`router`].
+//! Invariant: a request to a route of Twilio's or a developer's reaches no code behind `auth` unless it may, and every error is
 //! told to the one who can act: a problem document to a developer, TwiML with a spoken sentence to Twilio.
 
 mod api;

@@ -1,7 +1,7 @@
 //! The sockets under the routes: accepting, limits on slow and greedy clients, and a graceful end.
 //!
 //! Our own loop instead of `axum::serve`, which sets no limit on the time and size of a request's head. Upgraded sockets leave this
-//! module when they are upgraded; the session layer tracks those. Key function: [`serve`].
+//! module when they are upgraded; the session layer tracks those. Key function: [`serve()`].
 
 use std::io;
 use std::net::SocketAddr;

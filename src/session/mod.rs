@@ -1,175 +1,138 @@
-//! A stand-in for the switchboard.
+//! Everything between the routes and the pure core: who is on the line, in which mode, with which helpers.
+//!
+//! One task drives each streamed call (`stream`); gather is state per request (`gather`). Both act on one [`entry::Session`] a call,
+//! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
+//! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+mod entry;
+mod gather;
+mod line;
+mod media;
+mod speech;
+mod stream;
+mod switchboard;
 
-use axum::extract::ws::WebSocket;
 use serde_json::{Map, Value};
 
-use crate::agent::Agent;
-use crate::store::Store;
-use crate::store::speech_cache::SpeechCache;
-use crate::twilio::CallSid;
-use crate::twilio::twiml::Verb;
-use crate::twilio::webhook::Form;
+pub use switchboard::{Agents, Config, Parts, Switchboard};
 
 /// A call to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StartCall {
-    /// The agent.
+    /// Which agent shall call.
     pub agent_type: String,
-    /// Whom.
+    /// Whom, E.164.
     pub phone: String,
-    /// Tag.
+    /// BCP-47 tag of one of the agent's languages; skips the choice.
     pub language: Option<String>,
-    /// `stream` or `gather`.
+    /// `stream` or `gather`, instead of the agent's own mode.
     pub mode: Option<String>,
-    /// Variables.
+    /// Values of `{variables}` in the agent's texts: text, numbers and truth values.
     pub variables: Map<String, Value>,
 }
 
-/// Why not.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why a call was not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartCallError {
-    /// Unknown.
-    #[error("no such agent; known: {}", .known.join(", "))]
-    UnknownAgent {
-        /// Known ones.
+    /// The agent does not speak this language.
+    #[error("the agent speaks {}", .known.join(", "))]
+    BadLanguage {
+        /// What it speaks.
         known: Vec<String>,
     },
-    /// No number.
-    #[error("not E.164")]
+    /// No such mode.
+    #[error("expected stream or gather")]
+    BadMode,
+    /// The number is not E.164.
+    #[error("expected E.164: + and 8 to 15 digits")]
     BadPhone,
-    /// No line.
-    #[error("no phone line is configured")]
+    /// Too many variables, or one that cannot be spoken.
+    #[error("{0}")]
+    BadVariables(String),
+    /// As many calls as we may hold.
+    #[error("all lines are busy; try again later")]
+    Busy,
+    /// We are shutting down.
+    #[error("the server is shutting down")]
+    Draining,
+    /// Twilio is not configured.
+    #[error("no phone line is configured: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER are needed")]
     NoPhoneLine,
+    /// Twilio refused, or was not reached.
+    #[error("{message}")]
+    Twilio {
+        /// Twilio's error code, if it gave one.
+        code: Option<u32>,
+        /// What it said.
+        message: String,
+    },
+    /// No agent of this type.
+    #[error("no such agent; known: {}", .known.join(", "))]
+    UnknownAgent {
+        /// The agents there are.
+        known: Vec<String>,
+    },
 }
 
 impl StartCallError {
-    /// HTTP.
+    /// The HTTP status that says whose fault it is.
     pub fn status(&self) -> u16 {
         match self {
-            Self::UnknownAgent { .. } | Self::BadPhone => 422,
-            Self::NoPhoneLine => 503,
+            Self::BadLanguage { .. }
+            | Self::BadMode
+            | Self::BadPhone
+            | Self::BadVariables(_)
+            | Self::UnknownAgent { .. } => 422,
+            Self::Busy | Self::Draining | Self::NoPhoneLine => 503,
+            Self::Twilio { .. } => 502,
         }
     }
 
-    /// The field.
+    /// The field at fault.
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownAgent { .. } => Some("agent_type"),
+            Self::BadLanguage { .. } => Some("language"),
+            Self::BadMode => Some("mode"),
             Self::BadPhone => Some("phone"),
-            Self::NoPhoneLine => None,
+            Self::BadVariables(_) => Some("variables"),
+            Self::UnknownAgent { .. } => Some("agent_type"),
+            Self::Busy | Self::Draining | Self::NoPhoneLine | Self::Twilio { .. } => None,
         }
     }
 }
 
-/// Why a call cannot be hung up.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why a call was not hung up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HangUpError {
-    /// Unknown.
+    /// No such call.
     #[error("no such call")]
     NotFound,
-    /// Over.
+    /// It is over already.
     #[error("the call is over")]
     Over,
-    /// Refused.
-    #[error("twilio refused")]
-    Twilio,
+    /// Twilio refused, or was not reached.
+    #[error("twilio did not hang up: {0}")]
+    Twilio(String),
 }
 
-/// Query of `/voice`.
+/// The query of `/voice`.
 #[derive(Clone, Debug, Default)]
 pub struct VoiceQuery {
-    /// Agent.
+    /// Which agent.
     pub agent_type: Option<String>,
-    /// Mode.
+    /// Instead of the agent's mode.
     pub mode: Option<String>,
-    /// Language.
+    /// Skips the choice of language.
     pub language: Option<String>,
-    /// Start.
+    /// Which start of ours the call belongs to.
     pub start: Option<String>,
 }
 
-/// Query of `/process-response`.
+/// The query of `/process-response`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GatherQuery {
-    /// Turn.
+    /// The turn that the answer is for.
     pub turn: Option<u32>,
-    /// Wait.
+    /// A visit that only asks whether the mind has answered by now.
     pub wait: Option<u32>,
-}
-
-/// Handle.
-#[derive(Clone)]
-pub struct Switchboard(Arc<Inside>);
-
-struct Inside {
-    store: Store,
-    speech_cache: SpeechCache,
-    agents: Arc<Vec<Agent>>,
-    draining: AtomicBool,
-}
-
-#[expect(clippy::unused_async, reason = "a stand-in")]
-#[expect(missing_docs, reason = "a stand-in")]
-impl Switchboard {
-    pub fn stand_in(store: Store, speech_cache: SpeechCache, agents: Vec<Agent>) -> Self {
-        Self(Arc::new(Inside { store, speech_cache, agents: Arc::new(agents), draining: AtomicBool::new(false) }))
-    }
-    pub async fn start_call(&self, request: StartCall) -> Result<CallSid, StartCallError> {
-        let known: Vec<_> = self.0.agents.iter().map(|agent| agent.agent_type.clone()).collect();
-        if !known.contains(&request.agent_type) {
-            return Err(StartCallError::UnknownAgent { known });
-        }
-        if !request.phone.starts_with('+') {
-            return Err(StartCallError::BadPhone);
-        }
-        Err(StartCallError::NoPhoneLine)
-    }
-    pub async fn voice(&self, _query: VoiceQuery, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn process_response(&self, _: GatherQuery, _: Form, _: Option<String>) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn stream_ended(&self, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn transfer_ended(&self, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn call_status(&self, _form: Form) {}
-    pub async fn stream_status(&self, _form: Form) {}
-    pub async fn media_stream(&self, mut socket: WebSocket) {
-        while let Some(Ok(_)) = socket.recv().await {}
-    }
-    pub async fn hang_up(&self, _sid: &CallSid) -> Result<(), HangUpError> {
-        Err(HangUpError::NotFound)
-    }
-    pub fn events(&self, _sid: &CallSid) -> Option<tokio::sync::broadcast::Receiver<Value>> {
-        None
-    }
-    pub fn live_calls(&self) -> usize {
-        0
-    }
-    pub fn draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
-    }
-    pub fn begin_drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
-    }
-    pub async fn drained(&self, _within: Duration) -> bool {
-        true
-    }
-    pub fn store(&self) -> &Store {
-        &self.0.store
-    }
-    pub fn speech_cache(&self) -> &SpeechCache {
-        &self.0.speech_cache
-    }
-    pub fn agents(&self) -> Arc<Vec<Agent>> {
-        Arc::clone(&self.0.agents)
-    }
 }
