@@ -66,6 +66,9 @@ pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
     if let Some(said) = call.caller.stop_saying() {
         call.recorder.said(said, stream.now_us());
     }
+    if let Some(line) = call.recorder.agent_quiet() {
+        call.shared.tell(&call.sid, line.end_ms, Happening::Said(line));
+    }
     let Stream { playback, began_us, .. } = stream;
     call.recorder.stream_ended(began_us, playback.heard(), playback.warnings());
     match end {
@@ -143,7 +146,12 @@ async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
     let signature =
         HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
     request.headers_mut().insert("x-twilio-signature", signature);
-    let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+    // Small buffers: there may be a thousand calls, and a message has some 400 bytes.
+    let config = WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_LIMIT))
+        .max_frame_size(Some(MESSAGE_LIMIT));
     let failed = |error: tungstenite::Error| match error {
         tungstenite::Error::Http(response) => {
             (31_920, format!("the server answered {} to the upgrade", response.status()))

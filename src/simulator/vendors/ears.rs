@@ -46,15 +46,19 @@ pub(super) async fn open(
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let token = query.iter().find(|(key, _)| key == "token").map(|(_, value)| value.as_str());
     let known = shared.knows(&headers, "xi-api-key", token);
-    upgrade.max_message_size(4 << 20).on_upgrade(move |mut socket| async move {
-        lock(&shared.counters).open_sockets += 1;
-        match (known, Opening::read(&query)) {
-            (false, _) => refuse(&mut socket, "auth_error", "You must be authenticated to use this endpoint.").await,
-            (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
-            (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
-        }
-        lock(&shared.counters).open_sockets -= 1;
-    })
+    upgrade.read_buffer_size(8 << 10).write_buffer_size(0).max_message_size(4 << 20).on_upgrade(
+        move |mut socket| async move {
+            lock(&shared.counters).open_sockets += 1;
+            match (known, Opening::read(&query)) {
+                (false, _) => {
+                    refuse(&mut socket, "auth_error", "You must be authenticated to use this endpoint.").await
+                }
+                (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
+                (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
+            }
+            lock(&shared.counters).open_sockets -= 1;
+        },
+    )
 }
 
 /// What a connection asked for in its query.

@@ -86,14 +86,16 @@ async fn open(
     } else {
         None
     };
-    upgrade.max_message_size(1 << 20).on_upgrade(move |mut socket| async move {
-        lock(&shared.counters).open_sockets += 1;
-        match refusal {
-            Some((error, message)) => refuse(&mut socket, error, message).await,
-            None => serve(&mut socket, &shared, rules, fault, cut).await,
-        }
-        lock(&shared.counters).open_sockets -= 1;
-    })
+    upgrade.read_buffer_size(8 << 10).write_buffer_size(0).max_message_size(1 << 20).on_upgrade(
+        move |mut socket| async move {
+            lock(&shared.counters).open_sockets += 1;
+            match refusal {
+                Some((error, message)) => refuse(&mut socket, error, message).await,
+                None => serve(&mut socket, &shared, rules, fault, cut).await,
+            }
+            lock(&shared.counters).open_sockets -= 1;
+        },
+    )
 }
 
 async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, fault: Option<FaultKind>, cut: Cut) {
