@@ -17,6 +17,8 @@ use trunkline::config::agents::{self, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::server::{Options, Server};
 
+use crate::terminal::{say, table};
+
 /// Arguments of `trunkline call`.
 #[derive(Args)]
 pub(crate) struct Call {
@@ -153,26 +155,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected NAME=VALUE".to_owned()),
     }
-}
-
-pub(crate) fn table<'a, const N: usize>(
-    out: &mut String,
-    head: [&'a str; N],
-    rows: impl Iterator<Item = [&'a str; N]>,
-) {
-    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let cells: Vec<_> =
-            row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.push('\n');
-}
-
-pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes()).context("standard output is closed")
 }
 
 fn complain(what: &impl Display) {

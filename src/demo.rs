@@ -16,7 +16,7 @@ use trunkline::simulator::caller::{CallReport, Line, Party, Script};
 use trunkline::simulator::twilio::{FarEnd, FarEndConfig, Happening, LineEvent};
 use trunkline::simulator::vendors::{Sound, Vendors, VendorsConfig};
 
-use crate::cli::{say, table};
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline demo`.
 #[derive(Args)]
