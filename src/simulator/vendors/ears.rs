@@ -1,6 +1,6 @@
 //! Scribe realtime: `GET /v1/speech-to-text/realtime`.
 //!
-//! [`Hearing`] knows what a connection has heard and not yet committed; it is pure. The socket task decodes, delays and sends. It
+//! `Hearing` knows what a connection has heard and not yet committed; it is pure. The socket task decodes, delays and sends. It
 //! recognises recordings of the phrase book by their bytes; other speech has the words of the script, or none.
 
 use std::collections::VecDeque;

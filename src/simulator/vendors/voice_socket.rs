@@ -1,6 +1,6 @@
 //! ElevenLabs speech over sockets: `stream-input` (one context) and `multi-stream-input` (up to five).
 //!
-//! [`Contexts`] holds the rules and is pure but for the making of speech; the socket task carries messages and sleeps.
+//! `Contexts` holds the rules and is pure but for the making of speech; the socket task carries messages and sleeps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
