@@ -205,7 +205,7 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
             }
             let point = if point.mark == Mark::None { Point { mark: shared_mark(heard, to), ..point } } else { point };
             let linked = earlier.last().is_some_and(|f| heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No)));
-            let weak = !sure && !linked && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
+            let weak = !sure && !linked && heard.word(to) != Some(Word::Or) && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
             Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
     }

@@ -29,20 +29,21 @@ pub(super) fn read(heard: &Heard) -> Reading {
 fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool> {
     let any = |is: &dyn Fn(Word) -> bool| heard.any(from, to, is);
     let human = (from..to).find(|&at| matches!(heard.tokens[at].word, Word::Human) && !owned(heard, from, at));
-    let someone = any(&|w| w == Word::Someone);
+    let someone = any(&|w| matches!(w, Word::Someone | Word::Others));
     let own = (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
     let machine = any(&|w| w == Word::Machine);
     let talk = any(&|w| w == Word::Talk);
     let connect = any(&|w| w == Word::Connect);
     let make = any(&|w| w == Word::TalkMake);
     let want = any(&|w| w == Word::Want);
-    let give = any(&|w| w == Word::Give);
+    // "aadmi bhej do" sends a man to the lorry, not to the phone.
+    let give = (from..to).any(|at| heard.tokens[at].word == Word::Give && heard.before(at) != Some(Word::Stem));
     let negative = any(&|w| matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without));
     let asks_who = any(&|w| matches!(w, Word::Wh | Word::Answering | Word::What));
 
     if machine && human.is_none() && !someone {
         // Refusing to talk to a machine asks for a person; asking whether this is one does not.
-        let refuses = talk && (negative || asks_who && !question_is_who(heard, from, to));
+        let refuses = talk && (negative || asks_who);
         return refuses.then_some(true);
     }
     if any(&|w| w == Word::AreYou) && question && !(talk || connect) {
@@ -67,10 +68,6 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let bare = human.is_some_and(|_| (from..to).all(|at| matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)));
     (bare && !question).then_some(true)
-}
-
-fn question_is_who(_heard: &Heard, _from: usize, _to: usize) -> bool {
-    false
 }
 
 /// "my manager", "mere driver".

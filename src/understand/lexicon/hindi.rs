@@ -337,7 +337,7 @@ pub(super) const WORDS: Table = &[
     (
         PastVerb,
         "था थी थे गया गई गयी गए गये आया आई आयी आए किया दिया लिया मिला हुआ हुई हुए की_थी दी_थी tha thi gaya gayi gai gaye aaya aayi aaye ayi kiya diya liya hua hui \
-         hue thaa gya gyi aya mila_tha bheja भेजा पहुंचा pahuncha pahucha",
+         hue thaa gya gyi aya mila_tha bheja भेजा",
     ),
     (Sharp, "ठीक_बजे एकदम_ठीक"),
     // Dates.
