@@ -24,17 +24,27 @@ fn run(name: &str, cases: &str) {
         let case: Json = serde_json::from_str(line).unwrap();
         let text = case["text"].as_str().unwrap();
         let now: jiff::Zoned = format!("{}[+05:30]", case["context"]["now"].as_str().unwrap()).parse().unwrap();
-        let scene = Scene { now: now.datetime(), expect: case["context"]["expect"].as_str().map(kind) };
+        let scene = Scene {
+            now: now.datetime(),
+            expect: case["context"]["expect"].as_str().map(kind),
+        };
         let reading = read(text, kind(case["kind"].as_str().unwrap()), &scene);
         assert!(text.get(reading.span.clone()).is_some(), "span {:?} of {text:?}", reading.span);
         let id = case["id"].as_str().unwrap();
         let tongue = id.split('-').nth(1).unwrap_or("-");
-        let entry = score.entry((case["kind"].as_str().unwrap().to_owned(), tongue.to_owned())).or_default();
+        let entry = score
+            .entry((case["kind"].as_str().unwrap().to_owned(), tongue.to_owned()))
+            .or_default();
         entry.1 += 1;
         if same(&reading, &case) {
             entry.0 += 1;
         } else {
-            misses.push(format!("{id} {text:?}\n    want {} {}\n    got  {}", case["value"], case["readings"], shown(&reading)));
+            misses.push(format!(
+                "{id} {text:?}\n    want {} {}\n    got  {}",
+                case["value"],
+                case["readings"],
+                shown(&reading)
+            ));
         }
     }
     let (right, all) = score.values().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
@@ -71,7 +81,13 @@ fn same(reading: &Reading, case: &Json) -> bool {
 
 fn shown(reading: &Reading) -> String {
     let readings: Vec<String> = reading.readings.iter().map(|r| typed(r.as_ref()).to_string()).collect();
-    format!("{} {} [{}] span {:?}", typed(reading.value.as_ref()), reading.ambiguous, readings.join(", "), reading.span)
+    format!(
+        "{} {} [{}] span {:?}",
+        typed(reading.value.as_ref()),
+        reading.ambiguous,
+        readings.join(", "),
+        reading.span
+    )
 }
 
 /// A value as the fixtures write it.

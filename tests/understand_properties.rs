@@ -4,21 +4,135 @@ use jiff::civil::{Date, Time, date};
 use proptest::prelude::*;
 use trunkline::understand::{Kind, Money, Per, Scene, TimeWindow, Value, read, speakable, words};
 
-const KINDS: [Kind; 8] =
-    [Kind::Date, Kind::Handover, Kind::Language, Kind::Money, Kind::Number, Kind::Phone, Kind::TimeWindow, Kind::YesNo];
+const KINDS: [Kind; 8] = [
+    Kind::Date,
+    Kind::Handover,
+    Kind::Language,
+    Kind::Money,
+    Kind::Number,
+    Kind::Phone,
+    Kind::TimeWindow,
+    Kind::YesNo,
+];
 
 fn scene(expect: Option<Kind>) -> Scene {
-    Scene { now: date(2026, 11, 23).at(10, 0, 0, 0), expect }
+    Scene {
+        now: date(2026, 11, 23).at(10, 0, 0, 0),
+        expect,
+    }
 }
 
 /// Words from all corners of the lexicon, to be strung together at random.
 const WORDS: &[&str] = &[
-    "500", "2", "to", "do", "se", "paanch", "hazaar", "sau", "saade", "dhai", "five", "hundred", "and", "a", "half", "nahi", "not", "sorry", "or", "ya",
-    "pm", "am", "baje", "ke", "baad", "pehle", "tak", "kal", "parso", "monday", "next", "subah", "shaam", "between", "per", "km", "trip", "ka", "ek",
-    "rupees", "₹", "/-", ",", ".", "?", "...", "-", "/", "2:30", "28/11", "98765", "43210", "double", "order", "number", "loading", "extra",
-    "total", "kam", "लाख", "सौ", "दो", "बजे", "कल", "नहीं", "५००", "half", "past", "quarter", "in", "hours", "ghante", "within", "point", "k", "5k", "१२",
-    "manager", "baat", "hindi", "haan", "theek", "hai", "free", "charge", "no", "for", "hundred", "thousand", "crore", "paise", "dozen", "25th",
-    "november", "tarikh", "din", "any", "time", "noon", "+91", "oh", "zero", "shunya", "and", "plus", "minimum", "maximum", "%", "99999999999999999999",
+    "500",
+    "2",
+    "to",
+    "do",
+    "se",
+    "paanch",
+    "hazaar",
+    "sau",
+    "saade",
+    "dhai",
+    "five",
+    "hundred",
+    "and",
+    "a",
+    "half",
+    "nahi",
+    "not",
+    "sorry",
+    "or",
+    "ya",
+    "pm",
+    "am",
+    "baje",
+    "ke",
+    "baad",
+    "pehle",
+    "tak",
+    "kal",
+    "parso",
+    "monday",
+    "next",
+    "subah",
+    "shaam",
+    "between",
+    "per",
+    "km",
+    "trip",
+    "ka",
+    "ek",
+    "rupees",
+    "₹",
+    "/-",
+    ",",
+    ".",
+    "?",
+    "...",
+    "-",
+    "/",
+    "2:30",
+    "28/11",
+    "98765",
+    "43210",
+    "double",
+    "order",
+    "number",
+    "loading",
+    "extra",
+    "total",
+    "kam",
+    "लाख",
+    "सौ",
+    "दो",
+    "बजे",
+    "कल",
+    "नहीं",
+    "५००",
+    "half",
+    "past",
+    "quarter",
+    "in",
+    "hours",
+    "ghante",
+    "within",
+    "point",
+    "k",
+    "5k",
+    "१२",
+    "manager",
+    "baat",
+    "hindi",
+    "haan",
+    "theek",
+    "hai",
+    "free",
+    "charge",
+    "no",
+    "for",
+    "hundred",
+    "thousand",
+    "crore",
+    "paise",
+    "dozen",
+    "25th",
+    "november",
+    "tarikh",
+    "din",
+    "any",
+    "time",
+    "noon",
+    "+91",
+    "oh",
+    "zero",
+    "shunya",
+    "and",
+    "plus",
+    "minimum",
+    "maximum",
+    "%",
+    "99999999999999999999",
 ];
 
 fn phrase() -> impl Strategy<Value = String> {
@@ -28,24 +142,172 @@ fn phrase() -> impl Strategy<Value = String> {
 /// Words with no number and no name of a time in them, in three spellings.
 fn small_talk() -> impl Strategy<Value = String> {
     let words = vec![
-        "hello", "sir", "please", "the", "truck", "is", "outside", "what", "you", "mean", "bhai", "gaadi", "abhi", "bahar", "hai", "kya", "bol", "rahe",
-        "ho", "nahi", "haan", "theek", "to", "for", "so", "and", "or", "ya", "se", "tak", "ke", "baad", "call", "me", "number", "order", "rupees", "per",
-        "km", "charge", "loading", "extra", "total", "भाई", "गाड़ी", "बाहर", "है", "हाँ", "नहीं", "तो", "के", "बाद", "रुपये", "between", "after", "before", "le",
-        ",", ".", "?",
+        "hello",
+        "sir",
+        "please",
+        "the",
+        "truck",
+        "is",
+        "outside",
+        "what",
+        "you",
+        "mean",
+        "bhai",
+        "gaadi",
+        "abhi",
+        "bahar",
+        "hai",
+        "kya",
+        "bol",
+        "rahe",
+        "ho",
+        "nahi",
+        "haan",
+        "theek",
+        "to",
+        "for",
+        "so",
+        "and",
+        "or",
+        "ya",
+        "se",
+        "tak",
+        "ke",
+        "baad",
+        "call",
+        "me",
+        "number",
+        "order",
+        "rupees",
+        "per",
+        "km",
+        "charge",
+        "loading",
+        "extra",
+        "total",
+        "भाई",
+        "गाड़ी",
+        "बाहर",
+        "है",
+        "हाँ",
+        "नहीं",
+        "तो",
+        "के",
+        "बाद",
+        "रुपये",
+        "between",
+        "after",
+        "before",
+        "le",
+        ",",
+        ".",
+        "?",
     ];
     prop::collection::vec(prop::sample::select(words), 0..12).prop_map(|w| w.join(" "))
 }
 
 fn hindi_roman(n: u64) -> String {
     const ROMAN: [&str; 100] = [
-        "shunya", "ek", "do", "teen", "char", "paanch", "chhe", "saat", "aath", "nau", "das", "gyarah", "barah", "terah", "chaudah", "pandrah", "solah",
-        "satrah", "atharah", "unnis", "bees", "ikkis", "bais", "teis", "chaubis", "pachis", "chhabbis", "sattais", "atthais", "untis", "tees", "iktis",
-        "battis", "taintis", "chauntis", "paintis", "chhattis", "saintis", "adtis", "untalis", "chalis", "iktalis", "bayalis", "taintalis", "chavalis",
-        "paintalis", "chhiyalis", "saintalis", "adtalis", "unchas", "pachas", "ikyavan", "bavan", "tirpan", "chauvan", "pachpan", "chhappan", "sattavan",
-        "atthavan", "unsath", "saath", "iksath", "basath", "tirsath", "chaunsath", "painsath", "chhiyasath", "sadsath", "adsath", "unhattar", "sattar",
-        "ikhattar", "bahattar", "tihattar", "chauhattar", "pachhattar", "chhihattar", "satahattar", "athahattar", "unasi", "assi", "ikyasi", "bayasi",
-        "tirasi", "chaurasi", "pachasi", "chhiyasi", "sattasi", "atthasi", "navasi", "nabbe", "ikyanve", "banve", "tiranve", "chauranve", "panchanve",
-        "chhiyanve", "sattanve", "atthanve", "ninyanve",
+        "shunya",
+        "ek",
+        "do",
+        "teen",
+        "char",
+        "paanch",
+        "chhe",
+        "saat",
+        "aath",
+        "nau",
+        "das",
+        "gyarah",
+        "barah",
+        "terah",
+        "chaudah",
+        "pandrah",
+        "solah",
+        "satrah",
+        "atharah",
+        "unnis",
+        "bees",
+        "ikkis",
+        "bais",
+        "teis",
+        "chaubis",
+        "pachis",
+        "chhabbis",
+        "sattais",
+        "atthais",
+        "untis",
+        "tees",
+        "iktis",
+        "battis",
+        "taintis",
+        "chauntis",
+        "paintis",
+        "chhattis",
+        "saintis",
+        "adtis",
+        "untalis",
+        "chalis",
+        "iktalis",
+        "bayalis",
+        "taintalis",
+        "chavalis",
+        "paintalis",
+        "chhiyalis",
+        "saintalis",
+        "adtalis",
+        "unchas",
+        "pachas",
+        "ikyavan",
+        "bavan",
+        "tirpan",
+        "chauvan",
+        "pachpan",
+        "chhappan",
+        "sattavan",
+        "atthavan",
+        "unsath",
+        "saath",
+        "iksath",
+        "basath",
+        "tirsath",
+        "chaunsath",
+        "painsath",
+        "chhiyasath",
+        "sadsath",
+        "adsath",
+        "unhattar",
+        "sattar",
+        "ikhattar",
+        "bahattar",
+        "tihattar",
+        "chauhattar",
+        "pachhattar",
+        "chhihattar",
+        "satahattar",
+        "athahattar",
+        "unasi",
+        "assi",
+        "ikyasi",
+        "bayasi",
+        "tirasi",
+        "chaurasi",
+        "pachasi",
+        "chhiyasi",
+        "sattasi",
+        "atthasi",
+        "navasi",
+        "nabbe",
+        "ikyanve",
+        "banve",
+        "tiranve",
+        "chauranve",
+        "panchanve",
+        "chhiyanve",
+        "sattanve",
+        "atthanve",
+        "ninyanve",
     ];
     if n < 100 {
         return ROMAN[usize::try_from(n).unwrap_or(0)].to_owned();
@@ -79,7 +341,11 @@ fn commas(n: u64) -> String {
 }
 
 fn rupees(n: u64) -> Value {
-    Value::Money(Money { paise: i64::try_from(n * 100).unwrap_or(0), upper_paise: None, per: None })
+    Value::Money(Money {
+        paise: i64::try_from(n * 100).unwrap_or(0),
+        upper_paise: None,
+        per: None,
+    })
 }
 
 fn per() -> impl Strategy<Value = Option<Per>> {
@@ -100,7 +366,11 @@ fn time() -> impl Strategy<Value = Time> {
 }
 
 fn day() -> impl Strategy<Value = Date> {
-    (0..364i32).prop_map(|ahead| date(2026, 11, 23).checked_add(jiff::Span::new().days(ahead)).unwrap_or(date(2026, 11, 23)))
+    (0..364i32).prop_map(|ahead| {
+        date(2026, 11, 23)
+            .checked_add(jiff::Span::new().days(ahead))
+            .unwrap_or(date(2026, 11, 23))
+    })
 }
 
 fn heard_again(value: &Value, kind: Kind) -> Result<(), TestCaseError> {
@@ -207,8 +477,14 @@ fn answers_and_languages_said_are_heard() {
             let reading = read(&words(&Value::YesNo(yes), language), Kind::YesNo, &scene(Some(Kind::YesNo)));
             assert_eq!(reading.value, Some(Value::YesNo(yes)));
         }
-        for code in ["en-IN", "hi-IN", "mr-IN", "ta-IN", "te-IN", "kn-IN", "gu-IN", "bn-IN", "ml-IN", "pa-IN"] {
-            let reading = read(&words(&Value::Language(code), language), Kind::Language, &scene(Some(Kind::Language)));
+        for code in [
+            "en-IN", "hi-IN", "mr-IN", "ta-IN", "te-IN", "kn-IN", "gu-IN", "bn-IN", "ml-IN", "pa-IN",
+        ] {
+            let reading = read(
+                &words(&Value::Language(code), language),
+                Kind::Language,
+                &scene(Some(Kind::Language)),
+            );
             assert_eq!(reading.value, Some(Value::Language(code)));
         }
     }
@@ -221,16 +497,25 @@ fn sentences_become_speakable() {
             "₹2,500 per trip between 2-5pm on 24 Nov, call 9876543210",
             "two thousand five hundred rupees per trip between two to five in the afternoon on twenty fourth November, call nine eight seven six five, four three two one zero",
         ),
-        ("That is ₹450-500, right?", "That is four hundred fifty to five hundred rupees, right?"),
+        (
+            "That is ₹450-500, right?",
+            "That is four hundred fifty to five hundred rupees, right?",
+        ),
         ("Pay 500/- at 14:30.", "Pay five hundred rupees at two thirty in the afternoon."),
-        ("Rs. 1,50,000 plus 18% GST", "one lakh fifty thousand rupees plus eighteen percent GST"),
+        (
+            "Rs. 1,50,000 plus 18% GST",
+            "one lakh fifty thousand rupees plus eighteen percent GST",
+        ),
         ("We need 2.5 tonnes by 25th.", "We need two point five tonnes by twenty fifth."),
         ("No digits here.", "No digits here."),
     ];
     for (text, said) in english {
         assert_eq!(speakable(text, "en-IN"), said);
     }
-    assert_eq!(speakable("₹500, 2-5pm ठीक है?", "hi-IN"), "पाँच सौ रुपये, दोपहर दो बजे से शाम पाँच बजे तक ठीक है?");
+    assert_eq!(
+        speakable("₹500, 2-5pm ठीक है?", "hi-IN"),
+        "पाँच सौ रुपये, दोपहर दो बजे से शाम पाँच बजे तक ठीक है?"
+    );
     assert_eq!(speakable("24/11 को 10 पेटी", "hi-IN"), "चौबीस नवंबर को दस पेटी");
     assert_eq!(speakable("₹500", "ta-IN"), "₹500");
 }
@@ -252,7 +537,14 @@ fn unfinished_values_wait_for_more_words() {
     for (text, kind) in waits {
         assert!(read(text, kind, &scene(Some(kind))).unfinished, "{text}");
     }
-    let complete = [("five hundred rupees", Kind::Money), ("2 to 5", Kind::TimeWindow), ("dhai hazaar", Kind::Money), ("kal", Kind::Date), ("98765 43210", Kind::Phone), ("haan ji", Kind::YesNo)];
+    let complete = [
+        ("five hundred rupees", Kind::Money),
+        ("2 to 5", Kind::TimeWindow),
+        ("dhai hazaar", Kind::Money),
+        ("kal", Kind::Date),
+        ("98765 43210", Kind::Phone),
+        ("haan ji", Kind::YesNo),
+    ];
     for (text, kind) in complete {
         assert!(!read(text, kind, &scene(Some(kind))).unfinished, "{text}");
     }

@@ -23,7 +23,10 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
         let mut part: Vec<Said<i64>> = said.iter().filter(|s| s.from >= start && s.to <= end).copied().collect();
         part.retain(|s| {
             let limit = said.iter().map(|o| o.from).find(|&f| f >= s.to).unwrap_or(heard.tokens.len());
-            !settle::denied_before(heard, s.from) && !settle::denied_after(heard, s.to, limit) && !settle::quoted(heard, s.from, s.to) && !past(heard, s)
+            !settle::denied_before(heard, s.from)
+                && !settle::denied_after(heard, s.to, limit)
+                && !settle::quoted(heard, s.from, s.to)
+                && !past(heard, s)
         });
         settle::correct(heard, &mut part, |_, _| {});
         for number in part {
@@ -34,13 +37,28 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     }
     let value = |n: i64| Some(Value::Number(plain(n)));
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading { unfinished, ..Reading::default() };
+        return Reading {
+            unfinished,
+            ..Reading::default()
+        };
     };
     let span = heard.span(first.from, last.to);
     if options.len() == 1 {
-        return Reading { value: value(first.what), ambiguous: false, readings: Vec::new(), unfinished, span };
+        return Reading {
+            value: value(first.what),
+            ambiguous: false,
+            readings: Vec::new(),
+            unfinished,
+            span,
+        };
     }
-    Reading { value: None, ambiguous: true, readings: options.iter().map(|o| value(o.what)).collect(), unfinished, span }
+    Reading {
+        value: None,
+        ambiguous: true,
+        readings: options.iter().map(|o| value(o.what)).collect(),
+        unfinished,
+        span,
+    }
 }
 
 /// A decimal without trailing zeros, from millionths.
@@ -56,7 +74,10 @@ pub(super) fn plain(millionths: i64) -> String {
 
 /// Days that their words alone make days, so that a bare number stays a number.
 fn claim_marked_days(heard: &mut Heard, scene: &Scene) {
-    let scene = Scene { now: scene.now, expect: None };
+    let scene = Scene {
+        now: scene.now,
+        expect: None,
+    };
     date::find(heard, &scene);
 }
 
@@ -78,15 +99,31 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
             continue;
         }
         if let Some(low) = num.lower {
-            said.push(Said { what: low, from: num.from, to: num.to });
+            said.push(Said {
+                what: low,
+                from: num.from,
+                to: num.to,
+            });
         }
-        said.push(Said { what: num.value, from: num.from, to: num.to });
+        said.push(Said {
+            what: num.value,
+            from: num.from,
+            to: num.to,
+        });
     }
     if said.is_empty() {
         let zero = heard.tokens.iter().position(|t| t.word == Word::NoneAtAll);
-        said.extend(zero.map(|at| Said { what: 0, from: at, to: at + 1 }));
+        said.extend(zero.map(|at| Said {
+            what: 0,
+            from: at,
+            to: at + 1,
+        }));
         let half = heard.tokens.iter().position(|t| t.word == Word::Dozen);
-        said.extend(half.filter(|_| zero.is_none()).map(|at| Said { what: 12 * ONE, from: at, to: at + 1 }));
+        said.extend(half.filter(|_| zero.is_none()).map(|at| Said {
+            what: 12 * ONE,
+            from: at,
+            to: at + 1,
+        }));
     }
     said.sort_by_key(|s| s.from);
     said
@@ -101,7 +138,10 @@ fn is_rate_unit(heard: &Heard, num: &Num) -> bool {
 fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let one = num.value == ONE && !matches!(heard.word(num.from), Some(Word::Digits { .. })) && !num.scale;
     let after = heard.word(num.to);
-    let followed = matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
+    let followed = matches!(
+        after,
+        Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of)
+    );
     let preceded = matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
 }

@@ -10,7 +10,12 @@ pub(super) fn read(heard: &Heard) -> Reading {
     let mut start = 0;
     while start < heard.tokens.len() {
         let end = (start..heard.tokens.len())
-            .find(|&at| matches!(heard.tokens[at].word, Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis))
+            .find(|&at| {
+                matches!(
+                    heard.tokens[at].word,
+                    Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis
+                )
+            })
             .unwrap_or(heard.tokens.len());
         let question = heard.word(end) == Some(Word::Question);
         if let Some(says) = clause(heard, start, end, question) {
@@ -22,7 +27,13 @@ pub(super) fn read(heard: &Heard) -> Reading {
         Some((says, from, to)) => (says, if says { heard.span(from, to) } else { 0..0 }),
         None => (false, 0..0),
     };
-    Reading { value: Some(Value::Handover(says)), ambiguous: false, readings: Vec::new(), unfinished: false, span }
+    Reading {
+        value: Some(Value::Handover(says)),
+        ambiguous: false,
+        readings: Vec::new(),
+        unfinished: false,
+        span,
+    }
 }
 
 /// What one clause says: a request, a refusal of one, or nothing.
@@ -38,7 +49,12 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let want = any(&|w| w == Word::Want);
     // "aadmi bhej do" sends a man to the lorry, not to the phone.
     let give = (from..to).any(|at| heard.tokens[at].word == Word::Give && heard.before(at) != Some(Word::Stem));
-    let negative = any(&|w| matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without));
+    let negative = any(&|w| {
+        matches!(
+            w,
+            Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without
+        )
+    });
     let asks_who = any(&|w| matches!(w, Word::Wh | Word::Answering | Word::What));
 
     if machine && human.is_none() && !someone {
@@ -66,7 +82,14 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     if asks && !offers_own(heard, from, to, human) {
         return Some(true);
     }
-    let bare = human.is_some_and(|_| (from..to).all(|at| matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)));
+    let bare = human.is_some_and(|_| {
+        (from..to).all(|at| {
+            matches!(
+                heard.tokens[at].word,
+                Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your
+            )
+        })
+    });
     (bare && !question).then_some(true)
 }
 
@@ -82,6 +105,8 @@ fn owned(heard: &Heard, from: usize, at: usize) -> bool {
 
 /// "my manager will talk to you", "someone will come", "500 per person".
 fn offers_own(heard: &Heard, from: usize, to: usize, human: Option<usize>) -> bool {
-    let Some(at) = human else { return heard.any(from, to, |w| w == Word::My) };
+    let Some(at) = human else {
+        return heard.any(from, to, |w| w == Word::My);
+    };
     matches!(heard.before(at), Some(Word::PerWord | Word::Each)) || heard.num_ending(at).is_some()
 }

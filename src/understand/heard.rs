@@ -74,17 +74,24 @@ impl Heard {
 
     /// True if any token of `from..to` satisfies `is`.
     pub(super) fn any(&self, from: usize, to: usize, is: impl Fn(Word) -> bool) -> bool {
-        self.tokens.get(from..to.min(self.tokens.len())).is_some_and(|t| t.iter().any(|t| is(t.word)))
+        self.tokens
+            .get(from..to.min(self.tokens.len()))
+            .is_some_and(|t| t.iter().any(|t| is(t.word)))
     }
 
     /// First token at or after `i` that is a boundary between clauses, or the end.
     pub(super) fn clause_end(&self, i: usize) -> usize {
-        (i..self.tokens.len()).find(|&at| ends_clause(self.tokens[at].word)).unwrap_or(self.tokens.len())
+        (i..self.tokens.len())
+            .find(|&at| ends_clause(self.tokens[at].word))
+            .unwrap_or(self.tokens.len())
     }
 
     /// First token of the clause that token `i` is in.
     pub(super) fn clause_start(&self, i: usize) -> usize {
-        (0..i.min(self.tokens.len())).rev().find(|&at| ends_clause(self.tokens[at].word)).map_or(0, |at| at + 1)
+        (0..i.min(self.tokens.len()))
+            .rev()
+            .find(|&at| ends_clause(self.tokens[at].word))
+            .map_or(0, |at| at + 1)
     }
 
     /// Skips words that count for nothing, forwards.
@@ -108,7 +115,9 @@ impl Heard {
         let num = self.nums[k];
         let next = self.word(num.to);
         let prev = self.before(num.from);
-        let prev_free = num.from.checked_sub(1).is_none_or(|p| self.num_ending(p).is_none() || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued);
+        let prev_free = num.from.checked_sub(1).is_none_or(|p| {
+            self.num_ending(p).is_none() || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued
+        });
         if matches!(next, Some(Word::Foreign)) || (matches!(prev, Some(Word::Foreign)) && prev_free) {
             return Role::Foreign;
         }
@@ -173,10 +182,16 @@ impl Heard {
 
     /// True if token `i` is the one at `offset` of letters, digits, letters, digits with the lengths of a number plate.
     fn in_plate(&self, i: usize, offset: usize) -> bool {
-        let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else { return false };
+        let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else {
+            return false;
+        };
         let letters = |t: &Token| t.to - t.from <= 3 && !is_mark(t.word) && !matches!(t.word, Word::Digits { .. });
         let digits = |t: &Token, most: u8| matches!(t.word, Word::Digits { len, places: 0, .. } if len <= most);
-        letters(&plate[0]) && plate[0].to - plate[0].from == 2 && digits(&plate[1], 2) && letters(&plate[2]) && digits(&plate[3], 4)
+        letters(&plate[0])
+            && plate[0].to - plate[0].from == 2
+            && digits(&plate[1], 2)
+            && letters(&plate[2])
+            && digits(&plate[3], 4)
             && plate[3].to - plate[3].from >= 3
     }
 
@@ -225,7 +240,9 @@ impl Heard {
         let whole = num.whole().unwrap_or(0);
         match unit {
             Unit::Per(Per::Hour) if whole >= 100 && whole % 100 < 60 && whole <= 2400 => Role::Bare,
-            Unit::Per(Per::Hour | Per::Day) | Unit::Minute | Unit::Week | Unit::Month | Unit::Year if !matches!(after, Some(Word::Of)) || whole < 50 => {
+            Unit::Per(Per::Hour | Per::Day) | Unit::Minute | Unit::Week | Unit::Month | Unit::Year
+                if !matches!(after, Some(Word::Of)) || whole < 50 =>
+            {
                 Role::Duration
             }
             Unit::Per(Per::Trip) if whole >= 100 => Role::Bare,
@@ -245,7 +262,18 @@ fn is_mark(word: Word) -> bool {
     ends_clause(word)
         || matches!(
             word,
-            Word::Rupee | Word::Foreign | Word::Slash | Word::Hyphen | Word::Plus | Word::Percent | Word::At | Word::NumberWord | Word::And | Word::Digits { .. } | Word::Clock { .. } | Word::AmPm(_)
+            Word::Rupee
+                | Word::Foreign
+                | Word::Slash
+                | Word::Hyphen
+                | Word::Plus
+                | Word::Percent
+                | Word::At
+                | Word::NumberWord
+                | Word::And
+                | Word::Digits { .. }
+                | Word::Clock { .. }
+                | Word::AmPm(_)
         )
 }
 

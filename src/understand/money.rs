@@ -43,9 +43,9 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     for (start, end) in cuts {
         let part: Vec<Said<Offer>> = offers.iter().filter(|o| o.from >= start && o.to <= end).copied().collect();
         for offer in choose(heard, part) {
-            let same = options.iter_mut().find(|o| {
-                o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise
-            });
+            let same = options
+                .iter_mut()
+                .find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise);
             match same {
                 Some(known) => {
                     known.what.money.per = known.what.money.per.or(offer.what.money.per);
@@ -63,23 +63,50 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
 
 fn answer(heard: &Heard, options: &[Said<Offer>], unfinished: bool) -> Reading {
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading { unfinished, ..Reading::default() };
+        return Reading {
+            unfinished,
+            ..Reading::default()
+        };
     };
     let span = heard.span(first.from, last.to);
     let value = |money: Money| Some(Value::Money(money));
     if options.len() > 1 {
         let readings = options.iter().map(|o| value(o.what.money)).collect();
-        return Reading { value: None, ambiguous: true, readings, unfinished, span };
+        return Reading {
+            value: None,
+            ambiguous: true,
+            readings,
+            unfinished,
+            span,
+        };
     }
     let money = first.what.money;
     if let Some(other) = first.what.alike {
         let readings = vec![value(money), value(Money { paise: other, ..money })];
-        return Reading { value: None, ambiguous: true, readings, unfinished, span };
+        return Reading {
+            value: None,
+            ambiguous: true,
+            readings,
+            unfinished,
+            span,
+        };
     }
     if first.what.marks.bound {
-        return Reading { value: value(money), ambiguous: true, readings: vec![value(money), None], unfinished, span };
+        return Reading {
+            value: value(money),
+            ambiguous: true,
+            readings: vec![value(money), None],
+            unfinished,
+            span,
+        };
     }
-    Reading { value: value(money), ambiguous: false, readings: Vec::new(), unfinished, span }
+    Reading {
+        value: value(money),
+        ambiguous: false,
+        readings: Vec::new(),
+        unfinished,
+        span,
+    }
 }
 
 /// A unit or scale said once belongs to both alternatives.
@@ -163,19 +190,23 @@ fn range_end(heard: &Heard, k: usize) -> Option<usize> {
     let opened = offer::opened_between(heard, num.from);
     let joins = match heard.word(joint)? {
         Word::To | Word::Till | Word::Se | Word::Hyphen => true,
-        Word::And => opened || {
-            let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::About));
-            heard.num_at(at).is_some_and(|j| {
-                let end = heard.skip(heard.nums[j].to, |w| matches!(w, Word::Rupee));
-                heard.word(end) == Some(Word::Beech)
-            })
-        },
+        Word::And => {
+            opened || {
+                let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::About));
+                heard.num_at(at).is_some_and(|j| {
+                    let end = heard.skip(heard.nums[j].to, |w| matches!(w, Word::Rupee));
+                    heard.word(end) == Some(Word::Beech)
+                })
+            }
+        }
         _ => false,
     };
     if !joins {
         return None;
     }
-    let at = heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article));
+    let at = heard.skip(joint + 1, |w| {
+        matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article)
+    });
     let last = heard.num_at(at).or_else(|| heard.num_at(at.saturating_sub(1)).filter(|&j| j > k))?;
     let (low, high) = ends(&num, &heard.nums[last]);
     (low < high && usable(heard, last)).then_some(last)
@@ -217,7 +248,10 @@ fn rated(heard: &Heard, k: usize) -> bool {
 fn charged(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let from = num.from.saturating_sub(6);
-    let start = (from..num.from).rev().find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question) || heard.num_ending(at + 1).is_some()).map_or(from, |at| at + 1);
+    let start = (from..num.from)
+        .rev()
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question) || heard.num_ending(at + 1).is_some())
+        .map_or(from, |at| at + 1);
     if heard.any(start, num.from, |w| w == Word::Charge) {
         return true;
     }
@@ -272,7 +306,11 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
     if per.is_none() {
         per = per_before(heard, from, previous).map(|p| p.0);
     }
-    let money = Money { paise: amount, upper_paise: upper.map(paise), per };
+    let money = Money {
+        paise: amount,
+        upper_paise: upper.map(paise),
+        per,
+    };
     let mut what = Offer {
         money,
         marks: Marks::default(),
@@ -337,9 +375,24 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         },
         Word::Rate(per) => Some((per, 1)),
         Word::For | Word::In | Word::Of | Word::Is => {
-            let inner = heard.skip(at + 1, |w| matches!(w, Word::Filler | Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::This | Word::Of | Word::Is | Word::PerWord));
+            let inner = heard.skip(at + 1, |w| {
+                matches!(
+                    w,
+                    Word::Filler
+                        | Word::Article
+                        | Word::Each
+                        | Word::Count(1)
+                        | Word::Small(1)
+                        | Word::This
+                        | Word::Of
+                        | Word::Is
+                        | Word::PerWord
+                )
+            });
             let found = per(inner)?;
-            let counted = heard.any(at + 1, inner, |w| matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord));
+            let counted = heard.any(at + 1, inner, |w| {
+                matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord)
+            });
             let lone = heard.word(at + 1 + inner.saturating_sub(at + 1)).is_some();
             match (found, heard.word(at)?) {
                 (Per::Trip, Word::For | Word::Of | Word::Is) if lone => Some((Per::Trip, 0)),
@@ -355,8 +408,14 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         }
         Word::Unit(Unit::Per(found)) => {
             let after = heard.word(at + 1);
-            let rate = rupees || matches!(after, Some(Word::HisaabSe)) || matches!(after, Some(Word::Of)) || found == Per::Trip && value >= 100 * ONE;
-            rate.then_some((found, u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip)))
+            let rate = rupees
+                || matches!(after, Some(Word::HisaabSe))
+                || matches!(after, Some(Word::Of))
+                || found == Per::Trip && value >= 100 * ONE;
+            rate.then_some((
+                found,
+                u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip),
+            ))
         }
         _ => None,
     }
@@ -374,7 +433,26 @@ fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)
     while at > previous {
         match heard.before(at) {
             Some(Word::Of | Word::HisaabSe) => of = true,
-            Some(Word::Is | Word::It | Word::Filler | Word::Charge | Word::About | Word::Rupee | Word::In | Word::At | Word::Then | Word::For | Word::Se | Word::Final | Word::I | Word::Hum | Word::Hyphen | Word::He | Word::Said | Word::This) => {}
+            Some(
+                Word::Is
+                | Word::It
+                | Word::Filler
+                | Word::Charge
+                | Word::About
+                | Word::Rupee
+                | Word::In
+                | Word::At
+                | Word::Then
+                | Word::For
+                | Word::Se
+                | Word::Final
+                | Word::I
+                | Word::Hum
+                | Word::Hyphen
+                | Word::He
+                | Word::Said
+                | Word::This,
+            ) => {}
             _ => break,
         }
         at -= 1;
@@ -383,7 +461,9 @@ fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)
     if let Some(Word::Rate(per)) = heard.word(unit) {
         return Some((per, false));
     }
-    let Some(Word::Unit(Unit::Per(per))) = heard.word(unit) else { return None };
+    let Some(Word::Unit(Unit::Per(per))) = heard.word(unit) else {
+        return None;
+    };
     if unit == 0 {
         return (of || per == Per::Trip).then_some((per, per == Per::Trip));
     }
@@ -406,32 +486,80 @@ fn free(heard: &Heard, scene: &Scene, offers: &[Said<Offer>]) -> Option<Said<Off
         if !expects(scene, Kind::Money) && !heard.tokens.iter().any(|t| t.word == Word::Charge) {
             return None;
         }
-        heard.tokens.iter().enumerate().position(|(i, t)| t.word == Word::Free && !idle(heard, i))
+        heard
+            .tokens
+            .iter()
+            .enumerate()
+            .position(|(i, t)| t.word == Word::Free && !idle(heard, i))
     })?;
     let (start, end) = (heard.clause_start(at), heard.clause_end(at));
-    if heard.any(start, end, |w| matches!(w, Word::Side | Word::Extra | Word::Quote | Word::Earlier | Word::Others))
-        || heard.any(start, at, |w| matches!(w, Word::Not | Word::Cant | Word::AmOrBe))
+    if heard.any(start, end, |w| {
+        matches!(w, Word::Side | Word::Extra | Word::Quote | Word::Earlier | Word::Others)
+    }) || heard.any(start, at, |w| matches!(w, Word::Not | Word::Cant | Word::AmOrBe))
         || heard.any(at + 1, end, |w| matches!(w, Word::Nahi | Word::Not | Word::Fails | Word::PastVerb))
         || heard.word(end) == Some(Word::Question)
     {
         return None;
     }
-    let corrected = offers.iter().all(|o| o.to <= at && settle::corrects(heard, o.to, at) || at < o.from && settle::corrects(heard, at, o.from));
+    let corrected = offers
+        .iter()
+        .all(|o| o.to <= at && settle::corrects(heard, o.to, at) || at < o.from && settle::corrects(heard, at, o.from));
     if !offers.is_empty() && !corrected {
         return None;
     }
-    let money = Money { paise: 0, upper_paise: None, per: None };
-    Some(Said { what: Offer { money, marks: Marks::default(), scaled: None, bare: false, alike: None }, from: at, to: at + 1 })
+    let money = Money {
+        paise: 0,
+        upper_paise: None,
+        per: None,
+    };
+    Some(Said {
+        what: Offer {
+            money,
+            marks: Marks::default(),
+            scaled: None,
+            bare: false,
+            alike: None,
+        },
+        from: at,
+        to: at + 1,
+    })
 }
 
 /// "I am free after 4", "toll free", "feel free": no price.
 fn idle(heard: &Heard, at: usize) -> bool {
     let after = heard.word(at + 1);
-    matches!(heard.before(at), Some(Word::I | Word::Hum | Word::Of | Word::Is | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
+    matches!(
+        heard.before(at),
+        Some(Word::I | Word::Hum | Word::Of | Word::Is | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)
+    ) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
         || matches!(heard.before(at), Some(Word::Side | Word::I | Word::Hum))
-        || matches!(after, Some(Word::After | Word::At | Word::KeBaad | Word::From | Word::Till | Word::By | Word::Before | Word::Kal | Word::Day(_) | Word::Part(_) | Word::Final | Word::In | Word::To | Word::I | Word::Hum))
-        || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| matches!(w, Word::Oclock | Word::PastVerb))
-        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum)) && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Is | Word::Other))
+        || matches!(
+            after,
+            Some(
+                Word::After
+                    | Word::At
+                    | Word::KeBaad
+                    | Word::From
+                    | Word::Till
+                    | Word::By
+                    | Word::Before
+                    | Word::Kal
+                    | Word::Day(_)
+                    | Word::Part(_)
+                    | Word::Final
+                    | Word::In
+                    | Word::To
+                    | Word::I
+                    | Word::Hum
+            )
+        )
+        || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| {
+            matches!(w, Word::Oclock | Word::PastVerb)
+        })
+        || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum))
+            && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| {
+                matches!(w, Word::Of | Word::Is | Word::Other)
+            })
 }
 
 /// Sets the marks of every amount from the words around it.
@@ -450,7 +578,9 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
         offers.retain(|o| o.what.marks.total);
     }
     offers.retain(|o| !o.what.marks.side);
-    let rate = offers.iter().any(|o| o.what.money.per.is_some() && !o.what.marks.bound && !o.what.marks.base);
+    let rate = offers
+        .iter()
+        .any(|o| o.what.money.per.is_some() && !o.what.marks.bound && !o.what.marks.base);
     if rate {
         offers.retain(|o| !(o.what.marks.bound || o.what.marks.base) || o.what.money.per.is_some());
     }
@@ -478,7 +608,10 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
     }
     let mut kept: Vec<Said<Offer>> = Vec::new();
     for offer in offers {
-        match kept.iter_mut().find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise) {
+        match kept
+            .iter_mut()
+            .find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise)
+        {
             Some(known) => {
                 known.what.money.per = known.what.money.per.or(offer.what.money.per);
                 known.to = offer.to;

@@ -62,7 +62,9 @@ pub(super) fn scan(tokens: &[Token]) -> Vec<Num> {
 
 /// The number that begins at token `i`.
 pub(super) fn number(tokens: &[Token], i: usize) -> Option<Num> {
-    digit_string(tokens, i).or_else(|| split_digits(tokens, i)).or_else(|| spoken(tokens, i))
+    digit_string(tokens, i)
+        .or_else(|| split_digits(tokens, i))
+        .or_else(|| spoken(tokens, i))
 }
 
 /// What may stand before a scale: its value and where it ends.
@@ -110,7 +112,9 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
             let skip = usize::from(matches!(word(tokens, i + 1), Some(Word::Article)));
             simple(ONE / 2, i + 1 + skip, PartKind::Fraction)
         }
-        Word::QuarterPart if matches!(word(tokens, i + 1), Some(Word::Scale(_) | Word::Unit(_))) => simple(ONE / 4, i + 1, PartKind::Fraction),
+        Word::QuarterPart if matches!(word(tokens, i + 1), Some(Word::Scale(_) | Word::Unit(_))) => {
+            simple(ONE / 4, i + 1, PartKind::Fraction)
+        }
         Word::Saade => quarters(tokens, i, 2),
         Word::Sava => quarters(tokens, i, 1),
         Word::Paune => quarters(tokens, i, -1),
@@ -120,10 +124,16 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         return Some(first);
     }
     match word(tokens, first.to) {
-        Some(Word::AndHalf) => Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 1, kind: PartKind::Fraction }),
-        Some(Word::And) if matches!(word(tokens, first.to + 1), Some(Word::Half)) => {
-            Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 2, kind: PartKind::Fraction })
-        }
+        Some(Word::AndHalf) => Some(Part {
+            value: first.value.checked_add(ONE / 2)?,
+            to: first.to + 1,
+            kind: PartKind::Fraction,
+        }),
+        Some(Word::And) if matches!(word(tokens, first.to + 1), Some(Word::Half)) => Some(Part {
+            value: first.value.checked_add(ONE / 2)?,
+            to: first.to + 2,
+            kind: PartKind::Fraction,
+        }),
         Some(Word::Point) => decimal(tokens, first),
         _ => Some(first),
     }
@@ -154,29 +164,57 @@ fn decimal(tokens: &[Token], whole: Part) -> Option<Part> {
         place = unit / 10;
         to += 1;
     }
-    if to == whole.to + 1 { Some(whole) } else { Some(Part { value, to, kind: PartKind::Digits }) }
+    if to == whole.to + 1 {
+        Some(whole)
+    } else {
+        Some(Part {
+            value,
+            to,
+            kind: PartKind::Digits,
+        })
+    }
 }
 
 /// saade, sava, paune with or without a count.
 fn quarters(tokens: &[Token], i: usize, by: i64) -> Option<Part> {
     match word(tokens, i + 1) {
-        Some(Word::Count(n) | Word::Small(n)) if n > 0 => {
-            Some(Part { value: i64::from(n) * ONE, to: i + 2, kind: PartKind::Quarters(by) })
-        }
-        Some(Word::Digits { whole, places: 0, .. }) if (1..100).contains(&whole) => {
-            Some(Part { value: i64::try_from(whole).ok()? * ONE, to: i + 2, kind: PartKind::Quarters(by) })
-        }
+        Some(Word::Count(n) | Word::Small(n)) if n > 0 => Some(Part {
+            value: i64::from(n) * ONE,
+            to: i + 2,
+            kind: PartKind::Quarters(by),
+        }),
+        Some(Word::Digits { whole, places: 0, .. }) if (1..100).contains(&whole) => Some(Part {
+            value: i64::try_from(whole).ok()? * ONE,
+            to: i + 2,
+            kind: PartKind::Quarters(by),
+        }),
         Some(Word::Tens(n)) => {
             let part = part(tokens, i + 1)?;
             debug_assert!(n > 0);
-            Some(Part { value: part.value, to: part.to, kind: PartKind::Quarters(by) })
+            Some(Part {
+                value: part.value,
+                to: part.to,
+                kind: PartKind::Quarters(by),
+            })
         }
         Some(Word::Scale(_)) | Some(Word::Oclock) if by != 2 => {
             let value = if by == 1 { ONE * 5 / 4 } else { ONE * 3 / 4 };
-            Some(Part { value, to: i + 1, kind: PartKind::Fraction })
+            Some(Part {
+                value,
+                to: i + 1,
+                kind: PartKind::Fraction,
+            })
         }
-        Some(Word::Unit(_)) if by == 1 => Some(Part { value: ONE * 5 / 4, to: i + 1, kind: PartKind::Fraction }),
-        Some(Word::Unit(_)) if by == -1 => Some(Part { value: ONE * 3 / 4, to: i + 1, kind: PartKind::Fraction }),
+        Some(Word::Unit(_)) if by == 1 => Some(Part {
+            value: ONE * 5 / 4,
+            to: i + 1,
+            kind: PartKind::Fraction,
+        }),
+        Some(Word::Unit(_)) if by == -1 => Some(Part {
+            value: ONE * 3 / 4,
+            to: i + 1,
+            kind: PartKind::Fraction,
+        }),
         _ => None,
     }
 }
@@ -259,6 +297,14 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
                 break;
             }
         }
+        // "paanch paanch sau": the count is said twice.
+        if terms == 0
+            && scale.is_none()
+            && let Some(again) = part(tokens, count.to).filter(|p| p.value == count.value && p.kind == count.kind)
+            && scales(tokens, again.to).is_some()
+        {
+            return spoken(tokens, count.to).map(|n| Num { from: i, ..n });
+        }
         if let Some(pair) = neighbours(tokens, count, terms) {
             num.lower = Some(pair.0);
             num.value = pair.1;
@@ -272,7 +318,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         let value = match count.kind {
             PartKind::Quarters(by) => {
                 num.fraction = scale.is_none();
-                count.value.checked_mul(multiplier)?.checked_add(by * multiplier.checked_mul(ONE)? / 4)?
+                count
+                    .value
+                    .checked_mul(multiplier)?
+                    .checked_add(by * multiplier.checked_mul(ONE)? / 4)?
             }
             PartKind::Fraction => {
                 num.fraction = scale.is_none() && terms == 0;
@@ -304,7 +353,11 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         return None;
     }
     if num.scale && matches!(word(tokens, num.to), Some(Word::Point)) {
-        let whole = Part { value: num.value, to: num.to, kind: PartKind::Hindi };
+        let whole = Part {
+            value: num.value,
+            to: num.to,
+            kind: PartKind::Hindi,
+        };
         let part = decimal(tokens, whole)?;
         (num.value, num.to) = (part.value, part.to);
         return Some(num);
@@ -324,7 +377,13 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         num.to += 1;
         return num.dozen();
     }
-    if let (Some(Word::Digits { whole, frac, places, len, .. }), true) = (word(tokens, num.from), num.to == num.from + 1) {
+    if let (
+        Some(Word::Digits {
+            whole, frac, places, len, ..
+        }),
+        true,
+    ) = (word(tokens, num.from), num.to == num.from + 1)
+    {
         num.digits = len;
         if places == 2
             && let (Ok(hour), Ok(minute)) = (u8::try_from(whole), u8::try_from(frac))
@@ -350,7 +409,8 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     let scaled = scales(tokens, next.to).is_some();
     let fits = (1..=99).contains(&hundreds) && hundreds % 10 != 0 || (1..=19).contains(&hundreds);
     let english = count.kind != PartKind::Hindi && next.kind != PartKind::Hindi;
-    let hindi = count.kind == PartKind::Hindi && next.kind == PartKind::Hindi && hundreds < rest && rest % 5 == 0 && rest > 2 * hundreds + 5;
+    let hindi =
+        count.kind == PartKind::Hindi && next.kind == PartKind::Hindi && hundreds < rest && rest % 5 == 0 && rest > 2 * hundreds + 5;
     if fits && !scaled && (10..=99).contains(&rest) && (english || hindi) && !clock_mark_only(tokens, next.to, hundreds, rest) {
         num.split = match (u8::try_from(hundreds), u8::try_from(rest)) {
             (Ok(h), Ok(m)) if h < 24 && m < 60 => Some((h, m)),
@@ -358,12 +418,17 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         };
         num.value = num.value * 100 + next.value;
         num.to = next.to;
-    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && rest == hundreds + 1 {
+    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && close_by(hundreds, rest) {
         num.lower = Some(num.value);
         num.value = next.value;
         num.to = next.to;
     }
     num
+}
+
+/// Two counts that make a range side by side: "chaar paanch", "pachis tees".
+fn close_by(low: i64, high: i64) -> bool {
+    high == low + 1 || low >= 5 && low % 5 == 0 && high % 5 == 0 && low < high && high - low <= 10 && high <= 2 * low
 }
 
 /// Two hours side by side before o'clock ("das gyarah baje") are not hundreds and rest.
@@ -421,7 +486,9 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
         };
         let digit = match word(tokens, at + skip) {
             Some(Word::Count(n) | Word::Small(n)) if n < 10 => i64::from(n),
-            Some(Word::Digits { whole, len: 1, places: 0, .. }) => i64::try_from(whole).ok()?,
+            Some(Word::Digits {
+                whole, len: 1, places: 0, ..
+            }) => i64::try_from(whole).ok()?,
             Some(Word::Oh) if count > 0 => 0,
             _ => break,
         };
@@ -448,8 +515,26 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
 
 /// A group of one or two digits and a group of two or three that belong together: "5 00".
 fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
-    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else { return None };
-    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1) else { return None };
+    let Some(Word::Digits {
+        whole,
+        len: len @ 1..=2,
+        places: 0,
+        grouped: false,
+        ..
+    }) = word(tokens, i)
+    else {
+        return None;
+    };
+    let Some(Word::Digits {
+        whole: rest,
+        len: more @ 2..=3,
+        places,
+        frac,
+        grouped: false,
+    }) = word(tokens, i + 1)
+    else {
+        return None;
+    };
     if tokens[i + 1].glued {
         return None;
     }
@@ -457,7 +542,13 @@ fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
     let mut value = whole * 10_u64.pow(u32::from(more)) + rest;
     let mut digits = len + more;
     // "1 50 000"
-    if let Some(Word::Digits { whole: third, len: last, places: 0, .. }) = word(tokens, to) {
+    if let Some(Word::Digits {
+        whole: third,
+        len: last,
+        places: 0,
+        ..
+    }) = word(tokens, to)
+    {
         if more == 2 && last == 3 {
             value = value * 1000 + third;
             digits += 3;
@@ -478,7 +569,19 @@ fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
 }
 
 fn plain(value: i64, from: usize, to: usize) -> Num {
-    Num { value, lower: None, from, to, scaled: None, split: None, fraction: false, places: None, digits: 0, scale: false, dozen: false }
+    Num {
+        value,
+        lower: None,
+        from,
+        to,
+        scaled: None,
+        split: None,
+        fraction: false,
+        places: None,
+        digits: 0,
+        scale: false,
+        dozen: false,
+    }
 }
 
 impl Num {

@@ -43,7 +43,9 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
         || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || !range && (heard.word(to) == Some(Word::Till) || matches!(heard.before(from), Some(Word::Till)));
+        || matches!(heard.word(to), Some(Word::KeAndar))
+        || matches!(heard.before(from), Some(Word::Within))
+        || !range && (heard.word(to) == Some(Word::Till) || till_opens(heard, from));
     marks.floor = floor;
     marks.ceiling = ceiling;
     marks.bound = floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
@@ -58,17 +60,43 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
     let earlier = before(&|w| w == Word::Earlier) || after(&|w| matches!(w, Word::Earlier | Word::PastVerb));
     let usual = before(&|w| w == Word::Normal);
-    marks.others = (before(&|w| matches!(w, Word::Others)) || after(&|w| w == Word::Others) || before(&|w| w == Word::He) && !before(&|w| w == Word::My) || earlier)
+    marks.others = (before(&|w| matches!(w, Word::Others | Word::Someone))
+        || after(&|w| w == Word::Others)
+        || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
+        || earlier)
         && !settled_after_other(heard, left, from);
     marks.settled = settled && !marks.others && !usual_after_settled(heard, left, from);
     marks.usual = usual && !marks.settled;
     marks
 }
 
+/// "till 800", but not "teen baje tak 800".
+fn till_opens(heard: &Heard, from: usize) -> bool {
+    heard.before(from) == Some(Word::Till)
+        && from >= 1
+        && heard.num_ending(from - 1).is_none()
+        && !matches!(
+            heard.before(from - 1),
+            Some(
+                Word::Oclock
+                    | Word::AmPm(_)
+                    | Word::Part(_)
+                    | Word::Clock { .. }
+                    | Word::Noon
+                    | Word::Kal
+                    | Word::Day(_)
+                    | Word::Weekday(_)
+            )
+        )
+}
+
 /// "this time" after "last time" in one breath: what comes last counts.
 fn settled_after_other(heard: &Heard, left: usize, from: usize) -> bool {
     let last = |is: fn(Word) -> bool| (left..from).rev().find(|&at| is(heard.tokens[at].word));
-    match (last(|w| w == Word::Final), last(|w| matches!(w, Word::Others | Word::Earlier | Word::He))) {
+    match (
+        last(|w| w == Word::Final),
+        last(|w| matches!(w, Word::Others | Word::Earlier | Word::He)),
+    ) {
         (Some(settled), Some(other)) => settled > other,
         _ => false,
     }
@@ -109,15 +137,30 @@ fn boundary(word: Word) -> bool {
 fn opens(word: Word) -> bool {
     matches!(
         word,
-        Word::Side | Word::Charge | Word::Final | Word::Normal | Word::Earlier | Word::Others | Word::Total | Word::AtLeast | Word::AtMost
-            | Word::Another | Word::My | Word::I | Word::Hum | Word::With
+        Word::Side
+            | Word::Charge
+            | Word::Final
+            | Word::Normal
+            | Word::Earlier
+            | Word::Others
+            | Word::Total
+            | Word::AtLeast
+            | Word::AtMost
+            | Word::Another
+            | Word::My
+            | Word::I
+            | Word::Hum
+            | Word::With
     )
 }
 
 fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     let from = places[i].0;
     let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
-        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
+        return (0..from)
+            .rev()
+            .find(|&at| ends_clause(heard.tokens[at].word))
+            .map_or(0, |at| at + 1);
     };
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
@@ -136,7 +179,9 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
             .unwrap_or(heard.tokens.len());
     };
     let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
-    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
+    (to..next)
+        .find(|&at| cut(heard.tokens[at].word))
+        .unwrap_or_else(|| share(heard, to, next))
 }
 
 /// "500 and loading extra": what follows "and" is another matter.
@@ -148,8 +193,14 @@ fn side_follows(heard: &Heard, at: usize) -> bool {
 fn share(heard: &Heard, from: usize, to: usize) -> usize {
     let opening = (from..to).find(|&at| {
         let word = heard.tokens[at].word;
-        let trip = matches!(word, Word::Unit(Unit::Per(_))) && at > from && !matches!(heard.tokens[at - 1].word, Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For);
-        let side_of_first = word == Word::Side && at > from && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
+        let trip = matches!(word, Word::Unit(Unit::Per(_)))
+            && at > from
+            && !matches!(
+                heard.tokens[at - 1].word,
+                Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For
+            );
+        let side_of_first =
+            word == Word::Side && at > from && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
         let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
         (opens(word) || trip) && !side_of_first && !side_right_after
     });
@@ -162,13 +213,18 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     // Before the amount.
     let before = (left..from).rev().find(|&at| heard.tokens[at].word == Word::Side);
     if let Some(at) = before {
-        let covered = heard.any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra);
+        let covered = heard.any(left, at, |w| {
+            matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus)
+        }) || heard.any(at + 1, from, |w| {
+            covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
+        });
         if !covered {
             return true;
         }
     }
-    if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another)) && !(before.is_some() && heard.any(left, from, |w| w == Word::Total)) {
+    if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another))
+        && !(before.is_some() && heard.any(left, from, |w| w == Word::Total))
+    {
         let without = heard.any(left, from, |w| matches!(w, Word::Without | Word::No | Word::Not));
         if !without {
             return true;
@@ -179,8 +235,9 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     let extra = (to..right).find(|&at| matches!(heard.tokens[at].word, Word::Extra | Word::Another));
     match (after, extra) {
         (Some(side), extra) => {
-            let covered = heard.any(to, side, |w| covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But))
-                || heard.any(side + 1, right, covers);
+            let covered = heard.any(to, side, |w| {
+                covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But)
+            }) || heard.any(side + 1, right, covers);
             if covered {
                 return false;
             }
@@ -189,7 +246,9 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
             // "500 loading alag": the loading is apart, the amount is not it.
             linked || ends || extra.is_some_and(|e| e < side)
         }
-        (None, Some(extra)) => !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without)) && !heard.any(extra, right, |w| w == Word::Nahi),
+        (None, Some(extra)) => {
+            !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without)) && !heard.any(extra, right, |w| w == Word::Nahi)
+        }
         (None, None) => false,
     }
 }
@@ -197,7 +256,9 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
 /// A price that is turned down.
 fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, limit: usize) -> bool {
     let turned = heard.any(left, from, |w| matches!(w, Word::Cant | Word::Fails | Word::TooLow | Word::NoNeed))
-        || heard.any(to, right, |w| matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed))
+        || heard.any(to, right, |w| {
+            matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed)
+        })
         || heard.any(to, right, |w| w == Word::Not);
     if turned {
         return true;
@@ -209,14 +270,20 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
     }
     let next_end = heard.clause_end(clause + 1).min(limit);
     let alone = heard.any(clause + 1, next_end, |w| matches!(w, Word::Fails | Word::TooLow));
-    alone && next_end == heard.clause_end(clause + 1) && clause + 1 < next_end && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
+    alone
+        && next_end == heard.clause_end(clause + 1)
+        && clause + 1 < next_end
+        && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
 }
 
 /// An amount inside a question that offers nothing.
 fn asked(heard: &Heard, left: usize, from: usize, to: usize) -> bool {
-    let end = (to..heard.tokens.len()).find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis)).unwrap_or(heard.tokens.len());
+    let end = (to..heard.tokens.len())
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
+        .unwrap_or(heard.tokens.len());
     let question = heard.word(end) == Some(Word::Question);
-    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou)) || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
+    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
+        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
     let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
     question && (wonders || !offers && !heard.any(to, end, |w| w == Word::Comma))
 }

@@ -31,14 +31,27 @@ pub(super) fn read(heard: &Heard) -> Reading {
         }
     }
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading { unfinished, ..Reading::default() };
+        return Reading {
+            unfinished,
+            ..Reading::default()
+        };
     };
     let value = |s: &Said<u64>| Some(Value::Phone(format!("+91{:010}", s.what)));
     let span = heard.span(first.from, last.to);
     if options.len() == 1 {
-        return Reading { value: value(first), span, ..Reading::default() };
+        return Reading {
+            value: value(first),
+            span,
+            ..Reading::default()
+        };
     }
-    Reading { value: None, ambiguous: true, readings: options.iter().map(value).collect(), unfinished: false, span }
+    Reading {
+        value: None,
+        ambiguous: true,
+        readings: options.iter().map(value).collect(),
+        unfinished: false,
+        span,
+    }
 }
 
 /// One group of digits: its digits and its tokens.
@@ -93,7 +106,11 @@ fn close(run: &mut Vec<Group>, said: &mut Vec<Said<u64>>) {
         let best = (i..run.len()).rev().find_map(|j| valid(&run[i..=j]).map(|n| (n, j)));
         match best {
             Some((number, j)) => {
-                said.push(Said { what: number, from: run[i].from, to: run[j].to });
+                said.push(Said {
+                    what: number,
+                    from: run[i].from,
+                    to: run[j].to,
+                });
                 i = j + 1;
             }
             None => i += 1,
@@ -135,7 +152,13 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
     };
     let plus = matches!(heard.before(i), Some(Word::Plus));
     let (value, len, to) = match heard.word(at)? {
-        Word::Digits { whole, len, places: 0, grouped: false, .. } => (whole, u32::from(len), at + 1),
+        Word::Digits {
+            whole,
+            len,
+            places: 0,
+            grouped: false,
+            ..
+        } => (whole, u32::from(len), at + 1),
         Word::Count(n) | Word::Small(n) => (u64::from(n), if n < 10 { 1 } else { 2 }, at + 1),
         Word::Tens(n) => match heard.word(at + 1) {
             Some(Word::Small(u @ 1..=9)) => (u64::from(n + u), 2, at + 2),
@@ -147,7 +170,10 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
     if len > 14 || times > 1 && len > 1 {
         return None;
     }
-    let scaled = matches!(heard.word(to), Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_)));
+    let scaled = matches!(
+        heard.word(to),
+        Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_))
+    );
     if scaled && len < 10 {
         return None;
     }
@@ -156,7 +182,13 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
         repeated = repeated * 10_u64.pow(len.min(2)) + value;
     }
     let value = if times > 1 { repeated } else { value };
-    Some(Group { value, len: len * times, from: i, to, plus })
+    Some(Group {
+        value,
+        len: len * times,
+        from: i,
+        to,
+        plus,
+    })
 }
 
 /// True if a label other than a telephone's stands before token `i`.

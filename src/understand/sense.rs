@@ -17,12 +17,15 @@ pub(super) fn settle(tokens: &mut [Token]) {
             Word::To | Word::Too if marks_clock(after) => Word::Small(2),
             Word::For if marks_clock(after) => Word::Small(4),
             Word::Too if before.is_some_and(is_number) || before.is_some_and(is_clock_mark) => Word::To,
+            Word::Too if matches!(after, Some(Word::Scale(_))) => Word::To,
             Word::Too => Word::Filler,
             Word::SauOrSo if before.is_some_and(is_small) && !english(before) => Word::Scale(100),
             Word::SauOrSo => Word::Filler,
             Word::SixtyOrWith => {
-                let with = matches!(before, Some(Word::Of | Word::My | Word::Your | Word::He | Word::Apna | Word::This | Word::Side | Word::Human))
-                    || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
+                let with = matches!(
+                    before,
+                    Some(Word::Of | Word::My | Word::Your | Word::He | Word::Apna | Word::This | Word::Side | Word::Human)
+                ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
                     || matches!(after, Some(Word::In));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
@@ -32,12 +35,15 @@ pub(super) fn settle(tokens: &mut [Token]) {
             Word::AmOrBe => Word::Is,
             Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => Word::PerWord,
             Word::PerOrBut => Word::But,
-            Word::MonthOrVerb(month) if day_number(before) || day_number(after) || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) => {
+            Word::MonthOrVerb(month)
+                if day_number(before) || day_number(after) || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) =>
+            {
                 Word::Month(month)
             }
             Word::MonthOrVerb(_) => Word::Other,
-            Word::No if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
-                && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
+            Word::No
+                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
+                    && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
             {
                 Word::NumberWord
             }
@@ -47,11 +53,12 @@ pub(super) fn settle(tokens: &mut [Token]) {
             {
                 Word::AtLeast
             }
-            Word::Digits { whole: 2, len: 1, places: 0, .. }
-                if before.is_some_and(is_clock_mark) && clock_follows(tokens, i + 1) =>
-            {
-                Word::To
-            }
+            Word::Digits {
+                whole: 2,
+                len: 1,
+                places: 0,
+                ..
+            } if before.is_some_and(is_clock_mark) && clock_follows(tokens, i + 1) => Word::To,
             Word::DoOrTwo | Word::TwoOrGive => two(tokens, i, before, earlier, after),
             other => other,
         };
@@ -62,7 +69,10 @@ pub(super) fn settle(tokens: &mut [Token]) {
 /// True for words that begin or make up a number.
 pub(super) fn is_number(word: Word) -> bool {
     is_small(word)
-        || matches!(word, Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
+        || matches!(
+            word,
+            Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive
+        )
 }
 
 /// A number that may stand before a scale.
@@ -83,7 +93,10 @@ fn english(word: Option<Word>) -> bool {
 }
 
 fn is_scale_or_unit(word: Word) -> bool {
-    matches!(word, Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
+    matches!(
+        word,
+        Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise
+    )
 }
 
 fn marks_clock(word: Option<Word>) -> bool {
@@ -130,7 +143,10 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
             Some(Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}
         }
-        if matches!(after, Some(Word::You | Word::Not | Word::I | Word::It | Word::Small(_) | Word::Tens(_) | Word::Article)) {
+        if matches!(
+            after,
+            Some(Word::You | Word::Not | Word::I | Word::It | Word::Small(_) | Word::Tens(_) | Word::Article)
+        ) {
             return Word::Other;
         }
     }

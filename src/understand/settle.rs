@@ -20,7 +20,18 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Not | Word::DidntSay => return true,
-            Word::For | Word::At | Word::Of | Word::Is | Word::About | Word::Filler | Word::Rupee | Word::Ko | Word::In | Word::From | Word::Between | Word::Article => {}
+            Word::For
+            | Word::At
+            | Word::Of
+            | Word::Is
+            | Word::About
+            | Word::Filler
+            | Word::Rupee
+            | Word::Ko
+            | Word::In
+            | Word::From
+            | Word::Between
+            | Word::Article => {}
             _ => return false,
         }
     }
@@ -30,7 +41,8 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
 /// True if a Hindi "nahi" follows token `to` in its clause before token `limit`, with no other value between.
 pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
     let end = heard.clause_end(to).min(limit);
-    heard.any(to, end, |w| w == Word::Nahi) || (end < limit && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis)) && lone_nahi(heard, end + 1, limit))
+    heard.any(to, end, |w| w == Word::Nahi)
+        || (end < limit && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis)) && lone_nahi(heard, end + 1, limit))
 }
 
 /// "500, nahi": a denial of its own clause that nothing follows.
@@ -40,7 +52,9 @@ fn lone_nahi(_heard: &Heard, _from: usize, _limit: usize) -> bool {
 
 /// True if words between tokens `from` and `to` take back what was said before them.
 pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
-    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
+    heard.any(from, to, |w| {
+        matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong)
+    })
 }
 
 /// Drops every value that a later one corrects.
@@ -71,9 +85,7 @@ pub(super) fn alternatives(heard: &Heard, values: &[(usize, usize)]) -> Vec<(usi
     let mut cuts = Vec::new();
     let mut start = 0;
     for i in 0..heard.tokens.len() {
-        let splits = heard.tokens[i].word == Word::Or
-            && values.iter().any(|v| v.0 >= start && v.1 <= i)
-            && values.iter().any(|v| v.0 > i);
+        let splits = heard.tokens[i].word == Word::Or && values.iter().any(|v| v.0 >= start && v.1 <= i) && values.iter().any(|v| v.0 > i);
         if splits {
             cuts.push((start, i));
             start = i + 1;

@@ -34,7 +34,10 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
         }
     }
     if sides.iter().all(|side| side.slots.is_empty()) {
-        return Reading { unfinished, ..Reading::default() };
+        return Reading {
+            unfinished,
+            ..Reading::default()
+        };
     }
     share(&mut sides);
 
@@ -46,7 +49,11 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             to = to.max(said.to);
             let today = side.days.first().is_some_and(|d| d.what.today);
             let mut readings = resolve(said.what, today, scene.now);
-            let dates: Vec<Date> = side.days.iter().flat_map(|d| [Some(d.what.date), d.what.second].into_iter().flatten()).collect();
+            let dates: Vec<Date> = side
+                .days
+                .iter()
+                .flat_map(|d| [Some(d.what.date), d.what.second].into_iter().flatten())
+                .collect();
             for day in &side.days {
                 from = from.min(day.from);
                 to = to.max(day.to);
@@ -54,7 +61,12 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             if !dates.is_empty() {
                 readings = dates
                     .iter()
-                    .flat_map(|&d| readings.iter().map(move |r| TimeWindow { date: r.date.or(Some(d)), ..*r }))
+                    .flat_map(|&d| {
+                        readings.iter().map(move |r| TimeWindow {
+                            date: r.date.or(Some(d)),
+                            ..*r
+                        })
+                    })
                     .collect();
             }
             let named = side.days.len() <= 1;
@@ -70,10 +82,20 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             readings.push(value);
         }
     }
-    let value = if windows.len() == 1 && windows[0].named { readings.first().cloned().flatten() } else { None };
+    let value = if windows.len() == 1 && windows[0].named {
+        readings.first().cloned().flatten()
+    } else {
+        None
+    };
     let ambiguous = readings.len() > 1;
     let value = if ambiguous { value } else { readings.first().cloned().flatten() };
-    Reading { value, ambiguous, readings: if ambiguous { readings } else { Vec::new() }, unfinished, span: heard.span(from, to) }
+    Reading {
+        value,
+        ambiguous,
+        readings: if ambiguous { readings } else { Vec::new() },
+        unfinished,
+        span: heard.span(from, to),
+    }
 }
 
 /// One side of an alternative: its days and its slots.
@@ -92,11 +114,20 @@ struct Resolved {
 fn share(sides: &mut [Side]) {
     for i in 0..sides.len() {
         if sides[i].slots.is_empty() {
-            let near = sides[i..].iter().chain(sides[..i].iter().rev()).find(|s| !s.slots.is_empty()).map(|s| s.slots.clone());
+            let near = sides[i..]
+                .iter()
+                .chain(sides[..i].iter().rev())
+                .find(|s| !s.slots.is_empty())
+                .map(|s| s.slots.clone());
             sides[i].slots = near.unwrap_or_default();
         }
         if sides[i].days.is_empty() {
-            let near = sides[..i].iter().rev().chain(sides[i..].iter()).find(|s| !s.days.is_empty()).map(|s| s.days.clone());
+            let near = sides[..i]
+                .iter()
+                .rev()
+                .chain(sides[i..].iter())
+                .find(|s| !s.days.is_empty())
+                .map(|s| s.days.clone());
             sides[i].days = near.unwrap_or_default();
         }
     }
@@ -105,7 +136,9 @@ fn share(sides: &mut [Side]) {
 /// Slots that are offered: not closed hours, not exceptions, not past, not quoted, not refused.
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
-    let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let surer = found
+        .iter()
+        .any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
         .enumerate()
@@ -117,32 +150,51 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
             let closed = heard.any(start, f.from, |w| matches!(w, Word::Except | Word::Without))
                 || (start..f.from).any(|at| heard.tokens[at].word == Word::Closed && opens_next(heard, at, f.from, previous > 0))
                 || heard.any(f.to, end, |w| w == Word::ExceptPost)
-                || (f.to..end).any(|at| heard.tokens[at].word == Word::Closed && (next == heard.tokens.len() || !opens_next(heard, at, next, true)));
+                || (f.to..end)
+                    .any(|at| heard.tokens[at].word == Word::Closed && (next == heard.tokens.len() || !opens_next(heard, at, next, true)));
             let clause_end = heard.clause_end(f.to);
-            let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb) || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
+            let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb)
+                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
             let refused = !f.flipped
                 && (settle::denied_before(heard, f.from)
                     || heard.any(start, f.from, |w| matches!(w, Word::Cant))
-                    || heard.any(f.to, end, |w| matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)));
+                    || heard.any(f.to, end, |w| {
+                        matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
+                    }));
             let asked = heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
             !(f.weak && surer || closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
         })
-        .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
+        .map(|(_, f)| Said {
+            what: f.slot,
+            from: f.from,
+            to: f.to,
+        })
         .collect()
 }
 
 /// True if "closed" at token `at`, between two slots or before one, is said of the slot at `next`: "closed from 1 to 2".
 fn opens_next(heard: &Heard, at: usize, next: usize, between: bool) -> bool {
-    !between || heard.tokens[at + 1..next].iter().all(|t| matches!(t.word, Word::From | Word::Between | Word::At | Word::Filler | Word::For | Word::About))
+    !between
+        || heard.tokens[at + 1..next].iter().all(|t| {
+            matches!(
+                t.word,
+                Word::From | Word::Between | Word::At | Word::Filler | Word::For | Word::About
+            )
+        })
 }
 
 /// Start of the words that belong to a slot: after the last boundary or the slot before.
 fn boundary_before(heard: &Heard, from: usize, previous: usize) -> usize {
-    (previous..from).rev().find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct)).map_or(previous, |at| at + 1)
+    (previous..from)
+        .rev()
+        .find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct))
+        .map_or(previous, |at| at + 1)
 }
 
 fn boundary_after(heard: &Heard, to: usize, next: usize) -> usize {
-    let end = (to..next).find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct)).unwrap_or(next);
+    let end = (to..next)
+        .find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct))
+        .unwrap_or(next);
     // "2 to 5 nahi, 5 ke baad" denies what stands before the comma only.
     end.min(heard.tokens.len())
 }
@@ -154,7 +206,11 @@ fn stand(heard: &Heard, mut slots: Vec<Said<Slot>>) -> Vec<Said<Slot>> {
     while i + 1 < slots.len() {
         match join(slots[i].what, slots[i + 1].what) {
             Some(slot) => {
-                slots[i] = Said { what: slot, from: slots[i].from, to: slots[i + 1].to };
+                slots[i] = Said {
+                    what: slot,
+                    from: slots[i].from,
+                    to: slots[i + 1].to,
+                };
                 slots.remove(i + 1);
             }
             None => i += 1,
@@ -186,19 +242,34 @@ fn join(first: Slot, second: Slot) -> Option<Slot> {
         (Slot::Named(part), Slot::At(p)) | (Slot::At(p), Slot::Named(part)) => Some(Slot::At(marked(p, part))),
         (Slot::Named(part), Slot::Between(End::Point(p), e)) if p.mark == Mark::None => Some(Slot::Between(End::Point(marked(p, part)), e)),
         (Slot::Between(s, End::Point(p)), Slot::Named(part)) if p.mark == Mark::None => Some(Slot::Between(s, End::Point(marked(p, part)))),
-        (Slot::Named(part), Slot::From(End::Point(p))) | (Slot::From(End::Point(p)), Slot::Named(part)) => Some(Slot::From(End::Point(marked(p, part)))),
-        (Slot::Named(part), Slot::Until(End::Point(p))) | (Slot::Until(End::Point(p)), Slot::Named(part)) => Some(Slot::Until(End::Point(marked(p, part)))),
+        (Slot::Named(part), Slot::From(End::Point(p))) | (Slot::From(End::Point(p)), Slot::Named(part)) => {
+            Some(Slot::From(End::Point(marked(p, part))))
+        }
+        (Slot::Named(part), Slot::Until(End::Point(p))) | (Slot::Until(End::Point(p)), Slot::Named(part)) => {
+            Some(Slot::Until(End::Point(marked(p, part))))
+        }
         _ => None,
     }
 }
 
 fn whole(minutes: u16) -> End {
     let part = |n: u16| u8::try_from(n).unwrap_or(0);
-    End::Point(Point { hour: part(minutes / 60), minute: part(minutes % 60), mark: Mark::Whole })
+    End::Point(Point {
+        hour: part(minutes / 60),
+        minute: part(minutes % 60),
+        mark: Mark::Whole,
+    })
 }
 
 fn marked(point: Point, part: Part) -> Point {
-    if point.mark == Mark::None { Point { mark: Mark::Part(part), ..point } } else { point }
+    if point.mark == Mark::None {
+        Point {
+            mark: Mark::Part(part),
+            ..point
+        }
+    } else {
+        point
+    }
 }
 
 const DAY: i32 = 24 * 60;
@@ -206,7 +277,11 @@ const HALF: i32 = 12 * 60;
 
 /// The readings of a slot, likeliest first.
 fn resolve(slot: Slot, today: bool, now: DateTime) -> Vec<TimeWindow> {
-    let window = |start: Option<i32>, end: Option<i32>| TimeWindow { start: start.map(clock_time), end: end.map(clock_time), date: None };
+    let window = |start: Option<i32>, end: Option<i32>| TimeWindow {
+        start: start.map(clock_time),
+        end: end.map(clock_time),
+        date: None,
+    };
     match slot {
         Slot::Any => vec![window(None, None)],
         Slot::Fixed(start, end) => vec![window(start.map(i32::from), end.map(i32::from))],
@@ -222,10 +297,14 @@ fn resolve(slot: Slot, today: bool, now: DateTime) -> Vec<TimeWindow> {
             },
             |(later, plain)| both(later, plain, now, true, true),
         ),
-        Slot::From(End::Point(point)) => passed(point, today, now)
-            .map_or_else(|| vec![window(Some(single(point)), None)], |(later, plain)| both(later, plain, now, true, false)),
-        Slot::Until(End::Point(point)) => passed(point, today, now)
-            .map_or_else(|| vec![window(None, Some(single(point)))], |(later, plain)| both(later, plain, now, false, true)),
+        Slot::From(End::Point(point)) => passed(point, today, now).map_or_else(
+            || vec![window(Some(single(point)), None)],
+            |(later, plain)| both(later, plain, now, true, false),
+        ),
+        Slot::Until(End::Point(point)) => passed(point, today, now).map_or_else(
+            || vec![window(None, Some(single(point)))],
+            |(later, plain)| both(later, plain, now, false, true),
+        ),
         // After a part of the day is after it; "dopahar ke baad" is the afternoon from noon on.
         Slot::From(End::Part(part)) => vec![window(Some(if part == Part::Afternoon { 12 * 60 } else { span_of(part).0 }), None)],
         Slot::Until(End::Part(part)) => vec![window(None, Some(span_of(part).1))],
@@ -238,7 +317,11 @@ fn both(later: i32, plain: i32, now: DateTime, start: bool, end: bool) -> Vec<Ti
     let make = |minutes: i32| {
         let at = Some(clock_time(minutes.rem_euclid(DAY)));
         let date = now.date().checked_add(i64::from(minutes.div_euclid(DAY)).days()).ok();
-        TimeWindow { start: at.filter(|_| start), end: at.filter(|_| end), date }
+        TimeWindow {
+            start: at.filter(|_| start),
+            end: at.filter(|_| end),
+            date,
+        }
     };
     vec![make(later), make(plain)]
 }
@@ -255,7 +338,11 @@ fn ahead(low: i64, high: Option<i64>, now: DateTime) -> Option<TimeWindow> {
     let start = at(low)?;
     let end = at(high.unwrap_or(low))?;
     let minute = |t: DateTime| Time::new(t.hour(), t.minute(), 0, 0).ok();
-    Some(TimeWindow { start: Some(minute(start)?), end: Some(minute(end)?), date: Some(start.date()) })
+    Some(TimeWindow {
+        start: Some(minute(start)?),
+        end: Some(minute(end)?),
+        date: Some(start.date()),
+    })
 }
 
 /// Minutes of the day of a point by its own mark, or by the working day.
@@ -299,7 +386,11 @@ fn working(point: Point) -> i32 {
 }
 
 fn between(start: End, end: End) -> Vec<TimeWindow> {
-    let window = |start: i32, end: i32| TimeWindow { start: Some(clock_time(start)), end: Some(clock_time(end)), date: None };
+    let window = |start: i32, end: i32| TimeWindow {
+        start: Some(clock_time(start)),
+        end: Some(clock_time(end)),
+        date: None,
+    };
     let known = |end: End, last: bool| match end {
         End::Part(part) => Some(if last { span_of(part).1 } else { span_of(part).0 }),
         End::Point(point) => fixed(point),

@@ -34,14 +34,27 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         if word == Word::OrdinalMark
             && glued
             && let Some(last) = tokens.last_mut()
-            && let Token { word: Word::Digits { whole: day @ 1..=31, places: 0, .. }, .. } = last
+            && let Token {
+                word:
+                    Word::Digits {
+                        whole: day @ 1..=31,
+                        places: 0,
+                        ..
+                    },
+                ..
+            } = last
         {
             last.word = Word::Ordinal(u8::try_from(*day).unwrap_or(0));
             last.to = piece.to;
             i += count;
             continue;
         }
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued });
+        tokens.push(Token {
+            word,
+            from: piece.from,
+            to: pieces[i + count - 1].to,
+            glued,
+        });
         i += count;
     }
     tokens
@@ -99,7 +112,13 @@ fn meaning(pieces: &[Piece], spelled: &str) -> (Word, usize) {
         }
         count -= 1;
     }
-    (entry.word.or_else(|| lexicon::by_sound(&spelled[at.0..at.1])).unwrap_or(Word::Other), 1)
+    (
+        entry
+            .word
+            .or_else(|| lexicon::by_sound(&spelled[at.0..at.1]))
+            .unwrap_or(Word::Other),
+        1,
+    )
 }
 
 fn split(text: &str, pieces: &mut Vec<Piece>, spelled: &mut String) {
@@ -151,7 +170,12 @@ fn letters(text: &str, from: usize, pieces: &mut Vec<Piece>, spelled: &mut Strin
     } else {
         normalise(&text[from..whole], spelled);
     }
-    pieces.push(Piece { mark: None, from, to, at: (start, spelled.len()) });
+    pieces.push(Piece {
+        mark: None,
+        from,
+        to,
+        at: (start, spelled.len()),
+    });
     to
 }
 
@@ -207,8 +231,24 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         });
         let dotted_date = text[end..].starts_with('.') && text[end + 1..].chars().next().and_then(digit).is_some();
         if dotted_date {
-            pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped }), from, to: at, at: (0, 0) });
-            pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
+            pieces.push(Piece {
+                mark: Some(Word::Digits {
+                    whole,
+                    len,
+                    frac: 0,
+                    places: 0,
+                    grouped,
+                }),
+                from,
+                to: at,
+                at: (0, 0),
+            });
+            pieces.push(Piece {
+                mark: Some(Word::Slash),
+                from: at,
+                to: at + 1,
+                at: (0, 0),
+            });
             return dotted(text, at + 1, pieces);
         }
         at = end;
@@ -220,12 +260,31 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
             minute = minute.saturating_mul(10).saturating_add(u32::from(d));
         });
         if count == 2 && minute < 60 && whole < 25 {
-            let clock = Word::Clock { hour: u8::try_from(whole).unwrap_or(0), minute: u8::try_from(minute).unwrap_or(0) };
-            pieces.push(Piece { mark: Some(clock), from, to: end, at: (0, 0) });
+            let clock = Word::Clock {
+                hour: u8::try_from(whole).unwrap_or(0),
+                minute: u8::try_from(minute).unwrap_or(0),
+            };
+            pieces.push(Piece {
+                mark: Some(clock),
+                from,
+                to: end,
+                at: (0, 0),
+            });
             return end;
         }
     }
-    pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac, places, grouped }), from, to: at, at: (0, 0) });
+    pieces.push(Piece {
+        mark: Some(Word::Digits {
+            whole,
+            len,
+            frac,
+            places,
+            grouped,
+        }),
+        from,
+        to: at,
+        at: (0, 0),
+    });
     at
 }
 
@@ -239,8 +298,24 @@ fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         len = len.saturating_add(1);
         at += width;
     }
-    pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped: false }), from, to: at, at: (0, 0) });
-    pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
+    pieces.push(Piece {
+        mark: Some(Word::Digits {
+            whole,
+            len,
+            frac: 0,
+            places: 0,
+            grouped: false,
+        }),
+        from,
+        to: at,
+        at: (0, 0),
+    });
+    pieces.push(Piece {
+        mark: Some(Word::Slash),
+        from: at,
+        to: at + 1,
+        at: (0, 0),
+    });
     at + 1
 }
 
@@ -289,7 +364,12 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut S
         _ => (None, next),
     };
     if let Some(word) = word {
-        pieces.push(Piece { mark: Some(word), from: at, to, at: (0, 0) });
+        pieces.push(Piece {
+            mark: Some(word),
+            from: at,
+            to,
+            at: (0, 0),
+        });
     }
     to
 }
@@ -299,7 +379,10 @@ fn abbreviation(pieces: &[Piece], spelled: &str, at: usize) -> bool {
     let Some(last) = pieces.last() else { return false };
     last.to == at
         && last.mark.is_none()
-        && matches!(lexicon::word(&spelled[last.at.0..last.at.1]).and_then(|e| e.word), Some(Word::Rupee | Word::No))
+        && matches!(
+            lexicon::word(&spelled[last.at.0..last.at.1]).and_then(|e| e.word),
+            Some(Word::Rupee | Word::No)
+        )
         && matches!(&spelled[last.at.0..last.at.1], "rs" | "no" | "inr" | "रु")
 }
 

@@ -22,7 +22,10 @@ pub(super) fn read(heard: &Heard) -> Reading {
         span,
     };
     if unknown && said.iter().all(|s| !s.firm) || unknown && said.iter().all(|s| !s.yes) {
-        return Reading { unfinished, ..Reading::default() };
+        return Reading {
+            unfinished,
+            ..Reading::default()
+        };
     }
     if maybe {
         let at = heard.tokens.iter().position(|t| t.word == Word::Maybe).unwrap_or(0);
@@ -34,9 +37,18 @@ pub(super) fn read(heard: &Heard) -> Reading {
     let yes = said.iter().any(|s| s.yes);
     let no = said.iter().any(|s| !s.yes);
     match (yes, no) {
-        (false, false) => Reading { unfinished, ..Reading::default() },
+        (false, false) => Reading {
+            unfinished,
+            ..Reading::default()
+        },
         (true, true) => both(span),
-        (yes, _) => Reading { value: Some(Value::YesNo(yes)), ambiguous: false, readings: Vec::new(), unfinished, span },
+        (yes, _) => Reading {
+            value: Some(Value::YesNo(yes)),
+            ambiguous: false,
+            readings: Vec::new(),
+            unfinished,
+            span,
+        },
     }
 }
 
@@ -114,9 +126,18 @@ fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize) -> usize {
         Word::Yes => matches!(word, Word::Not | Word::Cant),
         _ => false,
     });
-    let swallowed = near.filter(|&at| !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi)));
+    let swallowed = near.filter(|&at| {
+        !heard.any(i + 1, at, |w| {
+            matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi)
+        })
+    });
     let to = swallowed.map_or(i + 1, |at| at + 1);
-    said.push(Polarity { yes: false, firm: true, from: i, to });
+    said.push(Polarity {
+        yes: false,
+        firm: true,
+        from: i,
+        to,
+    });
     to
 }
 
@@ -155,7 +176,11 @@ fn corrections(heard: &Heard, said: &mut Vec<Polarity>) {
         } else if doubled && i > 0 {
             said.drain(..i);
             i = 0;
-        } else if doubled && said.get(i + 2).is_some_and(|c| c.yes && matches!(heard.tokens[c.from].word, Word::Yes)) {
+        } else if doubled
+            && said
+                .get(i + 2)
+                .is_some_and(|c| c.yes && matches!(heard.tokens[c.from].word, Word::Yes))
+        {
             said.drain(..=i + 1);
             i = 0;
         } else {

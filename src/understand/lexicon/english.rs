@@ -71,9 +71,15 @@ pub(super) const WORDS: Table = &[
     (Dozen, "dozen dozens"),
     (NoneAtAll, "none nil nothing not_any not_even_one not_a_single_one not_a_single"),
     // Money.
-    (Rupee, "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas"),
+    (
+        Rupee,
+        "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas",
+    ),
     (Paise, "paise paisa paisas paises"),
-    (Foreign, "dollar dollars usd euro euros eur pound pounds gbp sterling dirham dirhams aed dinar dinars yen yuan riyal riyals cents cent"),
+    (
+        Foreign,
+        "dollar dollars usd euro euros eur pound pounds gbp sterling dirham dirhams aed dinar dinars yen yuan riyal riyals cents cent",
+    ),
     (
         Charge,
         "charge charges rate rates price prices quote quotes quotation fare fares cost costs amount freight pricing \
@@ -84,10 +90,19 @@ pub(super) const WORDS: Table = &[
         "loading unloading labour labor labourer hamali hamaali toll tolls parking tax taxes gst fastag tolltax waiting \
          detention halting halt offloading coolie mathadi toll_tax tolls_and_taxes",
     ),
-    (Extra, "extra additional additionally separate separately on_top over_and_above apart extras on_top_of_that"),
+    (
+        Extra,
+        "extra additional additionally separate separately on_top over_and_above apart extras on_top_of_that",
+    ),
     (Another, "another more"),
-    (Total, "total totally all_together altogether in_all overall grand_total total_amount in_total all_in_all"),
-    (AtLeast, "at_least atleast minimum starting_from starting_at starts_from starts_at starting lowest minimum_of at_minimum"),
+    (
+        Total,
+        "total totally all_together altogether in_all overall grand_total total_amount in_total all_in_all",
+    ),
+    (
+        AtLeast,
+        "at_least atleast minimum starting_from starting_at starts_from starts_at starting lowest minimum_of at_minimum",
+    ),
     (AtMost, "maximum max at_most atmost up_to upto at_max not_exceeding highest"),
     (LessThan, "less_than lesser_than below under lower_than"),
     (MoreThan, "more_than above over greater_than higher_than upwards_of"),
@@ -96,7 +111,10 @@ pub(super) const WORDS: Table = &[
         "not_less_than no_less_than not_below not_under not_lower_than nothing_less_than nothing_below nothing_under \
          never_less_than never_below",
     ),
-    (NotMore, "not_more_than no_more_than not_above not_over nothing_more_than nothing_above not_beyond"),
+    (
+        NotMore,
+        "not_more_than no_more_than not_above not_over nothing_more_than nothing_above not_beyond",
+    ),
     (Base, "base basic"),
     (Free, "free complimentary gratis"),
     (
@@ -145,14 +163,23 @@ pub(super) const WORDS: Table = &[
          my_competitor other_parties another_party other_party another_guy some_vendors some_people other_drivers \
          other_truckers neighbour everyone_else everybody_else other_agency another_agency another_driver",
     ),
-    (Included, "included inclusive including inclusive_of includes with_everything covered include"),
+    (
+        Included,
+        "included inclusive including inclusive_of includes with_everything covered include",
+    ),
     (Percent, "percent percentage per_cent percents"),
     // Units and labels.
     (Unit(Unit::Per(Per::Trip)), "trip trips round rounds round_trip"),
-    (Unit(Unit::Per(Per::Km)), "km kms kilometer kilometre kilometers kilometres kmeter kilo_meter kilo_metre"),
+    (
+        Unit(Unit::Per(Per::Km)),
+        "km kms kilometer kilometre kilometers kilometres kmeter kilo_meter kilo_metre",
+    ),
     (Unit(Unit::Per(Per::Hour)), "hour hours hr hrs"),
     (Unit(Unit::Per(Per::Kg)), "kg kgs kilogram kilograms kilogramme kilo kilos"),
-    (Unit(Unit::Per(Per::Tonne)), "tonne tonnes ton tons mt metric_ton metric_tons metric_tonne metric_tonnes"),
+    (
+        Unit(Unit::Per(Per::Tonne)),
+        "tonne tonnes ton tons mt metric_ton metric_tons metric_tonne metric_tonnes",
+    ),
     (Unit(Unit::Per(Per::Day)), "day days"),
     (
         Unit(Unit::Per(Per::Piece)),
@@ -181,7 +208,10 @@ pub(super) const WORDS: Table = &[
          purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
     ),
     (LabelLong, "order bill account reference"),
-    (LabelStem, "truck lorry vehicle_registration vehicle car gst_in house shop street floor registration serial_no quote_id trip_id model gala cabin building block store"),
+    (
+        LabelStem,
+        "truck lorry vehicle_registration vehicle car gst_in house shop street floor registration serial_no quote_id trip_id model gala cabin building block store",
+    ),
     (NumberWord, "number numbers num no_. nos"),
     (PhoneWord, "phone mobile contact whatsapp cell telephone landline dial"),
     // Joints.
@@ -193,11 +223,17 @@ pub(super) const WORDS: Table = &[
     (From, "from since"),
     (And, "and n as_well_as"),
     (Plus, "plus"),
-    (Or, "or or_else either or_maybe or_may_be or_even or_perhaps or_otherwise alternatively or_possibly"),
+    (
+        Or,
+        "or or_else either or_maybe or_may_be or_even or_perhaps or_otherwise alternatively or_possibly",
+    ),
     (But, "but however while whereas though although"),
     (Of, "of"),
     (It, "it"),
-    (Is, "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands"),
+    (
+        Is,
+        "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands",
+    ),
     (At, "at @"),
     (In, "in into in_about in_around"),
     (OrdinalMark, "st nd rd th"),
@@ -233,7 +269,10 @@ pub(super) const WORDS: Table = &[
         "cant cannot wont dont couldnt wouldnt doesnt didnt unable shouldnt can_not will_not do_not does_not would_not \
          could_not should_not havent hasnt never refuse not_able not_going not_do unavailable not_available not_free not_open",
     ),
-    (DidntSay, "didnt_say did_not_say never_said dont_say havent_said wasnt_saying not_saying didnt_mean did_not_mean not_said"),
+    (
+        DidntSay,
+        "didnt_say did_not_say never_said dont_say havent_said wasnt_saying not_saying didnt_mean did_not_mean not_said",
+    ),
     (
         Quote,
         "did_you_say you_mean do_you_mean you_said are_you_saying you_meant did_you_mean you_told were_you_saying \
@@ -252,7 +291,10 @@ pub(super) const WORDS: Table = &[
     (AmPm(false), "a_m ams"),
     (AmOrBe, "am"),
     (Oclock, "oclock o_clock clock o'clock"),
-    (Part(Part::Early), "early_morning early_in_the_morning early_mornings dawn crack_of_dawn very_early early_hours"),
+    (
+        Part(Part::Early),
+        "early_morning early_in_the_morning early_mornings dawn crack_of_dawn very_early early_hours",
+    ),
     (Part(Part::Morning), "morning mornings in_morning forenoon"),
     (Part(Part::Afternoon), "afternoon afternoons"),
     (Part(Part::Evening), "evening evenings eve"),
@@ -261,8 +303,14 @@ pub(super) const WORDS: Table = &[
     (Midnight, "midnight mid_night 12_midnight twelve_midnight"),
     (FirstHalf, "first_half 1st_half"),
     (SecondHalf, "second_half 2nd_half"),
-    (AfterLunch, "after_lunch post_lunch after_lunchtime after_my_lunch after_the_lunch after_lunch_time after_lunch_break"),
-    (BeforeLunch, "before_lunch pre_lunch before_lunchtime before_the_lunch before_lunch_time till_lunch by_lunch until_lunch"),
+    (
+        AfterLunch,
+        "after_lunch post_lunch after_lunchtime after_my_lunch after_the_lunch after_lunch_time after_lunch_break",
+    ),
+    (
+        BeforeLunch,
+        "before_lunch pre_lunch before_lunchtime before_the_lunch before_lunch_time till_lunch by_lunch until_lunch",
+    ),
     (HalfPast, "half_past half_after"),
     (QuarterPast, "quarter_past quarter_after a_quarter_past"),
     (QuarterTo, "quarter_to quarter_before a_quarter_to quarter_till"),
@@ -276,20 +324,38 @@ pub(super) const WORDS: Table = &[
     (After, "after post later_than past_the"),
     (Before, "before prior_to earlier_than ahead_of pre"),
     (By, "by latest_by no_later_than not_later_than at_the_latest_by"),
-    (Onwards, "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards"),
-    (NotBefore, "not_before no_earlier_than not_earlier_than never_before earliest the_earliest not_until not_till only_after"),
+    (
+        Onwards,
+        "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards",
+    ),
+    (
+        NotBefore,
+        "not_before no_earlier_than not_earlier_than never_before earliest the_earliest not_until not_till only_after",
+    ),
     (NotAfter, "not_after never_after not_past nothing_after"),
     (Within, "within in_the_next in_next inside"),
     (FromNow, "from_now hence later from_this_moment from_today"),
-    (Closed, "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer"),
-    (Except, "except excepting apart_from other_than besides except_for except_between barring"),
-    (PastVerb, "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been"),
+    (
+        Closed,
+        "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
+    ),
+    (
+        Except,
+        "except excepting apart_from other_than besides except_for except_between barring",
+    ),
+    (
+        PastVerb,
+        "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been",
+    ),
     (Sharp, "sharp exactly_at dot on_the_dot ish"),
     // Dates.
     (Day(0), "today todays"),
     (Day(1), "tomorrow tomorow tommorow tommorrow tmrw tomo tomorrows"),
     (DayAfter, "day_after the_day_after overmorrow"),
-    (Day(2), "day_after_tomorrow the_day_after_tomorrow day_after_tomorow day_after_tommorow"),
+    (
+        Day(2),
+        "day_after_tomorrow the_day_after_tomorrow day_after_tomorow day_after_tommorow",
+    ),
     (Yesterday, "yesterday day_before_yesterday"),
     (Tonight, "tonight tonite"),
     (Weekday(1), "monday mon mondays"),
@@ -344,7 +410,10 @@ pub(super) const WORDS: Table = &[
          wont_be_possible not_exactly not_quite nothing_like_that in_no_way neither impossible disagree refuse not_correct \
          not_right not_okay not_ok not_fine not_good no_good not_sure_no rejected decline",
     ),
-    (Maybe, "maybe may_be possibly perhaps might probably could_be might_be may_be_yes possibly_yes maybe_yes maybe_not perhaps_not most_likely likely might_not"),
+    (
+        Maybe,
+        "maybe may_be possibly perhaps might probably could_be might_be may_be_yes possibly_yes maybe_yes maybe_not perhaps_not most_likely likely might_not",
+    ),
     (
         DontKnow,
         "i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
@@ -355,12 +424,21 @@ pub(super) const WORDS: Table = &[
          will_let_you_know ask_me_later wouldnt_know didnt_catch cant_confirm cannot_confirm will_confirm_later \
          cant_understand do_not_understand cant_commit not_confirmed cant_be_sure cannot_be_sure not_hundred_percent",
     ),
-    (Answering, "tell_me speaking go_on who_is_this whos_this who_is_speaking whos_calling who_is_calling who_are_you hello_hello whos_speaking who_is_it who_is_that what_do_you_want how_can_i_help hello how_may_i_help whos_that who_is_there whos_there who_am_i_talking_to who_am_i_speaking_to who_is_on_the_line what_is_it what_happened im_listening i_am_listening say_it"),
+    (
+        Answering,
+        "tell_me speaking go_on who_is_this whos_this who_is_speaking whos_calling who_is_calling who_are_you hello_hello whos_speaking who_is_it who_is_that what_do_you_want how_can_i_help hello how_may_i_help whos_that who_is_there whos_there who_am_i_talking_to who_am_i_speaking_to who_is_on_the_line what_is_it what_happened im_listening i_am_listening say_it",
+    ),
     (What, "what huh"),
     (Wh, "why how when where which who whose whom do_you are_you_sure have_you did_you"),
     // Languages.
-    (Place, "tamil_nadu tamilnadu gujarat maharashtra punjab bengal west_bengal kerala karnataka andhra telangana tamil_naadu mumbai delhi chennai bengaluru bangalore pune kolkata hyderabad"),
-    (AnyOfThese, "any_of_these any_of_them either_of_them either_one anyone_is_fine both any_language anything_is_fine both_are_fine"),
+    (
+        Place,
+        "tamil_nadu tamilnadu gujarat maharashtra punjab bengal west_bengal kerala karnataka andhra telangana tamil_naadu mumbai delhi chennai bengaluru bangalore pune kolkata hyderabad",
+    ),
+    (
+        AnyOfThese,
+        "any_of_these any_of_them either_of_them either_one anyone_is_fine both any_language anything_is_fine both_are_fine",
+    ),
     (Speak, "speaks knows talks understands"),
     // Handover.
     (
@@ -371,12 +449,23 @@ pub(super) const WORDS: Table = &[
     ),
     (Someone, "someone somebody anyone anybody some_one any_one"),
     (Talk, "talk talking speak speaking_to speaking_with conversation discuss chat"),
-    (Connect, "connect transfer forward put_me_through patch put_me_on put_through redirect connecting transferring hand_over handover route_me escalate transferred connected pass_me patch_me"),
-    (Machine, "machine robot bot computer ai recording recorded automated ivr robots machines chatbot automatic computerised computerized bots recordings software"),
+    (
+        Connect,
+        "connect transfer forward put_me_through patch put_me_on put_through redirect connecting transferring hand_over handover route_me escalate transferred connected pass_me patch_me",
+    ),
+    (
+        Machine,
+        "machine robot bot computer ai recording recorded automated ivr robots machines chatbot automatic computerised computerized bots recordings software",
+    ),
     (Want, "want need would_like want_to need_to wanna prefer require looking_for"),
     (Give, "give get bring let call let_me pass"),
-    (NoNeed, "no_need not_needed not_necessary dont_need no_necessity not_required dont_want do_not_want do_not_need no_requirement unnecessary dont_connect dont_transfer do_not_transfer do_not_connect dont_forward needless"),
-    (AreYou, "are_you am_i is_this is_it are_u is_that is_there r_u youre_a you_are_a you_a are_there"),
+    (
+        NoNeed,
+        "no_need not_needed not_necessary dont_need no_necessity not_required dont_want do_not_want do_not_need no_requirement unnecessary dont_connect dont_transfer do_not_transfer do_not_connect dont_forward needless",
+    ),
+    (
+        AreYou,
+        "are_you am_i is_this is_it are_u is_that is_there r_u youre_a you_are_a you_a are_there",
+    ),
     (Please, "please plz pls"),
 ];
-

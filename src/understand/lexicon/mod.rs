@@ -20,9 +20,18 @@ use super::token::normalise;
 pub(super) enum Word {
     // Numbers.
     /// Digits as written: whole part, its length, fraction digits and their count, and whether commas grouped it.
-    Digits { whole: u64, len: u8, frac: u32, places: u8, grouped: bool },
+    Digits {
+        whole: u64,
+        len: u8,
+        frac: u32,
+        places: u8,
+        grouped: bool,
+    },
     /// A clock time as written, `14:30`.
-    Clock { hour: u8, minute: u8 },
+    Clock {
+        hour: u8,
+        minute: u8,
+    },
     /// First, second, 25th.
     Ordinal(u8),
     /// "th" and the like, written right after digits.
@@ -356,7 +365,11 @@ fn fold(spelling: &str) -> Option<String> {
 }
 
 fn build() -> Index {
-    let mut index = Index { words: Map::default(), phrases: Map::default(), sounds: Map::default() };
+    let mut index = Index {
+        words: Map::default(),
+        phrases: Map::default(),
+        sounds: Map::default(),
+    };
     for (table, folds) in TABLES {
         for (meaning, spellings) in *table {
             for spelling in spellings.split_ascii_whitespace() {
@@ -385,5 +398,10 @@ fn build() -> Index {
 static INDEX: LazyLock<Index> = LazyLock::new(build);
 
 /// The tables in force, and whether their spellings may be recognised by sound. The first table to claim a spelling wins.
-const TABLES: &[(Table, bool)] =
-    &[(english::WORDS, false), (hindi::NUMBERS, true), (hindi::WORDS, true), (hindi::ENGLISH, false), (names::WORDS, false)];
+const TABLES: &[(Table, bool)] = &[
+    (english::WORDS, false),
+    (hindi::NUMBERS, true),
+    (hindi::WORDS, true),
+    (hindi::ENGLISH, false),
+    (names::WORDS, false),
+];

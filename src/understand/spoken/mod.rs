@@ -16,7 +16,9 @@ pub use sentence::speakable;
 
 /// The words for `value` in `language` (a BCP-47 tag such as `hi-IN`); digits formatted plainly where we have no words.
 pub fn words(value: &Value, language: &str) -> String {
-    let Some(tongue) = Tongue::of(language) else { return display(value) };
+    let Some(tongue) = Tongue::of(language) else {
+        return display(value);
+    };
     match value {
         Value::Date(date) => tongue.date(*date),
         Value::Handover(yes) | Value::YesNo(yes) => tongue.answer(*yes).to_owned(),
@@ -110,7 +112,11 @@ impl Tongue {
 
     /// Digits one by one.
     fn digits(self, digits: &str) -> String {
-        let words: Vec<String> = digits.chars().filter_map(|c| c.to_digit(10)).map(|d| self.below_hundred(u64::from(d))).collect();
+        let words: Vec<String> = digits
+            .chars()
+            .filter_map(|c| c.to_digit(10))
+            .map(|d| self.below_hundred(u64::from(d)))
+            .collect();
         words.join(" ")
     }
 
@@ -118,7 +124,11 @@ impl Tongue {
     fn phone(self, phone: &str) -> String {
         let national = phone.strip_prefix("+91").unwrap_or(phone);
         let mobile = national.starts_with(['6', '7', '8', '9']) && national.len() == 10;
-        let dialled = if mobile || national.len() != 10 { national.to_owned() } else { format!("0{national}") };
+        let dialled = if mobile || national.len() != 10 {
+            national.to_owned()
+        } else {
+            format!("0{national}")
+        };
         match dialled.char_indices().nth(5) {
             Some((at, _)) => format!("{}, {}", self.digits(&dialled[..at]), self.digits(&dialled[at..])),
             None => self.digits(&dialled),
@@ -133,7 +143,12 @@ impl Tongue {
             None => self.rupees(money.paise),
             // "four to five hundred" is four hundred: a small lower end needs its own word of money.
             Some(upper) if money.paise >= 10_000 && money.paise % 100 == 0 || upper < 10_000 && money.paise % 100 == 0 => {
-                format!("{} {} {}", self.cardinal(money.paise.unsigned_abs() / 100), self.pick("to", "से"), self.rupees(upper))
+                format!(
+                    "{} {} {}",
+                    self.cardinal(money.paise.unsigned_abs() / 100),
+                    self.pick("to", "से"),
+                    self.rupees(upper)
+                )
             }
             Some(upper) => format!("{} {} {}", self.rupees(money.paise), self.pick("to", "से"), self.rupees(upper)),
         };
