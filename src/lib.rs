@@ -9,8 +9,27 @@
 //! |---|---|---|
 //! | 0 | [`audio`] | mu-law frames, voice activity, resampling, Ogg Opus |
 //! | 0 | [`understand`] | spoken amounts, times, dates, yes/no …, and the words to say them |
+//! | 1 | [`agent`] | an agent's file, parsed and checked |
 //! | 1 | [`twilio`] | Twilio's wire formats: Media Streams, TwiML, webhooks, signatures |
+//! | 2 | [`conversation`] | the stage flow both modes share |
+//! | 3 | [`call`] | one streamed call: turn-taking, speech, interruption |
+//! | 4 | [`telemetry`] | logs, metrics, secrets and redaction |
+//! | 5 | [`provider`] | the vendors that hear, speak and think |
+//! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
+//! | 7 | [`http`] | routes for Twilio, developers, operators and people |
+//! | 8 | [`config`] | the environment, read and checked |
+//! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 
+pub mod agent;
 pub mod audio;
+pub mod call;
+pub mod config;
+pub mod conversation;
+pub mod http;
+pub mod provider;
+pub mod session;
+pub mod simulator;
+pub mod store;
+pub mod telemetry;
 pub mod twilio;
 pub mod understand;

@@ -1,3 +1,85 @@
-//! The command line.
+//! The command line: what is asked, and who does it. Each command is in [`cli`].
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use trunkline::config::{Config, Overrides};
+use trunkline::telemetry;
+
+/// An AI voice agent on a Twilio phone call, and the facts it collects.
+#[derive(Parser)]
+#[command(version, after_help = "--help lists the environment variables.", after_long_help = trunkline::config::variables::help())]
+struct Cli {
+    #[command(flatten)]
+    overrides: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents again
+    Serve,
+    /// Check configuration and agents, and say which part is in force; exits 64 if something is wrong
+    Check,
+    /// Ask the running server to start a call, and print its call_sid
+    Call(cli::Call),
+}
+
+/// These win over the environment.
+#[derive(Args)]
+struct Settings {
+    /// Address and port to listen on, instead of LISTEN
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Address by which Twilio reaches this server, instead of PUBLIC_URL
+    #[arg(long, global = true, value_name = "URL")]
+    public_url: Option<String>,
+    /// Folder of agent files, instead of AGENTS_DIR
+    #[arg(long, global = true, value_name = "FOLDER")]
+    agents_dir: Option<String>,
+    /// text or json, instead of LOG_FORMAT
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl Settings {
+    fn overrides(self) -> Overrides {
+        [
+            ("LISTEN", self.listen),
+            ("PUBLIC_URL", self.public_url),
+            ("AGENTS_DIR", self.agents_dir),
+            ("LOG_FORMAT", self.log_format),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match Config::from_env(&cli.overrides.overrides()) {
+        Ok(config) => config,
+        Err(bad) => return cli::bad_config(&bad),
+    };
+    // Whoever installed a provider before us had the same one in mind.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    if let Err(error) = telemetry::start_logs(config.log_format, &config.log_filter) {
+        return cli::failed(&anyhow::Error::new(error));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::failed(&anyhow::Error::new(error).context("the runtime did not start")),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve => cli::serve(config).await,
+            Command::Check => cli::check(&config).await,
+            Command::Call(call) => cli::call(&config, call).await,
+        }
+    });
+    done.unwrap_or_else(|error| cli::failed(&error))
+}

@@ -3,6 +3,12 @@
 //! Nothing here knows a call, a vendor or a clock. Audio stays mu-law from end to end; it is decoded
 //! only for [`vad`] and for a recording ([`opus`]). Key type: [`Frame`].
 
+pub mod framer;
+pub mod mulaw;
+pub mod opus;
+pub mod resample;
+pub mod vad;
+
 /// Samples per second of every telephone leg (Twilio Media Streams: `audio/x-mulaw`, 8000 Hz, mono).
 pub const SAMPLE_RATE_HZ: u32 = 8_000;
 /// Samples in one [`Frame`]; in mu-law a sample is one byte.

@@ -1,6 +1,22 @@
 //! Twilio's wire formats, spelled as Twilio spells them. Pure: bytes and strings in, values out (only `rest` talks to a network).
 //!
 //! Key types: [`CallSid`], [`StreamSid`], [`AccountSid`].
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`media`] | the messages of a Media Streams socket, read and written |
+//! | [`twiml`] | verbs, written as TwiML and read back |
+//! | [`webhook`] | form bodies of Twilio's requests, as typed views |
+//! | [`signature`] | who really sent a request |
+//! | [`phone`] | telephone numbers that stay out of the logs |
+//! | [`rest`] | Twilio's REST interface (floor 5, the one async file) |
+
+pub mod media;
+pub mod phone;
+pub mod rest;
+pub mod signature;
+pub mod twiml;
+pub mod webhook;
 
 use std::fmt;
 

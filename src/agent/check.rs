@@ -1,0 +1,255 @@
+//! Reads and checks an agent's file. Every problem names the file, the line, the key and the reason.
+
+use super::Agent;
+use super::field::{Field, FieldKind};
+use super::text;
+
+/// Why an agent's file was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {key}: {what}")]
+pub struct AgentError {
+    /// The file's name.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key at fault, or the nearest one.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+/// Parses and checks the text of an agent's file. `file` only appears in errors.
+///
+/// # Errors
+/// [`AgentError`] for the first problem found.
+pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
+    let blame = Blame { file, source };
+    let agent: Agent = toml::from_str(source).map_err(|error| blame.syntax(&error))?;
+    blame.name("agent_type", &agent.agent_type, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-')?;
+    if let Some(number) = &agent.handover_number {
+        let digits = number.strip_prefix('+').unwrap_or_default();
+        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(blame.at("handover_number", "expected E.164: + and 8 to 15 digits"));
+        }
+    }
+    if agent.system_prompt.trim().is_empty() {
+        return Err(blame.at("system_prompt", "must not be empty"));
+    }
+    blame.limits(&agent)?;
+    blame.languages(&agent)?;
+    blame.fields(&agent)?;
+    Ok(agent)
+}
+
+struct Blame<'a> {
+    file: &'a str,
+    source: &'a str,
+}
+
+impl Blame<'_> {
+    fn at(&self, key: &str, what: impl Into<String>) -> AgentError {
+        self.after(0, key, what)
+    }
+
+    /// An error at the first line from byte `from` on that sets `key`.
+    fn after(&self, from: usize, key: &str, what: impl Into<String>) -> AgentError {
+        let mut offset = 0;
+        let mut line = 1;
+        for (index, text) in self.source.split_inclusive('\n').enumerate() {
+            let sets = text.trim_start().trim_start_matches('[').trim_start_matches('"').starts_with(key);
+            if offset >= from && sets {
+                line = index + 1;
+                break;
+            }
+            offset += text.len();
+        }
+        AgentError { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() }
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> AgentError {
+        let start = error.span().map_or(0, |span| span.start).min(self.source.len());
+        let line = self.source.as_bytes()[..start].iter().filter(|&&b| b == b'\n').count() + 1;
+        let text = self.source.lines().nth(line - 1).unwrap_or_default().trim();
+        let key = text.split('=').next().unwrap_or_default().trim().trim_matches(['[', ']', '"']);
+        AgentError { file: self.file.to_owned(), line, key: key.to_owned(), what: error.message().to_owned() }
+    }
+
+    fn name(&self, key: &str, value: &str, allowed: impl Fn(char) -> bool) -> Result<(), AgentError> {
+        if value.is_empty() || value.len() > 64 || !value.chars().all(allowed) {
+            return Err(self.at(key, "expected 1 to 64 letters, digits or _"));
+        }
+        Ok(())
+    }
+
+    fn limits(&self, agent: &Agent) -> Result<(), AgentError> {
+        let limits = &agent.limits;
+        let within = |key, value: u32, low: u32, high: u32| {
+            if (low..=high).contains(&value) { Ok(()) } else { Err(self.at(key, format!("expected {low} to {high}"))) }
+        };
+        within("max_call_seconds", limits.max_call_seconds, 10, 14_400)?;
+        within("max_turns", limits.max_turns, 1, 200)?;
+        within("silence_seconds", limits.silence_seconds, 2, 60)?;
+        let turn = &agent.turn_taking;
+        within("complete_ms", turn.complete_ms, 0, 5_000)?;
+        within("usual_ms", turn.usual_ms, turn.complete_ms, 5_000)?;
+        within("unfinished_ms", turn.unfinished_ms, turn.usual_ms, 10_000)?;
+        within("barge_in_ms", turn.barge_in_ms, 40, 2_000)?;
+        within("interrupt_ms", turn.interrupt_ms, turn.barge_in_ms, 5_000)
+    }
+
+    fn languages(&self, agent: &Agent) -> Result<(), AgentError> {
+        if agent.languages.is_empty() {
+            return Err(self.at("languages", "at least one [[languages]] is needed"));
+        }
+        let mut from = 0;
+        for (index, language) in agent.languages.iter().enumerate() {
+            from = self.source.get(from..).and_then(|rest| rest.find(&language.code)).map_or(from, |at| from + at);
+            let line_start = self.source[..from].rfind('\n').map_or(0, |at| at + 1);
+            let code_right = language.code.split_once('-').is_some_and(|(language, region)| {
+                (2..=3).contains(&language.len())
+                    && language.bytes().all(|b| b.is_ascii_lowercase())
+                    && !region.is_empty()
+                    && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            });
+            if !code_right {
+                return Err(self.after(line_start, "code", "expected a tag such as hi-IN"));
+            }
+            if agent.languages[..index].iter().any(|other| other.code == language.code) {
+                return Err(self.after(line_start, "code", format!("{} is there twice", language.code)));
+            }
+            if let Some(key) = language.key
+                && (!key.is_ascii_digit() || agent.languages[..index].iter().any(|other| other.key == Some(key)))
+            {
+                return Err(self.after(line_start, "key", "expected a digit that no other language has"));
+            }
+            for (key, value) in language.texts.all() {
+                if value.trim().is_empty() || value.chars().count() > 1_000 {
+                    return Err(self.after(line_start, key, "expected 1 to 1000 characters"));
+                }
+            }
+            if !text::variables(&language.texts.read_back).any(|name| name == "value") {
+                return Err(self.after(line_start, "read_back", "must hold {value}"));
+            }
+            let voice = &language.voice;
+            if voice.voice_id.is_empty()
+                || !voice.voice_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            {
+                return Err(self.after(line_start, "voice_id", "expected the vendor's id: letters and digits"));
+            }
+            for (key, value, low, high) in [
+                ("stability", voice.stability, 0.0, 1.0),
+                ("similarity_boost", voice.similarity_boost, 0.0, 1.0),
+                ("speed", voice.speed, 0.7, 1.2),
+            ] {
+                if !(low..=high).contains(&value) {
+                    return Err(self.after(line_start, key, format!("expected {low} to {high}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fields(&self, agent: &Agent) -> Result<(), AgentError> {
+        if agent.fields.is_empty() {
+            return Err(self.at("fields", "at least one [[fields]] is needed"));
+        }
+        let mut from = 0;
+        for (index, field) in agent.fields.iter().enumerate() {
+            let quoted = format!("\"{}\"", field.name);
+            from = self.source.get(from..).and_then(|rest| rest.find(&quoted)).map_or(from, |at| from + at);
+            let line_start = self.source[..from].rfind('\n').map_or(0, |at| at + 1);
+            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if field.name.is_empty() || field.name.len() > 64 || !field.name.chars().all(allowed) {
+                return Err(self.after(line_start, "name", "expected lower-case letters, digits or _"));
+            }
+            if agent.fields[..index].iter().any(|other| other.name == field.name) {
+                return Err(self.after(line_start, "name", format!("{} is there twice", field.name)));
+            }
+            for language in &agent.languages {
+                if field.question.get(&language.code).is_none_or(|question| question.trim().is_empty()) {
+                    return Err(self.after(
+                        line_start,
+                        "question",
+                        format!("{} has no question in {}", field.name, language.code),
+                    ));
+                }
+            }
+            if let Some(code) = field.question.keys().find(|code| agent.language(code).is_none()) {
+                return Err(self.after(line_start, code, "the agent does not speak this language"));
+            }
+            self.field_limits(line_start, field)?;
+        }
+        Ok(())
+    }
+
+    fn field_limits(&self, line_start: usize, field: &Field) -> Result<(), AgentError> {
+        let counted = matches!(field.kind, FieldKind::Money | FieldKind::Number);
+        if (field.min.is_some() || field.max.is_some()) && !counted {
+            let key = if field.min.is_some() { "min" } else { "max" };
+            return Err(self.after(line_start, key, "only money and number fields have limits"));
+        }
+        if let (Some(min), Some(max)) = (field.min, field.max)
+            && min > max
+        {
+            return Err(self.after(line_start, "min", "is larger than max"));
+        }
+        if let Some(currency) = &field.currency {
+            if field.kind != FieldKind::Money {
+                return Err(self.after(line_start, "currency", "only money fields have a currency"));
+            }
+            if currency != "INR" {
+                return Err(self.after(line_start, "currency", "only INR is understood"));
+            }
+        }
+        match (field.kind, field.options.len()) {
+            (FieldKind::Choice, 0 | 1) => Err(self.after(line_start, "options", "a choice needs two options or more")),
+            (FieldKind::Choice, _) | (_, 0) => Ok(()),
+            (_, _) => Err(self.after(line_start, "options", "only a choice has options")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGISTICS: &str = include_str!("../../agents/logistics.toml");
+    const APPOINTMENT: &str = include_str!("../../agents/appointment.toml");
+
+    #[test]
+    fn the_agents_we_ship_are_right() {
+        let logistics = parse("logistics.toml", LOGISTICS).unwrap();
+        assert_eq!(logistics.agent_type, "LOGISTICS");
+        let names: Vec<_> = logistics.fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["charge", "time"]);
+        let appointment = parse("appointment.toml", APPOINTMENT).unwrap();
+        assert!(appointment.fields.iter().all(|field| logistics.field(&field.name).is_none()));
+    }
+
+    fn broken(change: impl Fn(String) -> String) -> AgentError {
+        parse("a.toml", &change(LOGISTICS.to_owned())).unwrap_err()
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_with_line_key_and_reason() {
+        let unknown = broken(|text| text.replace("timezone =", "timezon ="));
+        assert_eq!(unknown.key, "timezon");
+        assert!(unknown.what.contains("unknown field"), "{unknown}");
+        assert!(unknown.line > 1);
+
+        let kind = broken(|text| text.replace("\"time_window\"", "\"windows\""));
+        assert!(kind.what.contains("unknown variant"), "{kind}");
+
+        let number = broken(|text| text.replace("max_turns = 20", "max_turns = 0"));
+        assert_eq!((number.key.as_str(), number.what.as_str()), ("max_turns", "expected 1 to 200"));
+
+        let question = broken(|text| text.replacen("\"hi-IN\" = ", "\"ta-IN\" = ", 1));
+        assert_eq!(question.key, "question");
+
+        let voice = broken(|text| text.replacen("voice_id = \"", "voice_id = \"../", 1));
+        assert_eq!(voice.key, "voice_id");
+
+        let syntax = broken(|text| format!("{text}\n[oops\n"));
+        assert!(syntax.line > 20);
+    }
+}

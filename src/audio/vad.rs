@@ -1,0 +1,174 @@
+//! Voice activity on a telephone line, one answer per 20 ms frame.
+//!
+//! An adaptive gate on energy over a tracked noise floor, and behind it a look for the periodicity of a voice
+//! (60-400 Hz), which clicks, hiss and hum do not have. Hysteresis turns frames into speech: k of the last n voiced
+//! frames begin it, a hangover ends it. It knows no clock: time is the count of frames. Pure, allocates nothing.
+//! Key types: [`Vad`], [`VadConfig`], [`Activity`].
+
+use super::{FRAME_MS, FRAME_SAMPLES, Frame, mulaw};
+
+/// When sound counts as speech.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VadConfig {
+    /// Voiced frames among the last `onset_window` that begin speech; at least 1.
+    pub onset_frames: u8,
+    /// Frames looked at for an onset, 1 to 32.
+    pub onset_window: u8,
+    /// Time without a voiced frame after which speech has ended, ms.
+    pub hangover_ms: u32,
+    /// How far a frame must stand above the noise floor, dB.
+    pub margin_db: f32,
+    /// Nothing below this level is voice, dBFS.
+    pub min_level_dbfs: f32,
+}
+
+impl Default for VadConfig {
+    fn default() -> Self {
+        Self { onset_frames: 3, onset_window: 4, hangover_ms: 200, margin_db: 9.0, min_level_dbfs: -50.0 }
+    }
+}
+
+/// What one frame holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Activity {
+    /// This frame sounds like a voice.
+    pub voiced: bool,
+    /// Where in an utterance this frame stands.
+    pub speech: Speech,
+    /// Level of the frame without hum, dBFS (a full-scale square wave is 0); at least -96.
+    pub level_dbfs: f32,
+}
+
+/// Speech over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// Nobody speaks.
+    Silent,
+    /// Speech begins with this frame (it really began up to `onset_window` frames ago).
+    Onset,
+    /// Speech goes on, or pauses for less than the hangover.
+    Ongoing,
+    /// Speech ends with this frame; the last voiced frame was a hangover ago.
+    Ended,
+}
+
+/// The detector of one direction of one call.
+#[derive(Debug, Clone)]
+pub struct Vad {
+    config: VadConfig,
+    floor_db: Option<f32>,
+    high_pass: (f32, f32),
+    /// This frame and the one before, without hum.
+    window: [f32; 2 * FRAME_SAMPLES],
+    /// Bit n: the frame n frames ago was voiced.
+    recent: u32,
+    speaking: bool,
+    quiet_frames: u32,
+}
+
+impl Vad {
+    /// A detector that has heard nothing yet.
+    #[must_use]
+    pub const fn new(config: VadConfig) -> Self {
+        Self {
+            config,
+            floor_db: None,
+            high_pass: (0.0, 0.0),
+            window: [0.0; 2 * FRAME_SAMPLES],
+            recent: 0,
+            speaking: false,
+            quiet_frames: 0,
+        }
+    }
+
+    /// Judges the next frame.
+    pub fn push(&mut self, frame: &Frame) -> Activity {
+        self.window.copy_within(FRAME_SAMPLES.., 0);
+        let mut energy = 0.0;
+        let (mut last_in, mut last_out) = self.high_pass;
+        for (slot, &byte) in self.window[FRAME_SAMPLES..].iter_mut().zip(&frame.0) {
+            let sample = f32::from(mulaw::decode(byte)) / 32_768.0;
+            last_out = sample - last_in + HIGH_PASS * last_out;
+            last_in = sample;
+            *slot = last_out;
+            energy += last_out * last_out;
+        }
+        self.high_pass = (last_in, last_out);
+        let level_dbfs = (10.0 * (energy / FRAME_SAMPLES as f32).max(1e-12).log10()).max(-96.0);
+        let open = self.gate(level_dbfs);
+        let voiced = open && periodicity(&self.window) > MIN_PERIODICITY;
+        Activity { voiced, speech: self.follow(voiced), level_dbfs }
+    }
+
+    /// The tracked noise floor, dBFS; `None` before the first frame.
+    #[must_use]
+    pub const fn floor_dbfs(&self) -> Option<f32> {
+        self.floor_db
+    }
+
+    fn gate(&mut self, level_db: f32) -> bool {
+        let floor = self.floor_db.unwrap_or_else(|| level_db.clamp(LOWEST_FLOOR_DB, FIRST_FLOOR_DB));
+        let open = level_db > floor + self.config.margin_db && level_db > self.config.min_level_dbfs;
+        let step = if level_db < floor { (level_db - floor) * FLOOR_FALL } else { FLOOR_RISE_DB.min(level_db - floor) };
+        self.floor_db = Some((floor + step).max(LOWEST_FLOOR_DB));
+        open
+    }
+
+    fn follow(&mut self, voiced: bool) -> Speech {
+        self.recent = self.recent << 1 | u32::from(voiced);
+        let window = u32::MAX >> (32 - u32::from(self.config.onset_window.clamp(1, 32)));
+        self.quiet_frames = if voiced { 0 } else { self.quiet_frames.saturating_add(1) };
+        if self.speaking {
+            if self.quiet_frames.saturating_mul(FRAME_MS) >= self.config.hangover_ms.max(FRAME_MS) {
+                self.speaking = false;
+                self.recent = 0;
+                return Speech::Ended;
+            }
+            return Speech::Ongoing;
+        }
+        if voiced && (self.recent & window).count_ones() >= u32::from(self.config.onset_frames.max(1)) {
+            self.speaking = true;
+            return Speech::Onset;
+        }
+        Speech::Silent
+    }
+}
+
+/// The highest normalised autocorrelation of the newest 20 ms with lags of 2.5 to 16 ms, 0 to 1.
+fn periodicity(window: &[f32; 2 * FRAME_SAMPLES]) -> f32 {
+    // 4 kHz is enough for the pitch and its first formant, and costs a quarter.
+    let mut half = [0.0f32; FRAME_SAMPLES];
+    for (slot, pair) in half.iter_mut().zip(window.chunks_exact(2)) {
+        *slot = pair[0] + pair[1];
+    }
+    const N: usize = FRAME_SAMPLES / 2;
+    let now = &half[N..];
+    let power: f32 = now.iter().map(|x| x * x).sum();
+    let mut best = 0.0f32;
+    let mut lagged: f32 = half[N - SHORTEST_LAG..2 * N - SHORTEST_LAG].iter().map(|x| x * x).sum();
+    for lag in SHORTEST_LAG..=LONGEST_LAG {
+        let then = &half[N - lag..2 * N - lag];
+        let product: f32 = now.iter().zip(then).map(|(a, b)| a * b).sum();
+        if product > 0.0 {
+            best = best.max(product * product / (power * lagged.max(1e-12)).max(1e-20));
+        }
+        if lag < LONGEST_LAG {
+            lagged += half[N - lag - 1].powi(2) - half[2 * N - lag - 1].powi(2);
+        }
+    }
+    best.sqrt()
+}
+
+/// One pole at about 150 Hz: takes out hum and the rumble of a hand on the phone.
+const HIGH_PASS: f32 = 0.89;
+const LOWEST_FLOOR_DB: f32 = -65.0;
+/// A call that begins amid speech must not take it for the floor.
+const FIRST_FLOOR_DB: f32 = -45.0;
+/// dB a frame: 2.5 dB a second.
+const FLOOR_RISE_DB: f32 = 0.05;
+const FLOOR_FALL: f32 = 0.3;
+const MIN_PERIODICITY: f32 = 0.6;
+/// 400 Hz, in samples at 4 kHz.
+const SHORTEST_LAG: usize = 10;
+/// 60 Hz, in samples at 4 kHz.
+const LONGEST_LAG: usize = 66;

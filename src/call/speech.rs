@@ -1,0 +1,378 @@
+//! What the agent is saying: clauses, their audio, how much was sent, how much was played.
+//!
+//! It keeps a mirror of the far end's playback buffer: what was sent drains at 8 bytes a millisecond. From the mirror and from
+//! the echoed marks it knows which words were heard. It decides nothing. Invariants: never more than [`LEAD`] of audio is ahead of
+//! the playback; a mark of an older epoch (sent before a `clear`) says nothing; clauses are played in order.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Action;
+use crate::audio::{BYTES_PER_MS, FRAME_SAMPLES, Frame, SILENCE};
+
+/// Audio sent ahead of its playback at most. Enough to ride out a late wake-up, little enough that a pause loses next to nothing.
+pub(super) const LEAD: Duration = Duration::from_millis(400);
+/// How often more is sent while there is more.
+const PACE: Duration = Duration::from_millis(100);
+/// Played audio kept for the recording while no frame of the caller arrives.
+const MAX_TRACK: usize = 10_000 * BYTES_PER_MS;
+/// Time a character takes to be spoken, where the whole clause has not arrived yet.
+const MS_PER_CHARACTER: usize = 65;
+
+/// A mark: behind the last byte of a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkId {
+    /// Grows with every `clear`.
+    pub epoch: u32,
+    /// The turn the clause belongs to.
+    pub turn: u32,
+    /// The clause, from 0.
+    pub clause: u32,
+}
+
+impl std::fmt::Display for MarkId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "e{}t{}c{}", self.epoch, self.turn, self.clause)
+    }
+}
+
+impl MarkId {
+    /// Reads a mark's name; `None` if it is not one of ours.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (epoch, rest) = name.strip_prefix('e')?.split_once('t')?;
+        let (turn, clause) = rest.split_once('c')?;
+        Some(Self { epoch: epoch.parse().ok()?, turn: turn.parse().ok()?, clause: clause.parse().ok()? })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Clause {
+    text: String,
+    language: String,
+    fixed: bool,
+    /// Audio that was not sent yet.
+    queue: VecDeque<Bytes>,
+    /// Bytes that arrived, were sent, were played.
+    received: usize,
+    played: usize,
+    /// All its audio has arrived.
+    done: bool,
+    /// Its mark was sent in this epoch.
+    marked: bool,
+    /// Its mark came back.
+    heard: bool,
+}
+
+/// The agent's speech of one turn, and the mirror of the far end's buffer.
+#[derive(Debug, Default)]
+pub(super) struct Speech {
+    turn: u32,
+    epoch: u32,
+    clauses: Vec<Clause>,
+    /// The clause being sent.
+    sending: usize,
+    /// Sent and not yet played: clause and bytes.
+    mirror: VecDeque<(usize, Bytes)>,
+    mirrored: usize,
+    /// No more clauses will come.
+    closed: bool,
+    /// Nothing may be sent now: the caller seems to speak, or the turn is not sure yet.
+    held: bool,
+    /// Bytes the playback clock has counted since the call began.
+    clock: u64,
+    pump_at: Option<Duration>,
+    first_sent: Option<Duration>,
+    first_audio: Option<Duration>,
+    /// Played audio that waits to be recorded, if the call is recorded.
+    track: Option<VecDeque<u8>>,
+}
+
+/// A clause that was not heard, for the mode that takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unheard {
+    /// The words.
+    pub text: String,
+    /// Their language.
+    pub language: String,
+    /// Whether they are the agent's fixed text.
+    pub fixed: bool,
+}
+
+impl Speech {
+    pub(super) fn new(recorded: bool) -> Self {
+        Self { track: recorded.then(VecDeque::new), closed: true, ..Self::default() }
+    }
+
+    /// Starts a new turn's speech; what was left of the old one is forgotten.
+    pub(super) fn start(&mut self, turn: u32, held: bool) {
+        self.turn = turn;
+        self.clauses.clear();
+        self.sending = 0;
+        self.closed = false;
+        self.held = held;
+        self.pump_at = None;
+        self.first_sent = None;
+        self.first_audio = None;
+    }
+
+    /// Adds a clause; gives its number.
+    pub(super) fn add(&mut self, text: &str, language: &str, fixed: bool) -> u32 {
+        let (text, language) = (text.to_owned(), language.to_owned());
+        self.clauses.push(Clause { text, language, fixed, ..Clause::default() });
+        u32::try_from(self.clauses.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// No more clauses will come.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn audio(&mut self, now: Duration, turn: u32, clause: u32, audio: Bytes) {
+        if let Some(clause) = self.clause(turn, clause)
+            && !clause.done
+            && !audio.is_empty()
+        {
+            clause.received += audio.len();
+            clause.queue.push_back(audio);
+            self.first_audio.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn done(&mut self, turn: u32, clause: u32) {
+        if let Some(clause) = self.clause(turn, clause) {
+            clause.done = true;
+        }
+    }
+
+    fn clause(&mut self, turn: u32, clause: u32) -> Option<&mut Clause> {
+        (turn == self.turn).then(|| self.clauses.get_mut(clause as usize)).flatten()
+    }
+
+    /// A mark came back: its clause and all before it were heard, unless it was only flushed.
+    pub(super) fn mark(&mut self, mark: MarkId) -> bool {
+        if mark.epoch != self.epoch || mark.turn != self.turn || mark.clause as usize >= self.clauses.len() {
+            return false;
+        }
+        let last = mark.clause as usize;
+        for clause in &mut self.clauses[..=last] {
+            clause.heard = true;
+        }
+        // The far end is further than the mirror believed.
+        while self.mirror.front().is_some_and(|(clause, _)| *clause <= last) {
+            if let Some((clause, bytes)) = self.mirror.pop_front() {
+                self.mirrored -= bytes.len();
+                self.clauses[clause].played += bytes.len();
+                track(&mut self.track, &bytes);
+            }
+        }
+        true
+    }
+
+    /// Whether anything is being said or will be said in this turn.
+    pub(super) fn active(&self) -> bool {
+        !self.mirror.is_empty() || self.sending < self.clauses.len()
+    }
+
+    /// Whether audio is on its way to the caller's ear now.
+    pub(super) fn audible(&self) -> bool {
+        !self.mirror.is_empty()
+    }
+
+    /// Whether all was said; the marks may still be on their way.
+    pub(super) fn drained(&self) -> bool {
+        self.closed && !self.active()
+    }
+
+    /// Whether every clause's mark came back.
+    pub(super) fn heard_all(&self) -> bool {
+        self.drained() && self.clauses.iter().all(|clause| clause.heard)
+    }
+
+    /// Whether some clause's audio is owed and nothing is left to play.
+    pub(super) fn starved(&self) -> bool {
+        !self.held
+            && self.mirror.is_empty()
+            && self.clauses.get(self.sending).is_some_and(|clause| !clause.done && clause.queue.is_empty())
+    }
+
+    pub(super) fn first_sent(&self) -> Option<Duration> {
+        self.first_sent
+    }
+
+    pub(super) fn first_audio(&self) -> Option<Duration> {
+        self.first_audio
+    }
+
+    pub(super) fn clauses(&self) -> usize {
+        self.clauses.len()
+    }
+
+    /// Lets go what was held.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// When [`pump`](Self::pump) has something to do.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.pump_at
+    }
+
+    /// Moves the playback clock on and sends what may be sent.
+    pub(super) fn pump(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.advance(now);
+        self.pump_at = None;
+        if !self.held {
+            self.send(now, actions);
+        }
+        let more = !self.held && self.clauses.get(self.sending).is_some_and(|clause| !clause.queue.is_empty());
+        if more {
+            self.pump_at = Some(now + PACE);
+        } else if !self.mirror.is_empty() {
+            // Wake when the last byte has been played, to know that all was said.
+            self.pump_at = Some(now + Duration::from_millis((self.mirrored / BYTES_PER_MS) as u64 + 1));
+        }
+    }
+
+    fn send(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let lead = LEAD.as_millis() as usize * BYTES_PER_MS;
+        while let Some(clause) = self.clauses.get_mut(self.sending) {
+            let mut room = lead.saturating_sub(self.mirrored);
+            while room >= FRAME_SAMPLES
+                && let Some(mut bytes) = clause.queue.pop_front()
+            {
+                if bytes.len() > room {
+                    clause.queue.push_front(bytes.split_off(room));
+                }
+                room -= bytes.len();
+                self.mirrored += bytes.len();
+                self.first_sent.get_or_insert(now);
+                self.mirror.push_back((self.sending, bytes.clone()));
+                actions.push(Action::SendMedia(bytes));
+            }
+            if !clause.queue.is_empty() || !clause.done {
+                return;
+            }
+            if !clause.marked && clause.received > 0 {
+                clause.marked = true;
+                let clause = u32::try_from(self.sending).unwrap_or(u32::MAX);
+                actions.push(Action::SendMark(MarkId { epoch: self.epoch, turn: self.turn, clause }));
+            }
+            clause.heard |= clause.received == 0;
+            self.sending += 1;
+        }
+    }
+
+    fn advance(&mut self, now: Duration) {
+        let clock = u64::try_from(now.as_micros() * BYTES_PER_MS as u128 / 1_000).unwrap_or(u64::MAX);
+        let mut due = usize::try_from(clock.saturating_sub(self.clock)).unwrap_or(usize::MAX);
+        self.clock = self.clock.max(clock);
+        while due > 0
+            && let Some((clause, bytes)) = self.mirror.front_mut()
+        {
+            let part = bytes.split_to(due.min(bytes.len()));
+            let clause = *clause;
+            if bytes.is_empty() {
+                self.mirror.pop_front();
+            }
+            due -= part.len();
+            self.mirrored -= part.len();
+            if let Some(clause) = self.clauses.get_mut(clause) {
+                clause.played += part.len();
+            }
+            track(&mut self.track, &part);
+        }
+        if let Some(track) = &mut self.track {
+            let room = MAX_TRACK.saturating_sub(track.len());
+            track.extend(std::iter::repeat_n(SILENCE, due.min(room)));
+        }
+    }
+
+    /// The next 20 ms that were played, for the recording.
+    pub(super) fn played(&mut self) -> Option<Frame> {
+        let track = self.track.as_mut()?;
+        let mut frame = Frame::SILENCE;
+        for slot in &mut frame.0 {
+            *slot = track.pop_front().unwrap_or(SILENCE);
+        }
+        Some(frame)
+    }
+
+    /// Stops at once: the far end's buffer is cleared, what was not played goes back to be sent again. All later marks of this
+    /// epoch are only flushed.
+    pub(super) fn pause(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.advance(now);
+        self.held = true;
+        if self.mirror.is_empty() {
+            return;
+        }
+        self.epoch += 1;
+        actions.push(Action::Clear);
+        self.mirrored = 0;
+        while let Some((index, bytes)) = self.mirror.pop_back() {
+            self.sending = self.sending.min(index);
+            self.clauses[index].queue.push_front(bytes);
+        }
+        for clause in &mut self.clauses[self.sending..] {
+            clause.marked = false;
+            clause.heard = false;
+        }
+        self.pump_at = None;
+    }
+
+    /// The words of this turn that were heard, up to the word that was being spoken.
+    pub(super) fn heard(&self) -> String {
+        let mut heard = String::new();
+        for clause in &self.clauses {
+            let whole = clause.heard || (clause.done && clause.played >= clause.received);
+            if !heard.is_empty() && (whole || clause.played > 0) {
+                heard.push(' ');
+            }
+            if whole {
+                heard.push_str(&clause.text);
+                continue;
+            }
+            let expected = clause.text.chars().count() * MS_PER_CHARACTER * BYTES_PER_MS;
+            let length = if clause.done { clause.received } else { clause.received.max(expected) };
+            let words: Vec<&str> = clause.text.split_whitespace().collect();
+            let spoken = words_within(&words, clause.played, length);
+            heard.push_str(&words[..spoken].join(" "));
+            break;
+        }
+        heard.trim_end().to_owned()
+    }
+
+    /// The clauses that were not heard whole.
+    pub(super) fn unheard(&self) -> Vec<Unheard> {
+        let whole =
+            |clause: &Clause| clause.heard || (clause.done && clause.received > 0 && clause.played >= clause.received);
+        self.clauses
+            .iter()
+            .filter(|clause| !whole(clause))
+            .map(|clause| Unheard { text: clause.text.clone(), language: clause.language.clone(), fixed: clause.fixed })
+            .collect()
+    }
+}
+
+/// How many of the words were spoken when `played` of `length` bytes were, taking a word's letters for its length.
+fn words_within(words: &[&str], played: usize, length: usize) -> usize {
+    let letters: usize = words.iter().map(|word| word.chars().count() + 1).sum();
+    let reached = letters * played.min(length) / length.max(1);
+    let mut so_far = 0;
+    words
+        .iter()
+        .take_while(|word| {
+            so_far += word.chars().count() + 1;
+            so_far <= reached + 1
+        })
+        .count()
+}
+
+fn track(track: &mut Option<VecDeque<u8>>, bytes: &Bytes) {
+    if let Some(track) = track
+        && track.len() < MAX_TRACK
+    {
+        track.extend(bytes);
+    }
+}

@@ -1,0 +1,257 @@
+//! The stage flow of one call: words in, effects out, for both modes. It knows words, stages, fields and decisions; it knows no
+//! frames, no TwiML, no vendor and no clock.
+//!
+//! Key types: [`Conversation`], [`UserTurn`], [`Effect`], [`Stage`]. Invariants: no call completes while a required field is missing or
+//! unconfirmed; no value is held that no words of the caller support; what the mind proposes is only ever a hint. A conversation is
+//! plain data: any instance can load it and carry on.
+
+pub mod clause;
+pub mod decision;
+mod flow;
+mod grounding;
+pub mod history;
+mod language;
+pub mod prompt;
+mod values;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Agent;
+use history::History;
+use prompt::Prompt;
+use values::Values;
+
+pub use decision::{Answer, BadAnswer, Decision};
+pub use grounding::{Collected, Evidence};
+
+/// Where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Ended before everything was collected.
+    Abandoned,
+    /// Asking, listening, deciding.
+    Collecting,
+    /// Thanked, saved, hung up.
+    Completed,
+    /// Connected to a person, or asked for one.
+    HandedOver,
+    /// Asking for the language.
+    LanguageSelection,
+    /// Never connected.
+    Unreachable,
+    /// The greeting is being said.
+    Welcome,
+}
+
+impl Stage {
+    /// The name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Abandoned => "abandoned",
+            Self::Collecting => "collecting",
+            Self::Completed => "completed",
+            Self::HandedOver => "handed_over",
+            Self::LanguageSelection => "language_selection",
+            Self::Unreachable => "unreachable",
+            Self::Welcome => "welcome",
+        }
+    }
+
+    /// Whether nothing more will be said.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Abandoned | Self::Completed | Self::HandedOver | Self::Unreachable => true,
+            Self::Collecting | Self::LanguageSelection | Self::Welcome => false,
+        }
+    }
+}
+
+/// What the caller did, in either mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserTurn {
+    /// He pressed keys.
+    Pressed(String),
+    /// He spoke.
+    Said {
+        /// The recogniser's final words.
+        text: String,
+        /// Where they are in the recording, in ms from its start; stream mode only.
+        audio_ms: Option<(u32, u32)>,
+    },
+    /// He said nothing for as long as we waited.
+    Silent,
+}
+
+/// What the stage flow wants. Without an [`Effect::Ask`] or [`Effect::End`] in a batch, it wants to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the mind, then call [`Conversation::answered`].
+    Ask(Prompt),
+    /// The call is over once everything before has been heard.
+    End(Ending),
+    /// Say this.
+    Say(Say),
+}
+
+/// Words to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Say {
+    /// The words as they stand in the history; they may hold digits.
+    pub text: String,
+    /// BCP-47 tag of their language.
+    pub language: String,
+    /// Whether they come from the agent's file unchanged: such speech is worth keeping.
+    pub fixed: bool,
+}
+
+/// How a call ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Connect the caller to this number, E.164.
+    Dial(String),
+    /// Hang up.
+    HangUp,
+}
+
+/// How the mind failed. The stage flow treats all alike; metrics tell them apart elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MindFailed;
+
+/// What is known when a call opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Language the call was started with, if any.
+    pub language: Option<String>,
+    /// The call's variables.
+    pub variables: BTreeMap<String, String>,
+    /// Whether the call is recorded, so that the caller is told.
+    pub recorded: bool,
+    /// Whether there is a mind to ask; without one the agent's own questions are asked in order.
+    pub mind: bool,
+}
+
+/// How whole a caller's words are, for the end of his turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// What was asked for is there: the turn may end soon.
+    Complete,
+    /// More words must follow.
+    Unfinished,
+    /// Nothing special is known.
+    Usual,
+}
+
+/// One call's stage flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    stage: Stage,
+    language: Option<String>,
+    variables: BTreeMap<String, String>,
+    recorded: bool,
+    mind: bool,
+    history: History,
+    values: Values,
+    /// Caller's turns so far.
+    turn: u32,
+    /// Language prompts that were not answered.
+    misses: u8,
+    /// Silences in a row.
+    silences: u8,
+    /// Failures of the mind in a row.
+    failures: u8,
+    /// Answers that wanted more although nothing is missing.
+    lingering: u8,
+    ending: Option<Ending>,
+}
+
+impl Conversation {
+    /// A conversation that has not begun. A language the agent does not speak is ignored.
+    pub fn new(agent: &Agent, opening: Opening) -> Self {
+        let mut variables = agent.variables.clone();
+        variables.extend(opening.variables);
+        let only = (agent.languages.len() == 1).then(|| agent.languages[0].code.clone());
+        let given = opening.language.and_then(|code| agent.language(&code)).map(|language| language.code.clone());
+        Self {
+            stage: Stage::LanguageSelection,
+            language: given.or(only),
+            variables,
+            recorded: opening.recorded,
+            mind: opening.mind,
+            history: History::default(),
+            values: Values::default(),
+            turn: 0,
+            misses: 0,
+            silences: 0,
+            failures: 0,
+            lingering: 0,
+            ending: None,
+        }
+    }
+
+    /// Where it is.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The language spoken, once chosen.
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    /// The call's variables, the agent's defaults included.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// What was said.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The caller's turns so far.
+    pub fn turn(&self) -> u32 {
+        self.turn
+    }
+
+    /// How it ends, once it does.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// The values that are certain, in the agent's order.
+    pub fn collected<'a>(&'a self, agent: &'a Agent) -> impl Iterator<Item = (&'a str, &'a Collected)> {
+        agent.fields.iter().filter_map(|field| Some((field.name.as_str(), self.values.certain(&field.name)?)))
+    }
+
+    /// Whether every required field is certain.
+    pub fn is_complete(&self, agent: &Agent) -> bool {
+        self.values.missing(agent).next().is_none() && !self.values.any_unconfirmed()
+    }
+
+    /// The caller cut the agent off: the history keeps only what was heard since his last turn.
+    pub fn interrupted(&mut self, heard: &str, now: DateTime) {
+        self.history.cut(heard, self.turn, now);
+    }
+
+    /// Words that were not heard before are said again, in the other mode.
+    pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.history.agent_said_again(text, self.turn, now);
+    }
+
+    /// The call ended from outside: hung up, lost, never connected.
+    pub fn ended_outside(&mut self, connected: bool) {
+        if !self.stage.is_over() {
+            self.stage = if connected { Stage::Abandoned } else { Stage::Unreachable };
+        }
+    }
+
+    /// Whether the other end of a call that is handed over, thanked or given up still has to be told how it ends.
+    pub fn is_over(&self) -> bool {
+        self.stage.is_over()
+    }
+}

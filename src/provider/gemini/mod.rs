@@ -1,0 +1,212 @@
+//! Thinking by Gemini: one prompt in, the answer's text out as it is written (`streamGenerateContent` over SSE).
+//!
+//! It does not read the answer: cutting the spoken words out of the JSON is the conversation's. Key types: [`Gemini`],
+//! [`GeminiConfig`]. Invariant: nothing is asked twice once a word of the answer was passed on; neither the key nor anyone's words
+//! reach a log or an error.
+
+mod request;
+mod stream;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use url::Url;
+
+use self::stream::{Piece, Reader};
+use super::net::{bounded_body, endpoint, http_error, key_value};
+use super::{ProviderError, ProviderErrorKind};
+use crate::conversation::prompt::Prompt;
+use crate::telemetry::Secret;
+
+/// How Gemini is reached. [`GeminiConfig::new`] fills in all but address, key and model.
+#[derive(Clone, Debug)]
+pub struct GeminiConfig {
+    /// Scheme, host and port (a path is kept, for proxies).
+    pub api_url: Url,
+    /// Sent as `x-goog-api-key`.
+    pub api_key: Secret,
+    /// The model's id, such as `gemini-3.5-flash-lite`.
+    pub model: String,
+    /// Asked when `model` is out of quota, gone, overloaded or silent; none by default.
+    pub fallback_model: Option<String>,
+    /// For one attempt, from the request to the first piece of the answer. Default 1.2 s, so that two attempts leave time to speak
+    /// within 3 s.
+    pub first_token_timeout: Duration,
+    /// The longest gap between two pieces. Default 2 s.
+    pub stall_timeout: Duration,
+    /// For a reply as a whole, all attempts together. Default 8 s.
+    pub total_timeout: Duration,
+    /// The pause before the same model is asked again. Default 100 ms.
+    pub retry_pause: Duration,
+}
+
+impl GeminiConfig {
+    /// Gemini at an address, with the default times and no fallback model.
+    pub fn new(api_url: Url, api_key: Secret, model: impl Into<String>) -> Self {
+        Self {
+            api_url,
+            api_key,
+            model: model.into(),
+            fallback_model: None,
+            first_token_timeout: Duration::from_millis(1200),
+            stall_timeout: Duration::from_secs(2),
+            total_timeout: Duration::from_secs(8),
+            retry_pause: Duration::from_millis(100),
+        }
+    }
+}
+
+/// A mind. One serves any number of calls.
+#[derive(Clone, Debug)]
+pub struct Gemini {
+    config: GeminiConfig,
+    client: reqwest::Client,
+}
+
+impl Gemini {
+    /// A mind that asks over `client` (see [`super::http_client`]).
+    pub fn new(config: GeminiConfig, client: reqwest::Client) -> Self {
+        Self { config, client }
+    }
+
+    /// Asks once and passes the answer's text on as it comes, in pieces of any length. Dropping the future cancels the request;
+    /// so does dropping the receiver (then the answer is `Ok`).
+    ///
+    /// An error after some text says that the answer is not whole (cut at its limit, blocked, broken off); before any text the same
+    /// model was asked once more where that may help, then the fallback model. A blocked prompt and a bad key are
+    /// [`ProviderErrorKind::Refused`].
+    pub async fn reply(&self, prompt: &Prompt, out: mpsc::Sender<String>) -> Result<(), ProviderError> {
+        let ends = Instant::now() + self.config.total_timeout;
+        let mut spoken = false;
+        let mut next = Some(Plan { model: &self.config.model, retries: 1, is_fallback: false });
+        loop {
+            let Some(plan) = next else { return Err(fault(ProviderErrorKind::Broken, "no model was asked")) };
+            let Err(failure) = self.attempt(plan.model, prompt, &out, ends, &mut spoken).await else { return Ok(()) };
+            if spoken || out.is_closed() || Instant::now() >= ends {
+                return Err(failure.error);
+            }
+            next = self.after(plan, &failure);
+            let Some(plan) = &next else { return Err(failure.error) };
+            tracing::warn!(error = %failure.error, model = plan.model, "the model did not answer; asking again");
+            if !plan.is_fallback {
+                sleep(self.config.retry_pause).await;
+            }
+        }
+    }
+
+    /// Who is asked after a failure before the first word: the fallback model where waiting does not help, else the same model
+    /// once more, else nobody.
+    fn after<'a>(&'a self, plan: Plan<'a>, failure: &Failure) -> Option<Plan<'a>> {
+        if failure.is_final {
+            return None;
+        }
+        let fallback = self.config.fallback_model.as_deref().filter(|_| !plan.is_fallback);
+        let fallback = fallback.map(|model| Plan { model, retries: 0, is_fallback: true });
+        let again = Plan { retries: plan.retries.saturating_sub(1), ..plan };
+        match failure.error.kind {
+            ProviderErrorKind::Broken | ProviderErrorKind::Unavailable if plan.retries > 0 => Some(again),
+            // A second silence of the same model would cost the caller as much again.
+            ProviderErrorKind::Timeout if plan.retries > 0 && fallback.is_none() => Some(again),
+            _ => fallback,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        model: &str,
+        prompt: &Prompt,
+        out: &mpsc::Sender<String>,
+        ends: Instant,
+        spoken: &mut bool,
+    ) -> Result<(), Failure> {
+        let first_by = (Instant::now() + self.config.first_token_timeout).min(ends);
+        let late = |_| Failure::from(fault(ProviderErrorKind::Timeout, "no word of an answer in time"));
+        let request = self.request(model, request::body(prompt, model))?;
+        let mut response =
+            timeout_at(first_by, request.send()).await.map_err(late)?.map_err(|e| http_error(VENDOR, &e))?;
+        let status = response.status();
+        if !status.is_success() {
+            let body = timeout_at(first_by, bounded_body(response, MAX_ERROR_BYTES)).await;
+            let body = body.ok().and_then(Result::ok).flatten().unwrap_or_default();
+            return Err(stream::error_of_body(status.as_u16(), &body));
+        }
+        let mut reader = Reader::default();
+        loop {
+            let by = if *spoken { (Instant::now() + self.config.stall_timeout).min(ends) } else { first_by };
+            let chunk = tokio::select! {
+                biased;
+                () = out.closed() => return Ok(()),
+                chunk = timeout_at(by, response.chunk()) => chunk,
+            };
+            let chunk = chunk.map_err(late)?.map_err(|e| http_error(VENDOR, &e))?;
+            let ended = chunk.is_none();
+            let pieces = match chunk {
+                Some(chunk) => reader.read(&chunk),
+                None => reader.finish(),
+            };
+            for piece in pieces {
+                match piece {
+                    Piece::Text(text) => {
+                        *spoken = true;
+                        if out.send(text).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                    Piece::Whole => {
+                        // Read to the end of the body, so that the connection can be used again.
+                        let _drained = timeout(DRAIN_WITHIN, bounded_body(response, MAX_ERROR_BYTES)).await;
+                        return Ok(());
+                    }
+                    Piece::Failed(failure) => return Err(failure),
+                }
+            }
+            if ended {
+                return Err(fault(ProviderErrorKind::Broken, "the answer broke off").into());
+            }
+        }
+    }
+
+    fn request(&self, model: &str, body: Bytes) -> Result<reqwest::RequestBuilder, ProviderError> {
+        let call = format!("{model}:streamGenerateContent");
+        let mut url = endpoint(&self.config.api_url, &["v1beta", "models", &call]);
+        url.query_pairs_mut().append_pair("alt", "sse");
+        Ok(self
+            .client
+            .post(url)
+            .header("x-goog-api-key", key_value(VENDOR, &self.config.api_key)?)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    model: &'a str,
+    retries: u8,
+    is_fallback: bool,
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+struct Failure {
+    error: ProviderError,
+    /// No other attempt and no other model can help: the key is bad, or the prompt is blocked.
+    is_final: bool,
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self { error, is_final: false }
+    }
+}
+
+fn fault(kind: ProviderErrorKind, what: impl Into<String>) -> ProviderError {
+    ProviderError::new(VENDOR, kind, what)
+}
+
+const VENDOR: &str = "gemini";
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+const DRAIN_WITHIN: Duration = Duration::from_millis(50);

@@ -1,0 +1,138 @@
+//! Everything between the routes and the pure core: who is on the line, in which mode, with which helpers.
+//!
+//! One task drives each streamed call (`stream`); gather is state per request (`gather`). Both act on one [`entry::Session`] a call,
+//! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
+//! Invariant: helpers own sockets and decide nothing; every decision is the core's.
+
+mod entry;
+mod gather;
+mod line;
+mod media;
+mod speech;
+mod stream;
+mod switchboard;
+
+use serde_json::{Map, Value};
+
+pub use switchboard::{Agents, Config, Parts, Switchboard};
+
+/// A call to start.
+#[derive(Clone, Debug, Default)]
+pub struct StartCall {
+    /// Which agent shall call.
+    pub agent_type: String,
+    /// Whom, E.164.
+    pub phone: String,
+    /// BCP-47 tag of one of the agent's languages; skips the choice.
+    pub language: Option<String>,
+    /// `stream` or `gather`, instead of the agent's own mode.
+    pub mode: Option<String>,
+    /// Values of `{variables}` in the agent's texts: text, numbers and truth values.
+    pub variables: Map<String, Value>,
+}
+
+/// Why a call was not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartCallError {
+    /// The agent does not speak this language.
+    #[error("the agent speaks {}", .known.join(", "))]
+    BadLanguage {
+        /// What it speaks.
+        known: Vec<String>,
+    },
+    /// No such mode.
+    #[error("expected stream or gather")]
+    BadMode,
+    /// The number is not E.164.
+    #[error("expected E.164: + and 8 to 15 digits")]
+    BadPhone,
+    /// Too many variables, or one that cannot be spoken.
+    #[error("{0}")]
+    BadVariables(String),
+    /// As many calls as we may hold.
+    #[error("all lines are busy; try again later")]
+    Busy,
+    /// We are shutting down.
+    #[error("the server is shutting down")]
+    Draining,
+    /// Twilio is not configured.
+    #[error("no phone line is configured: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER are needed")]
+    NoPhoneLine,
+    /// Twilio refused, or was not reached.
+    #[error("{message}")]
+    Twilio {
+        /// Twilio's error code, if it gave one.
+        code: Option<u32>,
+        /// What it said.
+        message: String,
+    },
+    /// No agent of this type.
+    #[error("no such agent; known: {}", .known.join(", "))]
+    UnknownAgent {
+        /// The agents there are.
+        known: Vec<String>,
+    },
+}
+
+impl StartCallError {
+    /// The HTTP status that says whose fault it is.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadLanguage { .. }
+            | Self::BadMode
+            | Self::BadPhone
+            | Self::BadVariables(_)
+            | Self::UnknownAgent { .. } => 422,
+            Self::Busy | Self::Draining | Self::NoPhoneLine => 503,
+            Self::Twilio { .. } => 502,
+        }
+    }
+
+    /// The field at fault.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::BadLanguage { .. } => Some("language"),
+            Self::BadMode => Some("mode"),
+            Self::BadPhone => Some("phone"),
+            Self::BadVariables(_) => Some("variables"),
+            Self::UnknownAgent { .. } => Some("agent_type"),
+            Self::Busy | Self::Draining | Self::NoPhoneLine | Self::Twilio { .. } => None,
+        }
+    }
+}
+
+/// Why a call was not hung up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HangUpError {
+    /// No such call.
+    #[error("no such call")]
+    NotFound,
+    /// It is over already.
+    #[error("the call is over")]
+    Over,
+    /// Twilio refused, or was not reached.
+    #[error("twilio did not hang up: {0}")]
+    Twilio(String),
+}
+
+/// The query of `/voice`.
+#[derive(Clone, Debug, Default)]
+pub struct VoiceQuery {
+    /// Which agent.
+    pub agent_type: Option<String>,
+    /// Instead of the agent's mode.
+    pub mode: Option<String>,
+    /// Skips the choice of language.
+    pub language: Option<String>,
+    /// Which start of ours the call belongs to.
+    pub start: Option<String>,
+}
+
+/// The query of `/process-response`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GatherQuery {
+    /// The turn that the answer is for.
+    pub turn: Option<u32>,
+    /// A visit that only asks whether the mind has answered by now.
+    pub wait: Option<u32>,
+}

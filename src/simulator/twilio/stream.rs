@@ -1,0 +1,592 @@
+//! Media Streams from Twilio's end: connects, sends the caller's frames on an absolute schedule, plays what comes.
+//!
+//! One task and one timer a call. Wire facts: Twilio's documentation of Media Streams messages; see [`super::LineOptions`] for the
+//! ways in which a line may be worse than the default.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::call::Call;
+use super::document::Element;
+use super::{Command, Happening, LineOptions};
+use crate::simulator::caller::Party;
+use crate::simulator::phrases::PhraseBook;
+use crate::simulator::playback::{Playback, Played};
+use crate::simulator::sound::{FRAME, SILENCE, decode, encode};
+
+/// How a stream ended, as the call sees it.
+pub(super) enum StreamEnd {
+    CallerHungUp,
+    /// The server closed it, or it could not be opened: the document goes on.
+    Over,
+    TimeLimit,
+    Told(Command),
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Opens the stream of a `<Stream>` and carries it to its end.
+pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
+    let url = noun.attribute("url").unwrap_or("").trim().to_owned();
+    let sid = call.shared.sid("MZ");
+    let notices = Notices {
+        url: noun.attribute("statusCallback").map(str::to_owned),
+        sid: sid.clone(),
+        name: noun.attribute("name").unwrap_or(&sid).to_owned(),
+    };
+    let parameters = match check(&url, noun) {
+        Ok(parameters) => parameters,
+        Err((code, why)) => return refused(call, &notices, code, &why),
+    };
+    let socket = match tokio::time::timeout(HANDSHAKE_LIMIT, connect(call, &url)).await {
+        Ok(Ok(socket)) => socket,
+        Ok(Err((code, why))) => return refused(call, &notices, code, &why),
+        Err(_) => return refused(call, &notices, 31_901, "connection timeout"),
+    };
+    notices.send(call, "stream-started", None);
+    let at = call.now().as_millis() as u64;
+    call.shared.tell(&call.sid, at, Happening::StreamStarted);
+    let mut stream = Stream::new(call, socket, sid);
+    let end = stream.live(call, parameters).await;
+    if let Some(said) = call.caller.stop_saying() {
+        call.recorder.said(said, stream.now_us());
+    }
+    let Stream { playback, began_us, .. } = stream;
+    call.recorder.stream_ended(began_us, playback.heard(), playback.warnings());
+    match end {
+        Ok(end) => {
+            notices.send(call, "stream-stopped", None);
+            end
+        }
+        Err((code, why)) => refused(call, &notices, code, &why),
+    }
+}
+
+fn refused(call: &mut Call, notices: &Notices, code: u32, why: &str) -> StreamEnd {
+    call.note(code, why.to_owned());
+    notices.send(call, "stream-error", Some(&format!("{code} {why}")));
+    StreamEnd::Over
+}
+
+/// Where stream callbacks go.
+struct Notices {
+    url: Option<String>,
+    sid: String,
+    name: String,
+}
+
+impl Notices {
+    fn send(&self, call: &mut Call, event: &str, error: Option<&str>) {
+        let Some(url) = &self.url else { return };
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
+        let account = call.shared.config.account_sid.clone();
+        let mut params = vec![
+            ("AccountSid", account.as_str()),
+            ("CallSid", &call.sid),
+            ("StreamSid", &self.sid),
+            ("StreamName", &self.name),
+        ];
+        params.push(("StreamEvent", event));
+        params.extend(error.map(|error| ("StreamError", error)));
+        params.push(("Timestamp", &now));
+        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        call.post_later(url.clone(), params);
+    }
+}
+
+/// What Twilio refuses of a `<Stream>`; else its parameters.
+fn check(url: &str, noun: &Element) -> Result<serde_json::Map<String, serde_json::Value>, (u32, String)> {
+    let parsed = url::Url::parse(url).map_err(|error| (31_923, format!("stream URL: {error}")))?;
+    let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    match parsed.scheme() {
+        "wss" => {}
+        // Twilio takes wss only; on loopback there is no certificate to be had.
+        "ws" if loopback => {}
+        other => {
+            return Err((31_922, format!("stream URL scheme '{other}' is not supported")));
+        }
+    }
+    if parsed.query().is_some() {
+        return Err((31_920, "a stream URL has no query string".to_owned()));
+    }
+    if noun.attribute("track").is_some_and(|track| track != "inbound_track") {
+        return Err((31_941, "only inbound_track is possible in <Connect>".to_owned()));
+    }
+    let mut parameters = serde_json::Map::new();
+    for parameter in noun.children.iter().filter(|child| child.name == "Parameter") {
+        let (name, value) = (parameter.attribute("name").unwrap_or(""), parameter.attribute("value").unwrap_or(""));
+        if name.chars().count() + value.chars().count() >= 500 {
+            return Err((12_200, format!("<Parameter> '{name}' is over 500 characters")));
+        }
+        parameters.insert(name.to_owned(), json!(value));
+    }
+    Ok(parameters)
+}
+
+async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
+    let mut request = url.into_client_request().map_err(|error| (31_923, error.to_string()))?;
+    let signature =
+        HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
+    request.headers_mut().insert("x-twilio-signature", signature);
+    let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+    let failed = |error: tungstenite::Error| match error {
+        tungstenite::Error::Http(response) => {
+            (31_920, format!("the server answered {} to the upgrade", response.status()))
+        }
+        tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            (31_902, error.to_string())
+        }
+        tungstenite::Error::Tls(error) => (31_910, error.to_string()),
+        other => (31_920, other.to_string()),
+    };
+    match call.shared.courier.connect_to() {
+        Some(addr) => {
+            let tcp = TcpStream::connect(addr).await.map_err(|error| (31_902, error.to_string()))?;
+            tcp.set_nodelay(true).map_err(|error| (31_900, error.to_string()))?;
+            let upgraded =
+                tokio_tungstenite::client_async_with_config(request, MaybeTlsStream::Plain(tcp), Some(config)).await;
+            upgraded.map(|(socket, _)| socket).map_err(failed)
+        }
+        None => {
+            let upgraded = tokio_tungstenite::connect_async_with_config(request, Some(config), true).await;
+            upgraded.map(|(socket, _)| socket).map_err(failed)
+        }
+    }
+}
+
+/// A stream that is open. Its times are the call's, in microseconds.
+struct Stream {
+    socket: Socket,
+    sid: String,
+    playback: Playback,
+    line: LineOptions,
+    /// When, on the runtime's clock, the call's clock read zero.
+    origin: Instant,
+    began_us: u64,
+    sequence: u64,
+    chunk: u64,
+    /// The caller's sound that is not a whole message yet, and how many bytes went before it.
+    pending: Vec<u8>,
+    sent_bytes: u64,
+    /// Messages that a stall holds back.
+    stalled: Vec<String>,
+    /// Echoes with the time at which they are due.
+    echoes: VecDeque<(u64, String)>,
+    /// What the agent's last 20 ms were, for the echo of the caller's telephone.
+    agent_now: Vec<u8>,
+    words: Option<std::sync::Arc<PhraseBook>>,
+    text: String,
+}
+
+type Lost = (u32, String);
+
+impl Stream {
+    fn new(call: &Call, socket: Socket, sid: String) -> Self {
+        let origin = call.origin();
+        Self {
+            socket,
+            sid,
+            playback: Playback::default(),
+            line: call.shared.config.line.clone(),
+            origin,
+            began_us: origin.elapsed().as_micros() as u64,
+            sequence: 1,
+            chunk: 1,
+            pending: Vec::new(),
+            sent_bytes: 0,
+            stalled: Vec::new(),
+            echoes: VecDeque::new(),
+            agent_now: Vec::new(),
+            words: None,
+            text: String::new(),
+        }
+    }
+
+    async fn live(
+        &mut self,
+        call: &mut Call,
+        parameters: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<StreamEnd, Lost> {
+        self.send(json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}).to_string()).await?;
+        let start = json!({"event": "start", "sequenceNumber": self.next_sequence(), "start": {
+                "accountSid": call.shared.config.account_sid, "streamSid": self.sid, "callSid": call.sid, "tracks": ["inbound"],
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}, "customParameters": parameters},
+            "streamSid": self.sid});
+        self.send(start.to_string()).await?;
+        let limit_us = call.time_limit().map(|limit| limit.as_micros() as u64);
+        let mut ticks = 0_u64;
+        loop {
+            let due_us = self.began_us + ticks * TICK_US;
+            let due = self.origin + Duration::from_micros(due_us);
+            tokio::select! {
+                biased;
+                command = call.commands.recv() => {
+                    self.stop(call).await;
+                    return Ok(match command {
+                        Some(Command::CallerHangsUp) => StreamEnd::CallerHungUp,
+                        Some(command) => StreamEnd::Told(command),
+                        None => StreamEnd::Told(Command::Complete),
+                    });
+                }
+                () = tokio::time::sleep_until(due) => {
+                    ticks += 1;
+                    let now_us = self.now_us();
+                    let late_us = now_us.saturating_sub(due_us);
+                    let frames = &mut call.recorder.report.frames;
+                    frames.worst_lateness_ms = frames.worst_lateness_ms.max(late_us as f64 / 1_000.0);
+                    frames.sent_late += u64::from(late_us > LATE_US);
+                    self.play(call, now_us).await?;
+                    if self.tick(call, now_us).await? {
+                        self.stop(call).await;
+                        return Ok(StreamEnd::CallerHungUp);
+                    }
+                    if limit_us.is_some_and(|limit| now_us >= limit) {
+                        self.stop(call).await;
+                        return Ok(StreamEnd::TimeLimit);
+                    }
+                    if self.line.drop_after_ms.is_some_and(|ms| now_us - self.began_us >= ms * 1_000) {
+                        return Err((31_903, "the simulated network dropped the socket".to_owned()));
+                    }
+                }
+                message = self.socket.next() => {
+                    let now_us = self.now_us();
+                    match message {
+                        Some(Ok(Message::Text(text))) => {
+                            self.play(call, now_us).await?;
+                            self.take(call, now_us, &text).await?;
+                        }
+                        Some(Ok(Message::Binary(_))) => self.playback.undecodable(),
+                        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                        Some(Ok(Message::Close(frame))) => {
+                            let code = frame.map_or(1005, |frame| u16::from(frame.code));
+                            call.note(if code == 1000 { 0 } else { 31_921 }, format!("the server closed the stream with code {code}"));
+                            return Ok(StreamEnd::Over);
+                        }
+                        Some(Err(error)) => return Err((lost_code(&error), error.to_string())),
+                        None => return Err((31_903, "the server dropped the stream".to_owned())),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The caller's next 20 ms; true if the caller hangs up.
+    async fn tick(&mut self, call: &mut Call, now_us: u64) -> Result<bool, Lost> {
+        let tick = call.caller.tick(now_us, &self.playback);
+        let at_ms = now_us / 1_000;
+        if let Some(text) = tick.began {
+            call.shared.tell(&call.sid, at_ms, Happening::Speaking(Party::Caller, text));
+        }
+        if let Some(sound) = &tick.sound {
+            call.recorder.caller_sound(now_us, sound);
+        }
+        let sound = tick.sound.or_else(|| self.echo());
+        match sound {
+            None if self.line.skip_silence && self.pending.is_empty() => self.sent_bytes += FRAME as u64,
+            None => self.pending.extend([SILENCE; FRAME]),
+            Some(sound) => self.pending.extend(sound),
+        }
+        let size = self.line.payload_bytes.clamp(1, 8_000);
+        while self.pending.len() >= size {
+            let timestamp = self.sent_bytes / 8;
+            let payload: Vec<u8> = self.pending.drain(..size).collect();
+            self.sent_bytes += size as u64;
+            self.media(call, timestamp, &payload, now_us).await?;
+        }
+        if let Some(said) = tick.said {
+            call.recorder.said(said, now_us);
+            if let Some(line) = call.recorder.report.transcript.last().cloned() {
+                call.shared.tell(&call.sid, at_ms, Happening::Said(line));
+            }
+        }
+        if let Some(digit) = tick.digit {
+            call.shared.tell(&call.sid, at_ms, Happening::Digit(digit));
+            call.recorder.line(Party::Caller, &format!("[{digit}]"), at_ms, at_ms);
+            let text = json!({"event": "dtmf", "streamSid": self.sid, "sequenceNumber": self.next_sequence(),
+                "dtmf": {"track": "inbound_track", "digit": digit.to_string()}});
+            self.send(text.to_string()).await?;
+        }
+        Ok(tick.hang_up)
+    }
+
+    /// The agent's voice, quieter, as the caller's telephone returns it.
+    fn echo(&mut self) -> Option<[u8; FRAME]> {
+        let gain = 10_f32.powf(-self.line.echo_db? / 20.0);
+        let mut sound = [SILENCE; FRAME];
+        let count = self.agent_now.len().min(FRAME);
+        for (to, from) in sound.iter_mut().zip(self.agent_now.drain(..count)) {
+            *to = encode((f32::from(decode(from)) * gain) as i16);
+        }
+        (count > 0).then_some(sound)
+    }
+
+    async fn media(&mut self, call: &mut Call, timestamp: u64, payload: &[u8], now_us: u64) -> Result<(), Lost> {
+        let mut text = String::with_capacity(170 + payload.len() * 4 / 3);
+        self.text.clear();
+        BASE64_STANDARD.encode_string(payload, &mut self.text);
+        let written = write!(
+            text,
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp}","payload":"{}"}},"streamSid":"{}"}}"#,
+            self.sequence, self.chunk, self.text, self.sid
+        );
+        debug_assert!(written.is_ok(), "writing to a String does not fail");
+        self.sequence += 1;
+        self.chunk += 1;
+        call.recorder.report.frames.sent += 1;
+        let stalled = self.line.stall_every_ms.is_some_and(|every| {
+            let into = (now_us - self.began_us) / 1_000;
+            into >= every && into % every.max(1) < self.line.stall_ms
+        });
+        if stalled {
+            self.stalled.push(text);
+            return Ok(());
+        }
+        for held in std::mem::take(&mut self.stalled) {
+            self.send(held).await?;
+        }
+        self.send(text).await
+    }
+
+    /// Plays up to now: what is heard, and the marks that were reached.
+    async fn play(&mut self, call: &mut Call, now_us: u64) -> Result<(), Lost> {
+        let (played, reached) = self.playback.advance(now_us);
+        if let Some(played) = played {
+            self.heard(call, &played);
+        } else if call.recorder.agent_is_quiet(now_us)
+            && let Some(line) = call.recorder.agent_quiet()
+        {
+            call.shared.tell(&call.sid, now_us / 1_000, Happening::Said(line));
+        }
+        self.echo_marks(now_us, reached).await
+    }
+
+    fn heard(&mut self, call: &mut Call, played: &Played) {
+        if self.line.echo_db.is_some() {
+            self.agent_now.extend(&played.audio);
+            let extra = self.agent_now.len().saturating_sub(FRAME);
+            self.agent_now.drain(..extra);
+        }
+        if let Some(spoken) = &call.shared.config.agent_words {
+            self.words = Some(spoken.book());
+        }
+        if let Some(line) = call.recorder.agent_sound(played, self.words.as_deref()) {
+            call.shared.tell(&call.sid, played.at_us / 1_000, Happening::Said(line));
+        }
+    }
+
+    async fn echo_marks(&mut self, now_us: u64, reached: Vec<String>) -> Result<(), Lost> {
+        let due = now_us + self.line.mark_delay_ms * 1_000;
+        self.echoes.extend(reached.into_iter().map(|name| (due, name)));
+        while self.echoes.front().is_some_and(|(due, _)| *due <= now_us) {
+            let Some((_, name)) = self.echoes.pop_front() else {
+                break;
+            };
+            let text = json!({"event": "mark", "sequenceNumber": self.next_sequence(), "streamSid": self.sid, "mark": {"name": name}});
+            self.send(text.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// A message of the server.
+    async fn take(&mut self, call: &mut Call, now_us: u64, text: &str) -> Result<(), Lost> {
+        let message = match Outbound::read(text, &self.sid) {
+            Ok(message) => message,
+            Err(why) => {
+                if self.playback.warnings().invalid_31951 == 0 {
+                    call.note(31_951, why);
+                }
+                self.playback.invalid();
+                return Ok(());
+            }
+        };
+        let frames = &mut call.recorder.report.frames;
+        match message {
+            Outbound::Media(audio) => {
+                frames.received += 1;
+                frames.received_bytes += audio.len() as u64;
+                if !self.playback.is_playing() && !audio.is_empty() {
+                    let speaking = Happening::Speaking(Party::Agent, String::new());
+                    call.shared.tell(&call.sid, now_us / 1_000, speaking);
+                }
+                if !self.playback.push(now_us, &audio) && self.playback.warnings().overflow_31931 == 1 {
+                    call.note(31_931, "over ten minutes of audio are buffered");
+                }
+                Ok(())
+            }
+            Outbound::Mark(name) => {
+                frames.marks += 1;
+                let reached = self.playback.mark(&name);
+                self.echo_marks(now_us, reached.into_iter().collect()).await
+            }
+            Outbound::Clear => {
+                let playing = self.playback.is_playing();
+                call.recorder.cleared(now_us);
+                if playing {
+                    call.shared.tell(&call.sid, now_us / 1_000, Happening::Cleared);
+                }
+                let pending = self.playback.clear();
+                self.echo_marks(now_us, pending).await
+            }
+        }
+    }
+
+    /// `stop`, then the socket is closed.
+    async fn stop(&mut self, call: &mut Call) {
+        let text = json!({"event": "stop", "sequenceNumber": self.next_sequence(),
+            "stop": {"accountSid": call.shared.config.account_sid, "callSid": call.sid}, "streamSid": self.sid});
+        if self.send(text.to_string()).await.is_err() {
+            return;
+        }
+        let closing = async {
+            if self.socket.close(None).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.next().await {}
+            }
+        };
+        if tokio::time::timeout(CLOSE_LIMIT, closing).await.is_err() {
+            call.note(0, "the server left the close unanswered");
+        }
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Lost> {
+        let sent = tokio::time::timeout(SEND_LIMIT, self.socket.send(Message::text(text))).await;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err((lost_code(&error), error.to_string())),
+            Err(_) => Err((31_930, "the server does not read".to_owned())),
+        }
+    }
+
+    fn next_sequence(&mut self) -> String {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        sequence.to_string()
+    }
+
+    fn now_us(&self) -> u64 {
+        self.origin.elapsed().as_micros() as u64
+    }
+}
+
+/// What a server may send: `media`, `mark`, `clear`, with no field more or less.
+#[derive(Debug, PartialEq)]
+enum Outbound {
+    Clear,
+    Mark(String),
+    Media(Vec<u8>),
+}
+
+impl Outbound {
+    fn read(text: &str, sid: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            event: Cow<'a, str>,
+            #[serde(borrow, rename = "streamSid")]
+            stream_sid: Cow<'a, str>,
+            #[serde(borrow)]
+            media: Option<Media<'a>>,
+            mark: Option<Mark>,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Media<'a> {
+            #[serde(borrow)]
+            payload: Cow<'a, str>,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Mark {
+            name: String,
+        }
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| format!("invalid message: {error}"))?;
+        if wire.stream_sid != sid {
+            return Err("invalid message: wrong streamSid".to_owned());
+        }
+        match (wire.event.as_ref(), wire.media, wire.mark) {
+            ("media", Some(media), None) => BASE64_STANDARD
+                .decode(media.payload.as_bytes())
+                .map(Self::Media)
+                .map_err(|error| format!("invalid message: payload: {error}")),
+            ("mark", None, Some(mark)) => Ok(Self::Mark(mark.name)),
+            ("clear", None, None) => Ok(Self::Clear),
+            (event, _, _) => Err(format!("invalid message: event '{event}' with these fields")),
+        }
+    }
+}
+
+const TICK_US: u64 = 20_000;
+/// A frame that the simulator sends later than this is counted as its own fault.
+const LATE_US: u64 = 10_000;
+const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+const SEND_LIMIT: Duration = Duration::from_secs(5);
+
+fn lost_code(error: &tungstenite::Error) -> u32 {
+    match error {
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => 31_903,
+        tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) | tungstenite::Error::Capacity(_) => 31_924,
+        _ => 31_903,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_twilio_takes_is_taken() {
+        let read = |text: &str| Outbound::read(text, "MZ1");
+        assert_eq!(
+            read(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/v8="}}"#),
+            Ok(Outbound::Media(vec![0xFE, 0xFF]))
+        );
+        assert_eq!(
+            read(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"a"}}"#),
+            Ok(Outbound::Mark("a".to_owned()))
+        );
+        assert_eq!(read(r#"{"event":"clear","streamSid":"MZ1"}"#), Ok(Outbound::Clear));
+        for refused in [
+            "hello",
+            r#"{"event":"clear"}"#,
+            r#"{"event":"clear","streamSid":"MZ2"}"#,
+            r#"{"event":"clear","streamSid":"MZ1","sequenceNumber":"1"}"#,
+            r#"{"event":"media","streamSid":"MZ1"}"#,
+            r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/v8=","track":"outbound"}}"#,
+            r#"{"event":"media","streamSid":"MZ1","media":{"payload":"*"}}"#,
+            r#"{"event":"stop","streamSid":"MZ1"}"#,
+        ] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_twilio_would_refuse_is_refused() {
+        let stream = |url: &str, track: Option<&str>| {
+            let attributes = track.map(|track| ("track".to_owned(), track.to_owned())).into_iter().collect();
+            check(url, &Element { attributes, ..Element::default() }).map(|_| ()).map_err(|(code, _)| code)
+        };
+        assert_eq!(stream("wss://h/m", None), Ok(()));
+        assert_eq!(stream("ws://127.0.0.1:80/m", Some("inbound_track")), Ok(()));
+        assert_eq!(stream("ws://h/m", None), Err(31_922));
+        assert_eq!(stream("/m", None), Err(31_923));
+        assert_eq!(stream("wss://h/m?token=1", None), Err(31_920));
+        assert_eq!(stream("wss://h/m", Some("both_tracks")), Err(31_941));
+    }
+}

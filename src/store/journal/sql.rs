@@ -1,0 +1,406 @@
+//! The journal's statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value};
+use sha2::{Digest, Sha256};
+
+use super::{Errand, Found, Waiting};
+use crate::store::record::{CallDocument, CollectedDocument};
+use crate::store::{Deletion, ListFilter, StoreError};
+use crate::twilio::CallSid;
+
+/// How the outbox grew or shrank within a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    pub(super) waiting: i64,
+    pub(super) refused: i64,
+}
+
+/// Queues every record that MongoDB has not acknowledged.
+pub(super) fn queue_the_unfed(connection: &Connection) -> Result<(), StoreError> {
+    let now = Timestamp::now().as_millisecond();
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO outbox (call_sid, what, version, queued_at)
+             SELECT call_sid, 'call', version, ?1 FROM calls WHERE fed < version ORDER BY started_at",
+            [now],
+        )
+        .map_err(broken)?;
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO outbox (call_sid, what, version, queued_at)
+             SELECT call_sid, 'collected', version, ?1 FROM collected WHERE fed < version ORDER BY started_at",
+            [now],
+        )
+        .map_err(broken)?;
+    // A start is a good moment to try again what was refused before.
+    connection.execute("UPDATE outbox SET refused = 0 WHERE refused = 1", []).map_err(broken)?;
+    Ok(())
+}
+
+/// How many records wait, and how many were refused.
+pub(super) fn outbox_size(connection: &Connection) -> Result<(u64, u64), StoreError> {
+    connection
+        .query_row("SELECT count(*) - total(refused), total(refused) FROM outbox", [], |row| {
+            Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64))
+        })
+        .map_err(broken)
+}
+
+/// Keeps both documents where they are newer than what is kept. `Ok(false)`: nothing was newer.
+pub(super) fn save(
+    connection: &Connection,
+    call: &CallDocument,
+    collected: Option<&CollectedDocument>,
+    outbox: bool,
+) -> Result<(bool, Growth), StoreError> {
+    if is_deleted(connection, &call.call_sid)? {
+        return Err(StoreError::Deleted);
+    }
+    let mut growth = Growth::default();
+    let mut newer = false;
+    let document = to_json(call)?;
+    let collected = collected.map(|facts| to_json(facts).map(|json| (facts, json))).transpose()?;
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO calls (call_sid, version, agent_type, stage, outcome, started_at, ended, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (call_sid) DO UPDATE SET version = ?2, agent_type = ?3, stage = ?4, outcome = ?5,
+                 started_at = ?6, ended = ?7, document = ?8
+             WHERE version < ?2",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                call.call_sid.as_str(),
+                version(call.version),
+                call.agent_type,
+                call.stage,
+                call.outcome,
+                call.started_at.as_millisecond(),
+                call.ended_at.is_some(),
+                document,
+            ])
+        })
+        .map_err(broken)?;
+    if changed > 0 {
+        newer = true;
+        if outbox {
+            enqueue(connection, &call.call_sid, CALL, call.version, &mut growth)?;
+        }
+    }
+    if let Some((facts, document)) = collected {
+        let changed = connection
+            .prepare_cached(
+                "INSERT INTO collected (call_sid, version, agent_type, started_at, document) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (call_sid) DO UPDATE SET version = ?2, agent_type = ?3, started_at = ?4, document = ?5
+                 WHERE version < ?2",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    facts.call_sid.as_str(),
+                    version(facts.version),
+                    facts.agent_type,
+                    facts.started_at.as_millisecond(),
+                    document,
+                ])
+            })
+            .map_err(broken)?;
+        if changed > 0 {
+            newer = true;
+            if outbox {
+                enqueue(connection, &facts.call_sid, COLLECTED, facts.version, &mut growth)?;
+            }
+        }
+    }
+    Ok((newer, growth))
+}
+
+/// What is known of a call.
+pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found, StoreError> {
+    let document: Option<String> = connection
+        .prepare_cached("SELECT document FROM calls WHERE call_sid = ?1")
+        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| row.get(0)).optional())
+        .map_err(broken)?;
+    match document {
+        Some(json) => from_json(&json).map(|call| Found::Call(Box::new(call))),
+        None if is_deleted(connection, call_sid)? => Ok(Found::Deleted),
+        None => Ok(Found::Unknown),
+    }
+}
+
+/// Deletes a call and remembers, by its hash, that it was deleted.
+pub(super) fn delete(
+    connection: &Connection,
+    call_sid: &CallSid,
+    outbox: bool,
+) -> Result<(Deletion, Growth), StoreError> {
+    let found = find(connection, call_sid)?;
+    let sid = call_sid.as_str();
+    let now = Timestamp::now().as_millisecond();
+    let mut growth = Growth::default();
+    let mut refused = 0;
+    let mut waiting = 0;
+    let mut rows = connection.prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1").map_err(broken)?;
+    for row in rows.query_map([sid], |row| row.get::<_, bool>(0)).map_err(broken)? {
+        if row.map_err(broken)? {
+            refused += 1;
+        } else {
+            waiting += 1;
+        }
+    }
+    growth.waiting -= waiting;
+    growth.refused -= refused;
+    for statement in [
+        "DELETE FROM calls WHERE call_sid = ?1",
+        "DELETE FROM collected WHERE call_sid = ?1",
+        "DELETE FROM outbox WHERE call_sid = ?1",
+    ] {
+        connection.execute(statement, [sid]).map_err(broken)?;
+    }
+    connection
+        .execute("INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)", params![hash(call_sid), now])
+        .map_err(broken)?;
+    connection.execute("DELETE FROM deleted WHERE at < ?1", [now - REMEMBER_MS]).map_err(broken)?;
+    if outbox {
+        enqueue(connection, call_sid, DELETE, 0, &mut growth)?;
+    }
+    let deletion = match found {
+        Found::Call(call) => Deletion { found: true, recording: call.recording, mongodb_pending: outbox },
+        Found::Deleted | Found::Unknown => Deletion { found: false, recording: None, mongodb_pending: outbox },
+    };
+    Ok((deletion, growth))
+}
+
+/// Takes a record out of the outbox, unless a newer version waits.
+pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
+    let (what, table) = match waiting.what {
+        Errand::Call(_) => (CALL, Some("UPDATE calls SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
+        Errand::Collected(_) => (COLLECTED, Some("UPDATE collected SET fed = ?2 WHERE call_sid = ?1 AND fed < ?2")),
+        Errand::Delete => (DELETE, None),
+    };
+    let sid = waiting.call_sid.as_str();
+    if let Some(table) = table {
+        connection
+            .prepare_cached(table)
+            .and_then(|mut statement| statement.execute(params![sid, version(waiting.version)]))
+            .map_err(broken)?;
+    }
+    let gone = connection
+        .prepare_cached("DELETE FROM outbox WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0")
+        .and_then(|mut statement| statement.execute(params![sid, what, version(waiting.version)]))
+        .map_err(broken)?;
+    Ok(Growth { waiting: -i64::try_from(gone).unwrap_or(0), refused: 0 })
+}
+
+/// Sets a record of the outbox aside, unless a newer version waits.
+pub(super) fn refuse(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
+    let what = match waiting.what {
+        Errand::Call(_) => CALL,
+        Errand::Collected(_) => COLLECTED,
+        Errand::Delete => DELETE,
+    };
+    let aside = connection
+        .execute(
+            "UPDATE outbox SET refused = 1 WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0",
+            params![waiting.call_sid.as_str(), what, version(waiting.version)],
+        )
+        .map_err(broken)?;
+    let aside = i64::try_from(aside).unwrap_or(0);
+    Ok(Growth { waiting: -aside, refused: aside })
+}
+
+/// The oldest records of the outbox, and when the first of them was queued (Unix milliseconds, 0 if none).
+pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Waiting>, i64), StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT o.call_sid, o.what, o.version, o.queued_at,
+                    CASE o.what WHEN 'call' THEN (SELECT document FROM calls c WHERE c.call_sid = o.call_sid)
+                                WHEN 'collected' THEN (SELECT document FROM collected c WHERE c.call_sid = o.call_sid) END
+             FROM outbox o WHERE o.refused = 0 ORDER BY o.seq LIMIT ?1",
+        )
+        .map_err(broken)?;
+    let rows = statement
+        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, i64>(3)?,
+                row.get::<_, Option<String>>(4)?,
+            ))
+        })
+        .map_err(broken)?;
+    let mut all = Vec::new();
+    let mut oldest = 0;
+    for row in rows {
+        let (sid, what, version, queued_at, document) = row.map_err(broken)?;
+        if all.is_empty() {
+            oldest = queued_at;
+        }
+        let call_sid = CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
+        let what = match what.as_str() {
+            CALL => Errand::Call(document.unwrap_or_default()),
+            COLLECTED => Errand::Collected(document.unwrap_or_default()),
+            _ => Errand::Delete,
+        };
+        all.push(Waiting { call_sid, version: u64::try_from(version).unwrap_or(0), what });
+    }
+    Ok((all, oldest))
+}
+
+/// Calls whose deletion waits for MongoDB.
+pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'").map_err(broken)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
+    rows.map(|row| {
+        let sid = row.map_err(broken)?;
+        CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))
+    })
+    .collect()
+}
+
+/// Calls, newest first.
+pub(super) fn list_calls(connection: &Connection, filter: &ListFilter) -> Result<Vec<CallDocument>, StoreError> {
+    list(connection, "calls", filter, true)
+}
+
+/// Collected data, newest call first.
+pub(super) fn list_collected(
+    connection: &Connection,
+    filter: &ListFilter,
+) -> Result<Vec<CollectedDocument>, StoreError> {
+    list(connection, "collected", filter, false)
+}
+
+/// Makes room: removes the oldest ended calls that MongoDB holds in their newest version. How many went.
+pub(super) fn trim(connection: &Connection) -> Result<usize, StoreError> {
+    let gone = connection
+        .execute(
+            "DELETE FROM calls WHERE call_sid IN (
+                 SELECT call_sid FROM calls WHERE ended = 1 AND fed >= version ORDER BY started_at LIMIT 256)",
+            [],
+        )
+        .map_err(broken)?;
+    connection
+        .execute("DELETE FROM collected WHERE fed >= version AND call_sid NOT IN (SELECT call_sid FROM calls)", [])
+        .map_err(broken)?;
+    Ok(gone)
+}
+
+/// SQLite's error in our words.
+pub(super) fn broken(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+        _ => StoreError::Journal(error.to_string()),
+    }
+}
+
+fn list<T: serde::de::DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    filter: &ListFilter,
+    staged: bool,
+) -> Result<Vec<T>, StoreError> {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values: Vec<Value> = Vec::new();
+    let mut demand = |condition: &str, value: Value| {
+        values.push(value);
+        conditions.push(condition.replace('?', &format!("?{}", values.len())));
+    };
+    if let Some(agent_type) = &filter.agent_type {
+        demand("agent_type = ?", agent_type.clone().into());
+    }
+    if staged {
+        if let Some(stage) = &filter.stage {
+            demand("stage = ?", stage.clone().into());
+        }
+        if let Some(outcome) = &filter.outcome {
+            demand("outcome = ?", outcome.clone().into());
+        }
+    }
+    if let Some(since) = filter.since {
+        demand("started_at >= ?", since.as_millisecond().into());
+    }
+    if let Some(until) = filter.until {
+        demand("started_at < ?", until.as_millisecond().into());
+    }
+    if let Some(place) = &filter.before {
+        demand("started_at <= ?", place.started_at.as_millisecond().into());
+        let at = values.len();
+        values.push(place.call_sid.as_str().to_owned().into());
+        conditions.push(format!("(started_at < ?{at} OR call_sid < ?{})", at + 1));
+    }
+    values.push(i64::try_from(filter.page()).unwrap_or(i64::MAX).into());
+    let text = format!(
+        "SELECT document FROM {table} WHERE {} ORDER BY started_at DESC, call_sid DESC LIMIT ?{}",
+        conditions.join(" AND "),
+        values.len()
+    );
+    let mut statement = connection.prepare_cached(&text).map_err(broken)?;
+    let rows =
+        statement.query_map(params_from_iter(values), |row: &Row<'_>| row.get::<_, String>(0)).map_err(broken)?;
+    rows.map(|json| from_json(&json.map_err(broken)?)).collect()
+}
+
+/// Puts an errand into the outbox, or its newer version in the place of the one that waits.
+fn enqueue(
+    connection: &Connection,
+    call_sid: &CallSid,
+    what: &str,
+    at: u64,
+    growth: &mut Growth,
+) -> Result<(), StoreError> {
+    let sid = call_sid.as_str();
+    let refused: Option<bool> = connection
+        .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1 AND what = ?2")
+        .and_then(|mut statement| statement.query_row([sid, what], |row| row.get(0)).optional())
+        .map_err(broken)?;
+    match refused {
+        None => growth.waiting += 1,
+        Some(true) => {
+            growth.waiting += 1;
+            growth.refused -= 1;
+        }
+        Some(false) => {}
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (call_sid, what, version, queued_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (call_sid, what) DO UPDATE SET version = ?3, refused = 0",
+        )
+        .and_then(|mut statement| statement.execute(params![sid, what, version(at), Timestamp::now().as_millisecond()]))
+        .map_err(broken)?;
+    Ok(())
+}
+
+fn is_deleted(connection: &Connection, call_sid: &CallSid) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached("SELECT 1 FROM deleted WHERE call_hash = ?1")
+        .and_then(|mut statement| statement.exists([hash(call_sid)]))
+        .map_err(broken)
+}
+
+fn hash(call_sid: &CallSid) -> Vec<u8> {
+    Sha256::digest(call_sid.as_str().as_bytes()).to_vec()
+}
+
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+fn to_json<T: serde::Serialize>(record: &T) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(|error| StoreError::Record(error.to_string()))
+}
+
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+    // The position is enough: the text itself may hold what a caller said.
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::Record(format!("line {} column {}", error.line(), error.column())))
+}
+
+/// How long a deleted call is remembered: longer than Twilio lets a call or its callbacks last.
+const REMEMBER_MS: i64 = 7 * 24 * 3_600_000;
+const CALL: &str = "call";
+const COLLECTED: &str = "collected";
+const DELETE: &str = "delete";

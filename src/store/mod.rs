@@ -1,0 +1,370 @@
+//! What is kept of calls. Every record is first durable in the embedded journal, then, with MongoDB configured, fed to it in order
+//! per call. It is not the session: it knows documents and versions, no stages.
+//!
+//! Key types: [`Store`], [`record::CallDocument`], [`record::CollectedDocument`], [`ListFilter`], [`speech_cache::SpeechCache`].
+//!
+//! Invariant: a call never waits for MongoDB; what [`Store::save`] acknowledged survives a kill and a power cut.
+
+pub mod journal;
+pub mod mongo;
+pub mod record;
+pub mod recording;
+pub mod speech_cache;
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::twilio::CallSid;
+use journal::{Found, Journal, JournalConfig};
+use mongo::{Mongo, MongoConfig};
+use record::{CallDocument, CollectedDocument};
+
+/// Where calls are kept.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `DATA_DIR`: the journal is the file `trunkline.sqlite` in it. Made if missing, readable by its owner alone.
+    pub data_dir: PathBuf,
+    /// `MONGODB_URI` and `MONGODB_DATABASE`; without it the journal is all there is.
+    pub mongodb: Option<MongoConfig>,
+}
+
+/// Everything that is kept of calls, behind one face. Cheap to clone.
+///
+/// Writes go to the journal alone. A task feeds them to MongoDB; reads look at both and the newer version counts.
+#[derive(Clone, Debug)]
+pub struct Store {
+    journal: Journal,
+    mongo: Option<Mongo>,
+}
+
+/// Which calls to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Only calls of this agent.
+    pub agent_type: Option<String>,
+    /// Only calls in this stage. Collected data knows no stage and ignores it.
+    pub stage: Option<String>,
+    /// Only calls with this outcome. Collected data ignores it.
+    pub outcome: Option<String>,
+    /// Only calls that started at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Only calls that started before this instant.
+    pub until: Option<Timestamp>,
+    /// Only what comes after this place in the list: the next page.
+    pub before: Option<Place>,
+    /// At most so many; 0 means 100, and more than 1000 means 1000.
+    pub limit: usize,
+}
+
+/// A place in a list of calls: the last entry of the page before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When that call started; only whole milliseconds count.
+    pub started_at: Timestamp,
+    /// That call.
+    pub call_sid: CallSid,
+}
+
+/// How the store is, for `/readyz`, `trunkline check` and the start-up log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreStatus {
+    /// `mongodb` where it is configured, else `sqlite`.
+    pub memory: &'static str,
+    /// Whether its last operation succeeded. A MongoDB that was never reached counts as unreachable.
+    pub reachable: bool,
+    /// Whether the last write to the journal succeeded: if not, finished turns are not being kept.
+    pub journal_writable: bool,
+    /// Records that wait for MongoDB: at most two a call, however many versions it had.
+    pub backlog: u64,
+    /// How long the oldest of them has waited, in seconds.
+    pub backlog_age_s: u64,
+    /// Records that MongoDB refused for good; they stay in the journal.
+    pub refused: u64,
+    /// What went wrong last, without secrets; nothing once it works again.
+    pub last_error: Option<String>,
+}
+
+/// What a deletion found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Whether the call was known here. One that only MongoDB knew is deleted there all the same.
+    pub found: bool,
+    /// File name of its recording, for whoever keeps recordings to delete.
+    pub recording: Option<String>,
+    /// MongoDB has not confirmed yet: the deletion is queued durably and will be carried out when it answers.
+    pub mongodb_pending: bool,
+}
+
+/// Why a record could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The queue to the journal is full: the disk does not keep up.
+    #[error("the journal's queue is full")]
+    Busy,
+    /// The journal was shut down, or its thread died.
+    #[error("the journal is closed")]
+    Closed,
+    /// The call was deleted; nothing more of it is kept.
+    #[error("the call was deleted")]
+    Deleted,
+    /// The disk, or the journal's size limit, is full. Nothing that was kept before is harmed.
+    #[error("no room left for the journal: {0}")]
+    Full(String),
+    /// SQLite failed otherwise.
+    #[error("the journal failed: {0}")]
+    Journal(String),
+    /// The journal did not answer in time; the write may still succeed.
+    #[error("the journal did not answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// MongoDB refused, could not be reached or did not answer in time.
+    #[error("mongodb failed: {0}")]
+    Mongo(String),
+    /// `MONGODB_URI` is no connection string. Its text is left out: it holds a password.
+    #[error("MONGODB_URI is not a valid connection string: {0}")]
+    MongoUri(String),
+    /// A kept record cannot be written or read in its form.
+    #[error("a record does not have its form: {0}")]
+    Record(String),
+    /// The journal was written by a newer version of the program.
+    #[error("the journal has version {found}, this program knows {known}")]
+    TooNew {
+        /// The version in the file.
+        found: i64,
+        /// The newest version that can be read.
+        known: i64,
+    },
+}
+
+impl Store {
+    /// Opens the journal and starts to feed MongoDB, where it is configured, with all that it has not acknowledged yet.
+    /// MongoDB need not be there.
+    ///
+    /// # Errors
+    /// [`StoreError::MongoUri`], or the journal cannot be opened. A corrupt journal is no error: it is moved aside.
+    pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
+        let uri = match &config.mongodb {
+            None => None,
+            Some(mongodb) => Some(mongo::parse_uri(mongodb)?),
+        };
+        let journal =
+            Journal::open_with(JournalConfig { outbox: uri.is_some(), ..JournalConfig::new(config.data_dir) }).await?;
+        let mongo = config.mongodb.zip(uri).map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
+        Ok(Self { journal, mongo })
+    }
+
+    /// Keeps a version of a call, and of its collected data. Returns once both are durable on disk, in one transaction.
+    /// An older or equal version than the one kept changes nothing and is no error, so a repeated save is harmless.
+    ///
+    /// # Errors
+    /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
+    pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+        self.journal.save(call, collected).await
+    }
+
+    /// Hands a version of a call to the journal and returns at once: for the task that carries a streamed call. Order is kept
+    /// with other saves and with [`Self::load`].
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Closed`]; counted. A failure to write is counted, logged and shown by the status.
+    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
+        self.journal.save_nowait(call, collected)
+    }
+
+    /// The newest known version of a call, also one that another instance carried. MongoDB gets 2 s to answer where the
+    /// journal does not know the call, 0.3 s where it does, and is not asked if it is known to be away.
+    ///
+    /// # Errors
+    /// The journal failed, or it does not know the call and MongoDB could not say.
+    pub async fn load(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
+        let found = self.journal.find(call_sid).await?;
+        let Some(mongo) = &self.mongo else {
+            return Ok(found.call());
+        };
+        match found {
+            Found::Deleted => Ok(None),
+            Found::Unknown => mongo.load(call_sid, FOREIGN_READ).await,
+            Found::Call(here) if !mongo.reachable() => Ok(Some(*here)),
+            Found::Call(here) => match mongo.load(call_sid, OWN_READ).await {
+                Ok(Some(there)) if there.version > here.version => Ok(Some(there)),
+                Ok(_) => Ok(Some(*here)),
+                Err(error) => {
+                    warn!(%call_sid, %error, "carried on with the journal's version of the call");
+                    Ok(Some(*here))
+                }
+            },
+        }
+    }
+
+    /// Calls, newest first; those of other instances too while MongoDB answers within 2 s.
+    ///
+    /// # Errors
+    /// The journal failed. MongoDB's failure is logged, and the journal's calls are given.
+    pub async fn list(&self, filter: ListFilter) -> Result<Vec<CallDocument>, StoreError> {
+        let limit = filter.page();
+        let here = self.journal.list(filter.clone()).await?;
+        let there = match &self.mongo {
+            Some(mongo) if mongo.reachable() => mongo.list(&filter).await,
+            _ => Ok(Vec::new()),
+        };
+        self.merged(here, there, limit).await
+    }
+
+    /// Collected data, newest call first, as [`Self::list`].
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn list_collected(&self, filter: ListFilter) -> Result<Vec<CollectedDocument>, StoreError> {
+        let limit = filter.page();
+        let here = self.journal.list_collected(filter.clone()).await?;
+        let there = match &self.mongo {
+            Some(mongo) if mongo.reachable() => mongo.list_collected(&filter).await,
+            _ => Ok(Vec::new()),
+        };
+        self.merged(here, there, limit).await
+    }
+
+    /// Removes every trace of a call here and in MongoDB, and refuses later saves of it. Waits at most 3 s for MongoDB.
+    ///
+    /// # Errors
+    /// The journal failed: nothing was deleted.
+    pub async fn delete(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
+        let mut deletion = self.journal.delete(call_sid).await?;
+        if let Some(mongo) = &self.mongo {
+            let confirmed = timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await;
+            deletion.mongodb_pending = !matches!(confirmed, Ok(Ok(())));
+        }
+        Ok(deletion)
+    }
+
+    /// Both memories' records, without those whose deletion MongoDB has not carried out yet.
+    async fn merged<T: Versioned>(
+        &self,
+        here: Vec<T>,
+        there: Result<Vec<T>, StoreError>,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut there = there.unwrap_or_else(|error| {
+            warn!(%error, "listed the journal's calls alone");
+            Vec::new()
+        });
+        if !there.is_empty() {
+            let dying: HashSet<CallSid> = self.journal.deletions_waiting().await?;
+            there.retain(|record| !dying.contains(record.call_sid()));
+        }
+        Ok(merge(here, there, limit))
+    }
+
+    /// How the store is now. Cheap.
+    pub fn status(&self) -> StoreStatus {
+        let journal = self.journal.status();
+        let (memory, reachable, mongo_error) = match &self.mongo {
+            None => ("sqlite", journal.writable, None),
+            Some(mongo) => ("mongodb", mongo.reachable(), mongo.last_error()),
+        };
+        StoreStatus {
+            memory,
+            reachable,
+            journal_writable: journal.writable,
+            backlog: journal.backlog,
+            backlog_age_s: journal.backlog_age.as_secs(),
+            refused: journal.refused,
+            last_error: journal.last_error.or(mongo_error),
+        }
+    }
+
+    /// Resolves once nothing waits for MongoDB; at once without MongoDB. There is no bound: give it one.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]: the store was shut down while records waited.
+    pub async fn flushed(&self) -> Result<(), StoreError> {
+        match &self.mongo {
+            None => Ok(()),
+            Some(mongo) => mongo.drained().await,
+        }
+    }
+
+    /// Feeds MongoDB for at most `bound` more, then stops; all that was accepted is durable in the journal when this returns,
+    /// and what MongoDB has not acknowledged is fed after the next start.
+    pub async fn shutdown(&self, bound: Duration) {
+        if let Some(mongo) = &self.mongo {
+            mongo.shutdown(bound).await;
+        }
+        self.journal.shutdown().await;
+    }
+}
+
+impl ListFilter {
+    /// How many entries a page holds.
+    pub(crate) fn page(&self) -> usize {
+        match self.limit {
+            0 => PAGE,
+            limit => limit.min(MAX_PAGE),
+        }
+    }
+}
+
+/// What two memories may both hold.
+trait Versioned {
+    fn call_sid(&self) -> &CallSid;
+    fn version(&self) -> u64;
+    fn started_at(&self) -> Timestamp;
+}
+
+impl Versioned for CallDocument {
+    fn call_sid(&self) -> &CallSid {
+        &self.call_sid
+    }
+    fn version(&self) -> u64 {
+        self.version
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+}
+
+impl Versioned for CollectedDocument {
+    fn call_sid(&self) -> &CallSid {
+        &self.call_sid
+    }
+    fn version(&self) -> u64 {
+        self.version
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+}
+
+/// Both lists as one, newest call first, each call once in its newest version.
+fn merge<T: Versioned>(here: Vec<T>, there: Vec<T>, limit: usize) -> Vec<T> {
+    if there.is_empty() {
+        return here;
+    }
+    let mut newest: HashMap<CallSid, T> = HashMap::with_capacity(here.len() + there.len());
+    for record in here.into_iter().chain(there) {
+        match newest.get(record.call_sid()) {
+            Some(kept) if kept.version() >= record.version() => {}
+            _ => {
+                newest.insert(record.call_sid().clone(), record);
+            }
+        }
+    }
+    let mut all: Vec<T> = newest.into_values().collect();
+    // MongoDB keeps whole milliseconds: both sides are ordered by them.
+    let place = |record: &T| (record.started_at().as_millisecond(), record.call_sid().clone());
+    all.sort_by_cached_key(|record| Reverse(place(record)));
+    all.truncate(limit);
+    all
+}
+
+const PAGE: usize = 100;
+const MAX_PAGE: usize = 1000;
+const FOREIGN_READ: Duration = Duration::from_secs(2);
+const OWN_READ: Duration = Duration::from_millis(300);
+const DELETE_WAIT: Duration = Duration::from_secs(3);

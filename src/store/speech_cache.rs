@@ -1,0 +1,484 @@
+//! Speech that was paid for once and is played again: files in `AUDIO_DIR`, the hottest also in memory. It knows names and bytes;
+//! who renders, it is told.
+//!
+//! Key types: [`SpeechCache`], [`SpeechKey`].
+//!
+//! Invariants: a file under a cache name is whole, since it is written beside and renamed. However many ask for one sound at once,
+//! it is rendered once. A file that was handed out is not removed before [`SpeechCacheConfig::grace`] has passed.
+
+mod files;
+mod memory;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use metrics::{counter, gauge};
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use files::Handed;
+use memory::Memory;
+
+/// How much speech to keep, and for how long.
+#[derive(Clone, Debug)]
+pub struct SpeechCacheConfig {
+    /// `AUDIO_DIR`. Made if missing. Files in it that do not have a cache name are left alone.
+    pub dir: PathBuf,
+    /// Together the files may be so large; the longest unused go first.
+    pub max_bytes: u64,
+    /// A file that was not used for so long goes.
+    pub max_age: Duration,
+    /// For so long after it was handed out a file stays, whatever its age and the total size: Twilio fetches it later.
+    pub grace: Duration,
+    /// Largest size of the speech held in memory, in bytes.
+    pub memory_bytes: usize,
+}
+
+/// Everything that changes a sound.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SpeechKey {
+    /// The words, as they are sent to the vendor.
+    pub text: String,
+    /// The vendor's voice id.
+    pub voice_id: String,
+    /// The vendor's model id.
+    pub model_id: String,
+    /// All other settings of the voice in one fixed order, such as `stability=0.5 similarity_boost=0.75 speed=1`.
+    pub settings: String,
+    /// The language: its English name or its tag. In lower case it is the last part of the file's name.
+    pub language: String,
+    /// The form of the audio.
+    pub form: SpeechForm,
+}
+
+/// The forms in which speech is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpeechForm {
+    /// MP3, for `<Play>`.
+    Mp3,
+    /// Headerless mu-law, 8 kHz, mono, for Media Streams.
+    Ulaw,
+}
+
+/// A file for `GET /audio/{file}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioFile {
+    /// All of it.
+    pub bytes: Bytes,
+    /// `audio/mpeg` or `audio/basic`.
+    pub content_type: &'static str,
+}
+
+/// The cache. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SpeechCache {
+    inner: Arc<Inner>,
+}
+
+/// The cache's folder cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder of cached speech {} cannot be made: {error}", dir.display())]
+pub struct SpeechCacheError {
+    dir: PathBuf,
+    #[source]
+    error: std::io::Error,
+}
+
+impl SpeechCacheConfig {
+    /// 1 GiB in this folder, unused files for 30 days, 32 MiB of it in memory, 15 minutes of grace.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            max_bytes: 1 << 30,
+            max_age: Duration::from_secs(30 * 24 * 3600),
+            grace: Duration::from_secs(15 * 60),
+            memory_bytes: 32 << 20,
+        }
+    }
+}
+
+impl SpeechForm {
+    /// The ending of the file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Mp3 => "mp3",
+            Self::Ulaw => "ulaw",
+        }
+    }
+
+    /// The media type it is served as.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Mp3 => "audio/mpeg",
+            // RFC 2046: 8 kHz, one channel, mu-law.
+            Self::Ulaw => "audio/basic",
+        }
+    }
+}
+
+impl SpeechKey {
+    /// `elevenlabs_{hash}_{language}.{mp3|ulaw}`; the hash is the first 32 hexadecimal digits of the SHA-256 over every field,
+    /// each with its length before it.
+    pub fn file_name(&self) -> String {
+        let mut hash = Sha256::new();
+        let ending = self.form.extension();
+        for field in [&self.text, &self.voice_id, &self.model_id, &self.settings, &self.language, ending] {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field.as_bytes());
+        }
+        let mut name = String::from(files::PREFIX);
+        for byte in &hash.finalize()[..files::HASH_DIGITS / 2] {
+            // Writing to a `String` cannot fail.
+            write!(name, "{byte:02x}").ok();
+        }
+        name.push('_');
+        let language = self.language.bytes().map(|byte| byte.to_ascii_lowercase()).take(files::LANGUAGE_LENGTH);
+        name.extend(language.map(|byte| if files::is_language(byte) { char::from(byte) } else { '-' }));
+        if self.language.is_empty() {
+            // BCP 47: undetermined.
+            name.push_str("und");
+        }
+        name.push('.');
+        name.push_str(ending);
+        name
+    }
+}
+
+impl SpeechCache {
+    /// Opens the folder. A folder that cannot be written is no error here: speech is then rendered anew each time it has left
+    /// the memory.
+    ///
+    /// # Errors
+    /// [`SpeechCacheError`]: the folder is not there and cannot be made.
+    pub fn open(config: SpeechCacheConfig) -> Result<Self, SpeechCacheError> {
+        std::fs::create_dir_all(&config.dir).map_err(|error| SpeechCacheError { dir: config.dir.clone(), error })?;
+        let memory = Mutex::new(Memory::new(config.memory_bytes));
+        let inner = Inner {
+            config,
+            memory,
+            handed: Handed::default(),
+            flights: Mutex::default(),
+            failing: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The name of a sound's file.
+    pub fn file_name(&self, key: &SpeechKey) -> String {
+        key.file_name()
+    }
+
+    /// The sound, if it is kept. Counts as a use of it.
+    pub async fn get(&self, key: &SpeechKey) -> Option<Bytes> {
+        let found = self.read(key.file_name(), key.form).await;
+        let counted = if found.is_some() { "hit" } else { "miss" };
+        counter!("trunkline_store_speech_lookups_total", "result" => counted).increment(1);
+        found
+    }
+
+    /// The sound from memory alone, without touching the disk: for the task that carries a call. `None` does not mean that it
+    /// is not kept.
+    pub fn get_hot(&self, key: &SpeechKey) -> Option<Bytes> {
+        let name = key.file_name();
+        self.inner.handed.note(&name);
+        self.inner.memory().get(&name)
+    }
+
+    /// The sound and the name of its file; rendered by `render` if it is not kept. Of all who ask for one sound at once, one
+    /// renders and the others get what it got; if that one is dropped, the next takes over. A sound that cannot be written is
+    /// given all the same, and stays in memory for [`Self::open_file`].
+    ///
+    /// # Errors
+    /// What the one that rendered got. Failures are not kept: the next to ask renders again.
+    pub async fn get_or_render<E>(
+        &self,
+        key: &SpeechKey,
+        render: impl Future<Output = Result<Bytes, E>>,
+    ) -> Result<(Bytes, String), E>
+    where
+        E: Clone + Send + Sync + 'static,
+    {
+        if let Some(kept) = self.get(key).await {
+            return Ok((kept, key.file_name()));
+        }
+        let name = key.file_name();
+        let seat = self.inner.take_seat(&name);
+        // Whoever gets the lock while there is no outcome renders; the others wait for it, and the next one takes over if the
+        // future that holds it is dropped.
+        let mut outcome = seat.flight.outcome.lock().await;
+        if let Some(known) = outcome.as_ref().and_then(|known| known.downcast_ref::<Result<Bytes, E>>()) {
+            counter!("trunkline_store_speech_shared_total").increment(1);
+            return known.clone().map(|bytes| (bytes, name));
+        }
+        // Somebody may have finished between the look above and the seat.
+        if let Some(kept) = self.read(name.clone(), key.form).await {
+            return Ok((kept, name));
+        }
+        counter!("trunkline_store_speech_renders_total").increment(1);
+        let rendered = render.await;
+        if let Ok(bytes) = &rendered {
+            self.inner.keep(&name, bytes).await;
+        }
+        *outcome = Some(Box::new(rendered.clone()));
+        self.inner.flights().remove(&name);
+        rendered.map(|bytes| (bytes, name))
+    }
+
+    /// Keeps a sound that was made elsewhere, such as one that was streamed to a call clause by clause.
+    pub async fn put(&self, key: &SpeechKey, bytes: Bytes) -> String {
+        let name = key.file_name();
+        self.inner.keep(&name, &bytes).await;
+        name
+    }
+
+    /// The file of a name as it came in a request. Only names of exactly the cache's form are looked up; all others are `None`,
+    /// whatever lies in the folder. Counts as a use.
+    pub async fn open_file(&self, name: &str) -> Option<AudioFile> {
+        let form = files::form_of(name)?;
+        let bytes = self.read(name.to_owned(), form).await?;
+        Some(AudioFile { bytes, content_type: form.content_type() })
+    }
+
+    /// Removes what is too old and, while the rest is too large, what was not used for longest; never what was handed out within
+    /// the grace period, and nothing that does not have a cache name.
+    pub async fn clean_up(&self) {
+        let inner = Arc::clone(&self.inner);
+        let cleaned = spawn_blocking(move || files::clean_up(&inner.config, &inner.handed, SystemTime::now())).await;
+        match cleaned {
+            Ok(Ok(left)) => {
+                counter!("trunkline_store_speech_removed_total").increment(left.removed);
+                gauge!("trunkline_store_speech_bytes").set(left.bytes as f64);
+                gauge!("trunkline_store_speech_files").set(left.files as f64);
+            }
+            Ok(Err(error)) => warn!(%error, "the folder of cached speech cannot be read"),
+            Err(error) => warn!(%error, "the clean-up of cached speech died"),
+        }
+    }
+
+    /// Cleans up now and every ten minutes, on the tracker, until the token is cancelled.
+    pub fn spawn_clean_up(&self, tasks: &TaskTracker, stop: CancellationToken) {
+        let cache = self.clone();
+        tasks.spawn(async move {
+            let mut beat = tokio::time::interval(CLEAN_UP);
+            beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    _ = beat.tick() => cache.clean_up().await,
+                }
+            }
+        });
+    }
+
+    async fn read(&self, name: String, form: SpeechForm) -> Option<Bytes> {
+        // Noted before it is looked for, so that a clean-up that runs at this moment lets it stay.
+        let stale = self.inner.handed.note(&name);
+        let hot = self.inner.memory().get(&name);
+        if let (Some(bytes), false) = (&hot, stale) {
+            return Some(bytes.clone());
+        }
+        let inner = Arc::clone(&self.inner);
+        let from_disk = move || {
+            let file = inner.config.dir.join(&name);
+            if let Some(bytes) = hot {
+                // Seldom: so that its age on the disk says when it was last used.
+                if files::touch(&file).is_err() {
+                    inner.write(&name, &bytes);
+                }
+                return Some(bytes);
+            }
+            let bytes = Bytes::from(files::read(&file)?);
+            match form {
+                // Twilio keeps an MP3 that it has fetched; the stream mode asks again and again.
+                SpeechForm::Mp3 => {}
+                SpeechForm::Ulaw => inner.memory().put(&name, bytes.clone()),
+            }
+            // A folder that cannot be written has no ages to keep.
+            files::touch(&file).ok();
+            Some(bytes)
+        };
+        spawn_blocking(from_disk).await.ok().flatten()
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: SpeechCacheConfig,
+    memory: Mutex<Memory>,
+    handed: Handed,
+    flights: Mutex<HashMap<String, Arc<Flight>>>,
+    /// Whether the last write failed: an outage is reported once.
+    failing: AtomicBool,
+}
+
+/// One sound that is being rendered, and all who wait for it.
+#[derive(Debug, Default)]
+struct Flight {
+    /// `Result<Bytes, E>` of the one that rendered.
+    outcome: tokio::sync::Mutex<Option<Box<dyn Any + Send + Sync>>>,
+}
+
+/// A place among those who wait; the last to leave an unfinished flight takes it off the list.
+struct Seat<'a> {
+    inner: &'a Inner,
+    name: String,
+    flight: Arc<Flight>,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let mut flights = self.inner.flights();
+        // The list's own and this one; seats are only taken under the lock that is held here.
+        if Arc::strong_count(&self.flight) == 2
+            && flights.get(&self.name).is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
+        {
+            flights.remove(&self.name);
+        }
+    }
+}
+
+impl Inner {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_seat(&self, name: &str) -> Seat<'_> {
+        let flight = Arc::clone(self.flights().entry(name.to_owned()).or_default());
+        Seat { inner: self, name: name.to_owned(), flight }
+    }
+
+    /// Holds a sound in memory and writes it. Returns when it is on the disk, or known not to get there.
+    async fn keep(self: &Arc<Self>, name: &str, bytes: &Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.handed.note(name);
+        self.memory().put(name, bytes.clone());
+        let (inner, name, bytes) = (Arc::clone(self), name.to_owned(), bytes.clone());
+        if let Err(error) = spawn_blocking(move || inner.write(&name, &bytes)).await {
+            warn!(%error, "cached speech was not written");
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &Bytes) {
+        match files::write(&self.config.dir, name, bytes) {
+            Ok(()) => {
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    info!("speech is being cached again");
+                }
+            }
+            Err(error) => {
+                counter!("trunkline_store_speech_write_failures_total").increment(1);
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let dir = self.config.dir.display();
+                    warn!(%error, %dir, "speech cannot be cached; it is rendered again each time");
+                }
+            }
+        }
+    }
+}
+
+const CLEAN_UP: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::sync::oneshot;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    fn key() -> SpeechKey {
+        SpeechKey {
+            text: "hello".to_owned(),
+            voice_id: "voice".to_owned(),
+            model_id: "model".to_owned(),
+            settings: String::new(),
+            language: "english".to_owned(),
+            form: SpeechForm::Ulaw,
+        }
+    }
+
+    /// Resolves once so many ask for the key's sound at once.
+    async fn seated(cache: &SpeechCache, askers: usize) {
+        let asking = || cache.inner.flights().get(&key().file_name()).map_or(0, |flight| Arc::strong_count(flight) - 1);
+        while asking() != askers {
+            yield_now().await;
+        }
+    }
+
+    type Asked = Result<(Bytes, String), &'static str>;
+
+    fn ask(
+        cache: &SpeechCache,
+        render: impl Future<Output = Result<Bytes, &'static str>> + Send + 'static,
+    ) -> tokio::task::JoinHandle<Asked> {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get_or_render(&key(), render).await })
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_given_to_all_who_wait_and_is_not_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
+        let (fail, failed) = oneshot::channel();
+        let leader = ask(&cache, async { failed.await.expect("told how to fail") });
+        seated(&cache, 1).await;
+        let followers: Vec<_> = (0..9).map(|_| ask(&cache, async { panic!("a second render") })).collect();
+        seated(&cache, 10).await;
+        fail.send(Err("quota")).expect("the leader waits");
+        assert_eq!(leader.await.expect("no panic"), Err("quota"));
+        for follower in followers {
+            assert_eq!(follower.await.expect("no panic"), Err("quota"));
+        }
+        assert_eq!(cache.get(&key()).await, None);
+        assert!(cache.inner.flights().is_empty());
+        let again = ask(&cache, ready(Ok(Bytes::from_static(b"sound")))).await.expect("no panic");
+        assert_eq!(again.expect("the sound").0, Bytes::from_static(b"sound"));
+    }
+
+    #[tokio::test]
+    async fn one_who_hangs_up_while_rendering_hands_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
+        let leader = ask(&cache, pending());
+        seated(&cache, 1).await;
+        let next = ask(&cache, ready(Ok(Bytes::from_static(b"sound"))));
+        seated(&cache, 2).await;
+        let last = ask(&cache, async { panic!("a third render") });
+        seated(&cache, 3).await;
+        leader.abort();
+        for follower in [next, last] {
+            assert_eq!(follower.await.expect("no panic").expect("the sound").0, Bytes::from_static(b"sound"));
+        }
+        assert!(cache.inner.flights().is_empty());
+    }
+
+    #[tokio::test]
+    async fn all_hanging_up_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
+        let askers = [ask(&cache, pending()), ask(&cache, pending())];
+        seated(&cache, 2).await;
+        for asker in askers {
+            asker.abort();
+            assert!(asker.await.is_err());
+        }
+        assert!(cache.inner.flights().is_empty());
+    }
+}

@@ -1,0 +1,163 @@
+//! The binary itself: what it says about its configuration, how it starts, and how it stops.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The binary in a folder of its own, with nothing in its environment.
+fn trunkline(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
+    command.env("AGENTS_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/agents"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn check(folder: &Path, variables: &[(&str, &str)]) -> Output {
+    trunkline(folder).arg("check").envs(variables.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn check_names_every_part_and_agent_and_hides_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = check(folder.path(), &[("API_TOKEN", "hunter2hunter2hunter2"), ("GEMINI_API_KEY", "hunter2")]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    for word in
+        ["ears", "voice", "mind", "memory", "phone line", "LOGISTICS", "charge, time", "***", "GEMINI_API_KEY is set"]
+    {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn bad_configuration_ends_with_64_and_every_variables_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "serve"] {
+        let output =
+            trunkline(folder.path()).arg(command).env("LISTEN", "nowhere").env("LOG_FORMAT", "xml").output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains("LISTEN: ") && said.contains("LOG_FORMAT: ") && output.stdout.is_empty(), "{said}");
+    }
+    std::fs::create_dir(folder.path().join("agents")).unwrap();
+    std::fs::write(folder.path().join("agents/bad.toml"), "agent_type = 7\n").unwrap();
+    for command in ["check", "serve"] {
+        let output = trunkline(folder.path()).arg(command).env("AGENTS_DIR", "agents").output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains("agents/bad.toml:1: agent_type"), "{said}");
+    }
+}
+
+#[test]
+fn a_dot_env_file_is_read_and_the_environment_and_the_command_line_win() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "GEMINI_MODEL=from-file\nLISTEN=127.0.0.1:1\nDATA_DIR='kept here'\n")
+        .unwrap();
+    let output = trunkline(folder.path())
+        .args(["check", "--listen", "127.0.0.1:3"])
+        .env("LISTEN", "127.0.0.1:2")
+        .env("GEMINI_MODEL", "")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("127.0.0.1:3") && said.contains("from-file") && said.contains("kept here"), "{said}");
+    assert!(!said.contains("127.0.0.1:2") && !said.contains("127.0.0.1:1"), "{said}");
+
+    std::fs::write(folder.path().join(".env"), "API_TOKEN hunter2\n").unwrap();
+    let output = check(folder.path(), &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(said.contains(".env: ") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn help_lists_every_variable_and_no_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = trunkline(folder.path()).arg("--help").env("API_TOKEN", "hunter2").output().unwrap();
+    let said = text(&output.stdout);
+    for variable in trunkline::config::variables::VARIABLES {
+        assert!(said.contains(variable.name), "{}", variable.name);
+    }
+    assert!(!said.contains("hunter2"));
+}
+
+/// A server of the binary, stopped when dropped.
+struct Running {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+    address: String,
+    _folder: TempDir,
+}
+
+impl Running {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = trunkline(folder.path());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(r#""message":"listening""#) {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the server ended");
+        }
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = entry["address"].as_str().unwrap().to_owned();
+        Self { child, log, address, _folder: folder }
+    }
+
+    fn get(&self, target: &str) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        write!(socket, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn the_server_starts_answers_and_stops_when_told() {
+    let mut server = Running::start();
+    assert!(server.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/metrics").contains("trunkline_"));
+    let call = trunkline(Path::new("."))
+        .args(["call", "NOBODY", "+919876543210", "--var", "supplier=Asha"])
+        .args(["--server", &format!("http://{}", server.address)])
+        .output()
+        .unwrap();
+    assert_eq!(call.status.code(), Some(1));
+    assert!(text(&call.stderr).contains("422"), "{}", text(&call.stderr));
+    let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", server.child.id())]).status().unwrap();
+    assert!(told.success());
+    assert!(server.child.wait().unwrap().success());
+    let mut rest = String::new();
+    server.log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("draining") && rest.contains("stopped"), "{rest}");
+}
+
+#[test]
+fn a_taken_port_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = trunkline(folder.path()).args(["serve", "--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("LISTEN: {address}")), "{}", text(&output.stderr));
+}

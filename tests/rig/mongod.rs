@@ -1,0 +1,193 @@
+//! A private MongoDB server, a replica set of one, for tests that kill and freeze it. It fails loudly where none can be had, and
+//! never outlives the test program, however that ends: a shell holds it and kills it when our end of a pipe closes.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Database};
+use tokio::sync::OnceCell;
+
+/// A server and its files.
+#[derive(Debug)]
+pub struct Mongod {
+    port: u16,
+    dir: PathBuf,
+    running: Option<Running>,
+    initiated: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    shell: Child,
+    pid: String,
+}
+
+impl Mongod {
+    /// A server that takes writes.
+    pub async fn start() -> Self {
+        let mut mongod = Self::not_yet_started();
+        mongod.restart().await;
+        mongod
+    }
+
+    /// The place of a server that [`Self::restart`] will start: until then its port refuses.
+    pub fn not_yet_started() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dir = tempfile::Builder::new().prefix("trunkline-mongod-").tempdir().unwrap().keep();
+        Self { port, dir, running: None, initiated: false }
+    }
+
+    /// Where it listens.
+    pub fn uri(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/?replicaSet=rs0", self.port)
+    }
+
+    /// A client of its own, bounded at 10 s.
+    pub async fn client(&self) -> Client {
+        connect(&self.uri()).await
+    }
+
+    /// A database of it.
+    pub async fn database(&self, name: &str) -> Database {
+        self.client().await.database(name)
+    }
+
+    /// One server for all gentle tests of this program; each takes a database of its own.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Mongod> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// Starts it, on the files of the last time if there was one; returns once it is primary.
+    pub async fn restart(&mut self) {
+        assert!(self.running.is_none(), "it is running");
+        let mut shell = Command::new("sh")
+            .arg("-c")
+            .arg(
+                r#"dir=$1; shift
+                "$@" < /dev/null 2>&1 & pid=$!
+                echo "pid $pid"
+                read -r word || word=
+                kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null
+                [ "$word" = keep ] || rm -rf "$dir""#,
+            )
+            .arg("sh")
+            .arg(&self.dir)
+            .arg(program())
+            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--dbpath"])
+            .arg(&self.dir)
+            .args(["--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"])
+            .args(["--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        let output = shell.stdout.take().unwrap();
+        let (lines, log) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // The receiver may be gone; the pipe must be emptied all the same.
+                lines.send(line).ok();
+            }
+        });
+        let pid = log.recv_timeout(PATIENCE).expect("the shell says the server's pid");
+        self.running = Some(Running { shell, pid: pid.trim_start_matches("pid ").to_owned() });
+        wait_for(&log, "Waiting for connections");
+        if !self.initiated {
+            let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
+            let member = format!("127.0.0.1:{}", self.port);
+            connect(&direct)
+                .await
+                .database("admin")
+                .run_command(doc! { "replSetInitiate": { "_id": "rs0", "members": [{ "_id": 0, "host": member }] } })
+                .await
+                .expect("the replica set starts");
+            self.initiated = true;
+        }
+        wait_for(&log, "Transition to primary complete");
+    }
+
+    /// Kills it with SIGKILL; its files stay.
+    pub fn kill(&mut self) {
+        let mut running = self.running.take().expect("it is running");
+        running.shell.stdin.take().unwrap().write_all(b"keep\n").unwrap();
+        running.shell.wait().unwrap();
+    }
+
+    /// SIGSTOP: sockets stay open, nothing answers.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = &self.running.as_ref().expect("it is running").pid;
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().unwrap();
+        assert!(sent.success(), "kill -{signal} {pid}");
+    }
+}
+
+impl Drop for Mongod {
+    fn drop(&mut self) {
+        match self.running.take() {
+            Some(mut running) => {
+                drop(running.shell.stdin.take());
+                running.shell.wait().ok();
+            }
+            None => {
+                std::fs::remove_dir_all(&self.dir).ok();
+            }
+        }
+    }
+}
+
+fn wait_for(log: &Receiver<String>, words: &str) {
+    let mut last = VecDeque::new();
+    loop {
+        match log.recv_timeout(PATIENCE) {
+            Ok(line) if line.contains(words) => return,
+            Ok(line) => {
+                last.push_back(line);
+                if last.len() > 30 {
+                    last.pop_front();
+                }
+            }
+            Err(why) => panic!("mongod did not say {words:?} ({why}); it said:\n{}", Vec::from(last).join("\n")),
+        }
+    }
+}
+
+async fn connect(uri: &str) -> Client {
+    let mut options = ClientOptions::parse(uri).await.unwrap();
+    options.server_selection_timeout = Some(Duration::from_secs(10));
+    options.connect_timeout = Some(Duration::from_secs(10));
+    Client::with_options(options).unwrap()
+}
+
+/// The server to start: `TRUNKLINE_TEST_MONGOD`, or the pinned one, fetched now if `make test` has not.
+fn program() -> PathBuf {
+    if let Some(own) = std::env::var_os("TRUNKLINE_TEST_MONGOD") {
+        return own.into();
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fetched = Command::new(root.join("scripts/get-mongod")).stdin(Stdio::null()).status();
+    assert!(
+        fetched.as_ref().is_ok_and(std::process::ExitStatus::success),
+        "no MongoDB server for this test: scripts/get-mongod failed ({fetched:?})"
+    );
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root.join(target).join("mongo/mongod")
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,346 @@
+//! The store with a real MongoDB that is killed, frozen, late and in disorder: no acknowledged turn is lost, and nobody waits.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod rig;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, doc};
+use rig::mongod::Mongod;
+use rig::records::{call, facts, sid};
+use tempfile::{TempDir, tempdir};
+use tokio::time::timeout;
+use trunkline::store::mongo::MongoConfig;
+use trunkline::store::{ListFilter, Store, StoreConfig, StoreError};
+
+/// A store on a folder and a database of the server.
+async fn open(dir: &Path, mongod: &Mongod, database: &str) -> Store {
+    let mongodb = MongoConfig { database: database.to_owned(), ..MongoConfig::new(mongod.uri()) };
+    Store::open(StoreConfig { data_dir: dir.to_owned(), mongodb: Some(mongodb) }).await.unwrap()
+}
+
+/// An instance of the server with its own disk.
+async fn instance(mongod: &Mongod, database: &str) -> (Store, TempDir) {
+    let dir = tempdir().unwrap();
+    (open(dir.path(), mongod, database).await, dir)
+}
+
+async fn flushed(store: &Store) {
+    timeout(Duration::from_secs(60), store.flushed()).await.expect("mongodb gets everything").unwrap();
+    assert_eq!(store.status().backlog, 0);
+}
+
+/// Fails if the work waits for MongoDB, whose operations are given 3 s.
+async fn without_waiting<T>(work: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(2), work).await.expect("this does not wait for mongodb")
+}
+
+async fn find(mongod: &Mongod, database: &str, collection: &str, call_sid: &str) -> Option<Document> {
+    let collection = mongod.database(database).await.collection::<Document>(collection);
+    assert!(collection.count_documents(doc! { "call_sid": call_sid }).await.unwrap() <= 1);
+    collection.find_one(doc! { "call_sid": call_sid }).await.unwrap()
+}
+
+#[tokio::test]
+async fn both_collections_hold_documents_as_designed() {
+    let mongod = Mongod::shared().await;
+    let (store, _dir) = instance(mongod, "documents").await;
+    let mut ended = call("CA1", 7);
+    ended.ended_at = Some(ended.updated_at);
+    ended.outcome = Some("completed".to_owned());
+    store.save(ended.clone(), Some(facts("CA1", 7))).await.unwrap();
+    flushed(&store).await;
+
+    let document = find(mongod, "documents", "calls", "CA1").await.unwrap();
+    for time in ["started_at", "updated_at", "ended_at"] {
+        assert!(matches!(document.get(time), Some(Bson::DateTime(_))), "{time}: {:?}", document.get(time));
+    }
+    assert_eq!(document.get_i64("schema").unwrap(), 1);
+    assert_eq!(document.get_i64("version").unwrap(), 7);
+    assert_eq!(document.get_str("agent_type").unwrap(), "LOGISTICS");
+    assert_eq!(document.get_str("stage").unwrap(), "collecting");
+    assert_eq!(document.get_str("language").unwrap(), "hi-IN");
+    let turn = document.get_array("history").unwrap()[0].as_document().unwrap();
+    assert_eq!(turn.get_str("text").unwrap(), "नमस्ते");
+    assert_eq!(document.get_document("data").unwrap().get_str("charge").unwrap(), "₹500");
+    assert_eq!(document.get_document("variables").unwrap().get_i64("$cost").unwrap(), 1);
+
+    let collected = find(mongod, "documents", "collected_data", "CA1").await.unwrap();
+    assert!(!collected.get_bool("complete").unwrap());
+    assert_eq!(collected.get_document("data").unwrap().get_str("charge").unwrap(), "₹500");
+    assert!(matches!(collected.get("started_at"), Some(Bson::DateTime(_))));
+
+    for name in ["calls", "collected_data"] {
+        let indexes = mongod.database("documents").await.collection::<Document>(name).list_indexes().await.unwrap();
+        let indexes: Vec<_> = futures_util::TryStreamExt::try_collect(indexes).await.unwrap();
+        assert!(indexes.iter().any(|index: &mongodb::IndexModel| {
+            index.keys == doc! { "call_sid": 1 }
+                && index.options.as_ref().is_some_and(|options| options.unique == Some(true))
+        }));
+    }
+
+    // And another instance reads from MongoDB exactly what was saved.
+    let (other, _other_dir) = instance(mongod, "documents").await;
+    assert_eq!(other.load(&sid("CA1")).await.unwrap(), Some(ended));
+    flushed(&other).await;
+    let status = store.status();
+    assert_eq!((status.memory, status.reachable, status.refused, status.last_error), ("mongodb", true, 0, None));
+}
+
+#[tokio::test]
+async fn killed_and_restarted_mongodb_gets_every_acknowledged_turn() {
+    let mut mongod = Mongod::start().await;
+    let (store, _dir) = instance(&mongod, "killed").await;
+    let mut newest = HashMap::new();
+    for turn in 1..=30_u64 {
+        for n in 0..10 {
+            let name = format!("CA{n}");
+            without_waiting(store.save(call(&name, turn), Some(facts(&name, turn)))).await.unwrap();
+            newest.insert(name, turn);
+        }
+        match turn {
+            // In mid-flight: more versions of the same calls are being fed at this moment.
+            10 => mongod.kill(),
+            20 => mongod.restart().await,
+            25 => {
+                mongod.kill();
+                mongod.restart().await;
+            }
+            _ => {}
+        }
+    }
+    flushed(&store).await;
+    for (name, turn) in newest {
+        for collection in ["calls", "collected_data"] {
+            let document = find(&mongod, "killed", collection, &name).await.unwrap();
+            assert_eq!(document.get_i64("version").unwrap(), i64::try_from(turn).unwrap(), "{collection} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_mongodb_is_not_felt() {
+    let mongod = Mongod::start().await;
+    let (store, _dir) = instance(&mongod, "frozen").await;
+    store.save(call("CA1", 1), None).await.unwrap();
+    flushed(&store).await;
+
+    mongod.freeze();
+    for version in 2..=20 {
+        without_waiting(store.save(call("CA1", version), Some(facts("CA1", version)))).await.unwrap();
+        without_waiting(async { store.save_nowait(call("CA2", version), None) }).await.unwrap();
+    }
+    assert_eq!(without_waiting(store.load(&sid("CA1"))).await.unwrap().unwrap().version, 20);
+    // A call of another instance cannot be known now; the asker is told within its bound, not within the driver's.
+    let foreign = timeout(Duration::from_secs(5), store.load(&sid("CAforeign"))).await.expect("bounded");
+    assert!(matches!(foreign, Err(StoreError::Mongo(_))), "{foreign:?}");
+    assert!(
+        !timeout(Duration::from_secs(5), store.list(ListFilter::default())).await.expect("bounded").unwrap().is_empty()
+    );
+    assert!(store.status().backlog > 0);
+
+    mongod.thaw();
+    flushed(&store).await;
+    assert_eq!(find(&mongod, "frozen", "calls", "CA1").await.unwrap().get_i64("version").unwrap(), 20);
+    assert_eq!(find(&mongod, "frozen", "calls", "CA2").await.unwrap().get_i64("version").unwrap(), 20);
+}
+
+#[tokio::test]
+async fn a_mongodb_that_is_down_at_start_gets_everything_later() {
+    let mut mongod = Mongod::not_yet_started();
+    let (store, _dir) = instance(&mongod, "late").await;
+    without_waiting(store.save(call("CA1", 1), Some(facts("CA1", 1)))).await.unwrap();
+    assert_eq!(without_waiting(store.load(&sid("CA1"))).await.unwrap(), Some(call("CA1", 1)));
+    assert_eq!(without_waiting(store.list(ListFilter::default())).await.unwrap(), vec![call("CA1", 1)]);
+    let status = store.status();
+    assert_eq!((status.memory, status.reachable, status.backlog), ("mongodb", false, 2));
+    assert!(timeout(Duration::from_secs(5), store.load(&sid("CAforeign"))).await.expect("bounded").is_err());
+
+    mongod.restart().await;
+    flushed(&store).await;
+    assert!(find(&mongod, "late", "calls", "CA1").await.is_some());
+    assert!(find(&mongod, "late", "collected_data", "CA1").await.is_some());
+}
+
+#[tokio::test]
+async fn our_restart_resumes_the_backlog() {
+    let mut mongod = Mongod::not_yet_started();
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), &mongod, "resumed").await;
+    for n in 0..100 {
+        store.save(call(&format!("CA{n}"), 3), None).await.unwrap();
+    }
+    without_waiting(store.shutdown(Duration::from_millis(100))).await;
+    drop(store);
+
+    mongod.restart().await;
+    let store = open(dir.path(), &mongod, "resumed").await;
+    assert_eq!(store.status().backlog, 100);
+    flushed(&store).await;
+    let calls = mongod.database("resumed").await.collection::<Document>("calls");
+    assert_eq!(calls.count_documents(doc! { "version": 3 }).await.unwrap(), 100);
+}
+
+#[tokio::test]
+async fn shutdown_flushes_what_it_can() {
+    let mongod = Mongod::shared().await;
+    let (store, _dir) = instance(mongod, "flushed").await;
+    for n in 0..100 {
+        store.save_nowait(call(&format!("CA{n}"), 1), None).unwrap();
+    }
+    store.load(&sid("CA0")).await.unwrap();
+    store.shutdown(Duration::from_secs(30)).await;
+    let calls = mongod.database("flushed").await.collection::<Document>("calls");
+    assert_eq!(calls.count_documents(doc! {}).await.unwrap(), 100);
+    assert!(matches!(store.save(call("CA0", 2), None).await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn versions_of_two_writers_out_of_order_leave_the_newest() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "writers").await;
+    let (two, _two) = instance(mongod, "writers").await;
+    two.save(call("CA1", 5), None).await.unwrap();
+    flushed(&two).await;
+    one.save(call("CA1", 3), None).await.unwrap();
+    flushed(&one).await;
+    assert_eq!(find(mongod, "writers", "calls", "CA1").await.unwrap().get_i64("version").unwrap(), 5);
+
+    // At the same time, each with a first insert of the same calls.
+    for round in 0..20 {
+        let name = format!("CAround{round}");
+        tokio::join!(
+            async {
+                one.save(call(&name, 1), None).await.unwrap();
+                flushed(&one).await;
+            },
+            async {
+                two.save(call(&name, 2), None).await.unwrap();
+                flushed(&two).await;
+            }
+        );
+        assert_eq!(find(mongod, "writers", "calls", &name).await.unwrap().get_i64("version").unwrap(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn another_instance_carries_a_call_on_and_the_first_sees_it() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "shared").await;
+    let (two, _two) = instance(mongod, "shared").await;
+    one.save(call("CA1", 1), None).await.unwrap();
+    one.save(call("CAone", 1), None).await.unwrap();
+    flushed(&one).await;
+    let carried = two.load(&sid("CA1")).await.unwrap().unwrap();
+    assert_eq!(carried, call("CA1", 1));
+    two.save(call("CA1", 2), None).await.unwrap();
+    two.save(call("CAtwo", 1), Some(facts("CAtwo", 1))).await.unwrap();
+    flushed(&two).await;
+    assert_eq!(one.load(&sid("CA1")).await.unwrap(), Some(call("CA1", 2)));
+
+    let listed = one.list(ListFilter::default()).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| (one.call_sid.as_str(), one.version)).collect();
+    assert_eq!(listed, [("CAtwo", 1), ("CAone", 1), ("CA1", 2)]);
+    assert_eq!(one.list_collected(ListFilter::default()).await.unwrap(), vec![facts("CAtwo", 1)]);
+}
+
+#[tokio::test]
+async fn a_deleted_call_is_gone_from_mongodb_too() {
+    let mongod = Mongod::shared().await;
+    let (store, _dir) = instance(mongod, "deleted").await;
+    store.save(call("CA1", 1), Some(facts("CA1", 1))).await.unwrap();
+    store.save(call("CA2", 1), None).await.unwrap();
+    flushed(&store).await;
+    let deletion = store.delete(&sid("CA1")).await.unwrap();
+    assert!(deletion.found && !deletion.mongodb_pending);
+    for collection in ["calls", "collected_data"] {
+        assert_eq!(find(mongod, "deleted", collection, "CA1").await, None);
+    }
+    assert!(find(mongod, "deleted", "calls", "CA2").await.is_some());
+    // Also one that this instance never had.
+    let (other, _other_dir) = instance(mongod, "deleted").await;
+    let deletion = other.delete(&sid("CA2")).await.unwrap();
+    assert!(!deletion.found && !deletion.mongodb_pending);
+    assert_eq!(find(mongod, "deleted", "calls", "CA2").await, None);
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_mongodb_and_hides_the_call_meanwhile() {
+    let mut mongod = Mongod::start().await;
+    let (store, _dir) = instance(&mongod, "dying").await;
+    store.save(call("CA1", 1), Some(facts("CA1", 1))).await.unwrap();
+    flushed(&store).await;
+    mongod.kill();
+    let deletion = timeout(Duration::from_secs(5), store.delete(&sid("CA1"))).await.expect("bounded").unwrap();
+    assert!(deletion.found && deletion.mongodb_pending);
+    assert_eq!(store.load(&sid("CA1")).await.unwrap(), None);
+    mongod.restart().await;
+    flushed(&store).await;
+    for collection in ["calls", "collected_data"] {
+        assert_eq!(find(&mongod, "dying", collection, "CA1").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_mongodb_refuses_does_not_hold_up_the_others() {
+    let mongod = Mongod::shared().await;
+    let database = mongod.database("refused").await;
+    let refuse = doc! { "agent_type": { "$ne": "REFUSED" } };
+    database.create_collection("calls").validator(refuse).await.unwrap();
+    let (store, _dir) = instance(mongod, "refused").await;
+    let mut refused = call("CA1", 1);
+    refused.agent_type = "REFUSED".to_owned();
+    store.save(refused, None).await.unwrap();
+    store.save(call("CA2", 1), None).await.unwrap();
+    flushed(&store).await;
+    assert!(find(mongod, "refused", "calls", "CA2").await.is_some());
+    assert_eq!(find(mongod, "refused", "calls", "CA1").await, None);
+    assert_eq!(store.status().refused, 1);
+    assert!(store.load(&sid("CA1")).await.unwrap().is_some());
+    // A version that is fit to keep gets through.
+    store.save(call("CA1", 2), None).await.unwrap();
+    flushed(&store).await;
+    assert!(find(mongod, "refused", "calls", "CA1").await.is_some());
+    assert_eq!(store.status().refused, 0);
+}
+
+#[tokio::test]
+async fn lost_answers_and_step_downs_lose_nothing() {
+    let mongod = Mongod::start().await;
+    let (store, _dir) = instance(&mongod, "failing").await;
+    let admin = mongod.database("admin").await;
+    let faults = [
+        doc! { "failCommands": ["update"], "closeConnection": true },
+        doc! { "failCommands": ["update"], "errorCode": 10107 },
+        doc! { "failCommands": ["update"], "errorCode": 91 },
+        doc! { "failCommands": ["update"], "blockConnection": true, "blockTimeMS": 3500 },
+        doc! { "failCommands": ["update"], "writeConcernError": { "code": 64, "errmsg": "waiting for replication timed out" } },
+    ];
+    for (version, fault) in (1..).zip(faults) {
+        let arm = doc! { "configureFailPoint": "failCommand", "mode": { "times": 2 }, "data": fault };
+        admin.run_command(arm).await.unwrap();
+        store.save(call("CA1", version), Some(facts("CA1", version))).await.unwrap();
+        flushed(&store).await;
+        admin.run_command(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await.unwrap();
+        assert_eq!(
+            find(&mongod, "failing", "calls", "CA1").await.unwrap().get_i64("version").unwrap(),
+            i64::try_from(version).unwrap()
+        );
+    }
+    admin.run_command(doc! { "replSetStepDown": 1, "force": true }).await.unwrap();
+    without_waiting(store.save(call("CA1", 99), None)).await.unwrap();
+    flushed(&store).await;
+    assert_eq!(find(&mongod, "failing", "calls", "CA1").await.unwrap().get_i64("version").unwrap(), 99);
+}
+
+#[tokio::test]
+async fn a_bad_connection_string_stops_the_start_and_keeps_its_password() {
+    let dir = tempdir().unwrap();
+    let mongodb = Some(MongoConfig::new("mongodb://user:geheim99@:x/"));
+    let refused = Store::open(StoreConfig { data_dir: dir.path().to_owned(), mongodb }).await.unwrap_err();
+    assert!(matches!(refused, StoreError::MongoUri(_)));
+    assert!(!format!("{refused} {refused:?}").contains("geheim99"));
+}
