@@ -6,10 +6,7 @@ use std::hint::black_box;
 use trunkline::understand::{Kind, Scene, read, speakable};
 
 fn understand(c: &mut Criterion) {
-    let scene = |expect| Scene {
-        now: date(2026, 11, 23).at(10, 0, 0, 0),
-        expect: Some(expect),
-    };
+    let scene = |expect| Scene { now: date(2026, 11, 23).at(10, 0, 0, 0), expect: Some(expect) };
     let hit = "haan dekho charge banega barah sau aur gaadi char baje ke baad";
     let miss = "hello sir who is speaking and what do you want from us";
     for (name, text) in [("hit", hit), ("miss", miss)] {
@@ -21,10 +18,7 @@ fn understand(c: &mut Criterion) {
     }
     c.bench_function("understand/speakable/12 words", |b| {
         b.iter(|| {
-            black_box(speakable(
-                black_box("that is ₹2,500 per trip between 2-5pm on 24 Nov, right sir?"),
-                "en-IN",
-            ))
+            black_box(speakable(black_box("that is ₹2,500 per trip between 2-5pm on 24 Nov, right sir?"), "en-IN"))
         });
     });
 }

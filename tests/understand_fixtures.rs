@@ -24,17 +24,12 @@ fn run(name: &str, cases: &str) {
         let case: Json = serde_json::from_str(line).unwrap();
         let text = case["text"].as_str().unwrap();
         let now: jiff::Zoned = format!("{}[+05:30]", case["context"]["now"].as_str().unwrap()).parse().unwrap();
-        let scene = Scene {
-            now: now.datetime(),
-            expect: case["context"]["expect"].as_str().map(kind),
-        };
+        let scene = Scene { now: now.datetime(), expect: case["context"]["expect"].as_str().map(kind) };
         let reading = read(text, kind(case["kind"].as_str().unwrap()), &scene);
         assert!(text.get(reading.span.clone()).is_some(), "span {:?} of {text:?}", reading.span);
         let id = case["id"].as_str().unwrap();
         let tongue = id.split('-').nth(1).unwrap_or("-");
-        let entry = score
-            .entry((case["kind"].as_str().unwrap().to_owned(), tongue.to_owned()))
-            .or_default();
+        let entry = score.entry((case["kind"].as_str().unwrap().to_owned(), tongue.to_owned())).or_default();
         entry.1 += 1;
         if same(&reading, &case) {
             entry.0 += 1;
@@ -81,13 +76,7 @@ fn same(reading: &Reading, case: &Json) -> bool {
 
 fn shown(reading: &Reading) -> String {
     let readings: Vec<String> = reading.readings.iter().map(|r| typed(r.as_ref()).to_string()).collect();
-    format!(
-        "{} {} [{}] span {:?}",
-        typed(reading.value.as_ref()),
-        reading.ambiguous,
-        readings.join(", "),
-        reading.span
-    )
+    format!("{} {} [{}] span {:?}", typed(reading.value.as_ref()), reading.ambiguous, readings.join(", "), reading.span)
 }
 
 /// A value as the fixtures write it.
@@ -100,7 +89,9 @@ fn typed(value: Option<&Value>) -> Json {
             "amount": amount(m.paise), "currency": "INR",
             "per": m.per.map(|p| format!("{p:?}").to_lowercase()), "upper": m.upper_paise.map(amount)
         }),
-        Some(Value::TimeWindow(w)) => json!({"start": clock(w.start), "end": clock(w.end), "date": w.date.map(|d| d.to_string())}),
+        Some(Value::TimeWindow(w)) => {
+            json!({"start": clock(w.start), "end": clock(w.end), "date": w.date.map(|d| d.to_string())})
+        }
         Some(Value::Date(d)) => json!({"date": d.to_string()}),
         Some(Value::Number(n)) => json!({"value": n}),
         Some(Value::YesNo(y)) => json!({"answer": y}),

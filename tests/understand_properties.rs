@@ -4,22 +4,11 @@ use jiff::civil::{Date, Time, date};
 use proptest::prelude::*;
 use trunkline::understand::{Kind, Money, Per, Scene, TimeWindow, Value, read, speakable, words};
 
-const KINDS: [Kind; 8] = [
-    Kind::Date,
-    Kind::Handover,
-    Kind::Language,
-    Kind::Money,
-    Kind::Number,
-    Kind::Phone,
-    Kind::TimeWindow,
-    Kind::YesNo,
-];
+const KINDS: [Kind; 8] =
+    [Kind::Date, Kind::Handover, Kind::Language, Kind::Money, Kind::Number, Kind::Phone, Kind::TimeWindow, Kind::YesNo];
 
 fn scene(expect: Option<Kind>) -> Scene {
-    Scene {
-        now: date(2026, 11, 23).at(10, 0, 0, 0),
-        expect,
-    }
+    Scene { now: date(2026, 11, 23).at(10, 0, 0, 0), expect }
 }
 
 /// Words from all corners of the lexicon, to be strung together at random.
@@ -341,11 +330,7 @@ fn commas(n: u64) -> String {
 }
 
 fn rupees(n: u64) -> Value {
-    Value::Money(Money {
-        paise: i64::try_from(n * 100).unwrap_or(0),
-        upper_paise: None,
-        per: None,
-    })
+    Value::Money(Money { paise: i64::try_from(n * 100).unwrap_or(0), upper_paise: None, per: None })
 }
 
 fn per() -> impl Strategy<Value = Option<Per>> {
@@ -366,11 +351,8 @@ fn time() -> impl Strategy<Value = Time> {
 }
 
 fn day() -> impl Strategy<Value = Date> {
-    (0..364i32).prop_map(|ahead| {
-        date(2026, 11, 23)
-            .checked_add(jiff::Span::new().days(ahead))
-            .unwrap_or(date(2026, 11, 23))
-    })
+    (0..364i32)
+        .prop_map(|ahead| date(2026, 11, 23).checked_add(jiff::Span::new().days(ahead)).unwrap_or(date(2026, 11, 23)))
 }
 
 fn heard_again(value: &Value, kind: Kind) -> Result<(), TestCaseError> {
@@ -477,14 +459,8 @@ fn answers_and_languages_said_are_heard() {
             let reading = read(&words(&Value::YesNo(yes), language), Kind::YesNo, &scene(Some(Kind::YesNo)));
             assert_eq!(reading.value, Some(Value::YesNo(yes)));
         }
-        for code in [
-            "en-IN", "hi-IN", "mr-IN", "ta-IN", "te-IN", "kn-IN", "gu-IN", "bn-IN", "ml-IN", "pa-IN",
-        ] {
-            let reading = read(
-                &words(&Value::Language(code), language),
-                Kind::Language,
-                &scene(Some(Kind::Language)),
-            );
+        for code in ["en-IN", "hi-IN", "mr-IN", "ta-IN", "te-IN", "kn-IN", "gu-IN", "bn-IN", "ml-IN", "pa-IN"] {
+            let reading = read(&words(&Value::Language(code), language), Kind::Language, &scene(Some(Kind::Language)));
             assert_eq!(reading.value, Some(Value::Language(code)));
         }
     }
@@ -497,25 +473,16 @@ fn sentences_become_speakable() {
             "₹2,500 per trip between 2-5pm on 24 Nov, call 9876543210",
             "two thousand five hundred rupees per trip between two to five in the afternoon on twenty fourth November, call nine eight seven six five, four three two one zero",
         ),
-        (
-            "That is ₹450-500, right?",
-            "That is four hundred fifty to five hundred rupees, right?",
-        ),
+        ("That is ₹450-500, right?", "That is four hundred fifty to five hundred rupees, right?"),
         ("Pay 500/- at 14:30.", "Pay five hundred rupees at two thirty in the afternoon."),
-        (
-            "Rs. 1,50,000 plus 18% GST",
-            "one lakh fifty thousand rupees plus eighteen percent GST",
-        ),
+        ("Rs. 1,50,000 plus 18% GST", "one lakh fifty thousand rupees plus eighteen percent GST"),
         ("We need 2.5 tonnes by 25th.", "We need two point five tonnes by twenty fifth."),
         ("No digits here.", "No digits here."),
     ];
     for (text, said) in english {
         assert_eq!(speakable(text, "en-IN"), said);
     }
-    assert_eq!(
-        speakable("₹500, 2-5pm ठीक है?", "hi-IN"),
-        "पाँच सौ रुपये, दोपहर दो बजे से शाम पाँच बजे तक ठीक है?"
-    );
+    assert_eq!(speakable("₹500, 2-5pm ठीक है?", "hi-IN"), "पाँच सौ रुपये, दोपहर दो बजे से शाम पाँच बजे तक ठीक है?");
     assert_eq!(speakable("24/11 को 10 पेटी", "hi-IN"), "चौबीस नवंबर को दस पेटी");
     assert_eq!(speakable("₹500", "ta-IN"), "₹500");
 }

@@ -93,15 +93,7 @@ struct Hour {
 }
 
 fn slot_at(heard: &Heard, i: usize, scene: &Scene, earlier: &[Found]) -> Option<Found> {
-    let done = |slot, to| {
-        Some(Found {
-            slot,
-            from: i,
-            to,
-            flipped: false,
-            weak: false,
-        })
-    };
+    let done = |slot, to| Some(Found { slot, from: i, to, flipped: false, weak: false });
     match heard.word(i)? {
         Word::AnyTime => return done(Slot::Any, i + 1),
         Word::FirstHalf => return done(Slot::Fixed(Some(9 * 60), Some(13 * 60)), i + 1),
@@ -132,13 +124,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
         && first.point.minute == 0
     {
         let slot = Slot::Between(End::Point(first.point), End::Point(second.point));
-        return Some(Found {
-            slot,
-            from,
-            to: second.to,
-            flipped: false,
-            weak: false,
-        });
+        return Some(Found { slot, from, to: second.to, flipped: false, weak: false });
     }
     let joint = heard.skip(first.to, is_filler);
     let opened = opened_between(heard, first.from);
@@ -173,9 +159,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
                 return None;
             }
         } else if !first.sure
-            && heard
-                .num_at(heard.skip(at, |w| matches!(w, Word::About | Word::Filler | Word::Rupee)))
-                .is_some()
+            && heard.num_at(heard.skip(at, |w| matches!(w, Word::About | Word::Filler | Word::Rupee))).is_some()
         {
             return None;
         }
@@ -184,7 +168,15 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
 }
 
 /// A point, or an end with the words that bound it.
-fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Scene, earlier: &[Found]) -> Option<Found> {
+fn bound(
+    heard: &Heard,
+    from: usize,
+    to: usize,
+    end: End,
+    sure: bool,
+    scene: &Scene,
+    earlier: &[Found],
+) -> Option<Found> {
     let before = opening(heard, from);
     let after = closing(heard, to);
     let slot_from = before.map_or(from, |b| b.1.min(from));
@@ -193,15 +185,7 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let make = |slot, to, flipped| {
-        Some(Found {
-            slot,
-            from: slot_from,
-            to,
-            flipped,
-            weak: false,
-        })
-    };
+    let make = |slot, to, flipped| Some(Found { slot, from: slot_from, to, flipped, weak: false });
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);
         return match (closing, flip) {
@@ -215,19 +199,11 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
         Some((Opening::Start, at)) => {
             let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails))
                 && heard.word(at) != Some(Word::From);
-            return if flip {
-                make(Slot::Until(end), to, true)
-            } else {
-                make(Slot::From(end), to, false)
-            };
+            return if flip { make(Slot::Until(end), to, true) } else { make(Slot::From(end), to, false) };
         }
         Some((Opening::End, at)) => {
             let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails));
-            return if flip {
-                make(Slot::From(end), to, true)
-            } else {
-                make(Slot::Until(end), to, false)
-            };
+            return if flip { make(Slot::From(end), to, true) } else { make(Slot::Until(end), to, false) };
         }
         Some((Opening::NotBefore, _)) => return make(Slot::From(end), to, true),
         Some((Opening::NotAfter, _)) => return make(Slot::Until(end), to, true),
@@ -240,35 +216,22 @@ fn bound(heard: &Heard, from: usize, to: usize, end: End, sure: bool, scene: &Sc
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
                 || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
                 || shares_mark(heard, to)
-                || earlier
-                    .last()
-                    .is_some_and(|f| f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_)));
+                || earlier.last().is_some_and(|f| {
+                    f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_))
+                });
             if !lone {
                 return None;
             }
-            let point = if point.mark == Mark::None {
-                Point {
-                    mark: shared_mark(heard, to),
-                    ..point
-                }
-            } else {
-                point
-            };
-            let linked = earlier
-                .last()
-                .is_some_and(|f| heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No)));
+            let point = if point.mark == Mark::None { Point { mark: shared_mark(heard, to), ..point } } else { point };
+            let linked = earlier.last().is_some_and(|f| {
+                heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No))
+            });
             let weak = !sure
                 && !linked
                 && heard.word(to) != Some(Word::Or)
                 && !shares_mark(heard, to)
                 && !matches!(before, Some((Opening::At, _)));
-            Some(Found {
-                slot: Slot::At(point),
-                from,
-                to,
-                flipped: false,
-                weak,
-            })
+            Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
     }
 }
@@ -283,13 +246,7 @@ fn shared_mark(heard: &Heard, to: usize) -> Mark {
         return Mark::None;
     }
     match hour(heard, heard.skip(to + 1, is_filler)) {
-        Some(Hour {
-            point: Point {
-                mark: mark @ (Mark::Am | Mark::Pm),
-                ..
-            },
-            ..
-        }) => mark,
+        Some(Hour { point: Point { mark: mark @ (Mark::Am | Mark::Pm), .. }, .. }) => mark,
         _ => Mark::None,
     }
 }
@@ -335,13 +292,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         if matches!(heard.word(to), Some(Word::Till)) {
             to += 1;
         }
-        return Some(Found {
-            slot: Slot::Between(End::Part(part), end),
-            from: i,
-            to,
-            flipped: false,
-            weak: false,
-        });
+        return Some(Found { slot: Slot::Between(End::Part(part), end), from: i, to, flipped: false, weak: false });
     }
     bound(heard, i, i + 1, End::Part(part), true, scene, earlier)
 }
@@ -355,15 +306,10 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next = heard.skip(at + 1, |w| {
-            is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At)
-        });
+        let next =
+            heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
-            let mark = if hour.point.mark == Mark::None {
-                Mark::Part(part)
-            } else {
-                hour.point.mark
-            };
+            let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
         }
         return Some((End::Part(part), at + 1, true));
@@ -389,9 +335,7 @@ fn trailing_part(heard: &Heard, to: usize, end: &mut End) -> usize {
 
 /// A part of the day that belongs to what stands before token `to`.
 fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
-    let at = heard.skip(to, |w| {
-        is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Is | Word::Till)
-    });
+    let at = heard.skip(to, |w| is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Is | Word::Till));
     let led = heard.any(to, at, |w| matches!(w, Word::In | Word::At));
     let part = match heard.word(at)? {
         Word::Part(part) => part,
@@ -409,18 +353,8 @@ fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
 
 /// The hour that begins at token `i`, with its suffixes.
 fn hour(heard: &Heard, i: usize) -> Option<Hour> {
-    let whole = |hour, minute, to| {
-        Some(Hour {
-            point: Point {
-                hour,
-                minute,
-                mark: Mark::Whole,
-            },
-            from: i,
-            to,
-            sure: true,
-        })
-    };
+    let whole =
+        |hour, minute, to| Some(Hour { point: Point { hour, minute, mark: Mark::Whole }, from: i, to, sure: true });
     match heard.word(i)? {
         Word::Noon => return whole(12, 0, i + 1),
         Word::Midnight => return whole(0, 0, i + 1),
@@ -480,7 +414,8 @@ fn hours_follow(heard: &Heard, to: usize) -> bool {
     matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se))
         && heard.num_at(to + 1).is_some_and(|k| {
             let num = heard.nums[k];
-            num.whole().is_some_and(|v| v >= 100) && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
+            num.whole().is_some_and(|v| v >= 100)
+                && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
         })
 }
 
@@ -540,16 +475,7 @@ fn suffixes(heard: &Heard, from: usize, mut to: usize, hour: u8, minute: u8, mut
                 mark = Mark::Whole;
             }
             Some(Word::Midnight) if hour == 12 => {
-                return Hour {
-                    point: Point {
-                        hour: 0,
-                        minute,
-                        mark: Mark::Whole,
-                    },
-                    from,
-                    to: to + 1,
-                    sure: true,
-                };
+                return Hour { point: Point { hour: 0, minute, mark: Mark::Whole }, from, to: to + 1, sure: true };
             }
             Some(Word::Unit(Unit::Per(Per::Hour))) if sure && mark != Mark::Pm => {
                 mark = Mark::Whole;
@@ -569,16 +495,7 @@ fn suffixes(heard: &Heard, from: usize, mut to: usize, hour: u8, minute: u8, mut
         sure = true;
         to = end;
     }
-    Hour {
-        point: Point {
-            hour: hour % 24,
-            minute,
-            mark: if hour == 24 { Mark::Whole } else { mark },
-        },
-        from,
-        to,
-        sure,
-    }
+    Hour { point: Point { hour: hour % 24, minute, mark: if hour == 24 { Mark::Whole } else { mark } }, from, to, sure }
 }
 
 /// What opens before a time.
@@ -608,7 +525,14 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             Word::NotAfter => return Some((Opening::NotAfter, at)),
             Word::Within if heard.num_at(at + 1).is_some() => return Some((Opening::End, at)),
             Word::At => return Some((Opening::At, at)),
-            Word::Filler | Word::About | Word::Part(_) | Word::Tonight | Word::Of | Word::Is | Word::In | Word::Article => {}
+            Word::Filler
+            | Word::About
+            | Word::Part(_)
+            | Word::Tonight
+            | Word::Of
+            | Word::Is
+            | Word::In
+            | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
         }
@@ -628,7 +552,10 @@ fn closing(heard: &Heard, to: usize) -> Option<(Closing, usize)> {
     match heard.word(at)? {
         Word::KeBaad | Word::Onwards | Word::PehleNahi => Some((Closing::Start, at + 1)),
         Word::FromNow if heard.word(at + 1).is_none() => None,
-        Word::And if matches!(heard.word(at + 1), Some(Word::Onwards | Word::After | Word::FromNow)) && heard.num_at(at + 2).is_none() => {
+        Word::And
+            if matches!(heard.word(at + 1), Some(Word::Onwards | Word::After | Word::FromNow))
+                && heard.num_at(at + 2).is_none() =>
+        {
             Some((Closing::Start, at + 2))
         }
         Word::SePehle | Word::BaadMat | Word::KeAndar => Some((Closing::End, at + 1)),
@@ -645,11 +572,7 @@ fn ahead(heard: &Heard, i: usize) -> Option<Found> {
         Word::Within => Some(true),
         _ => None,
     };
-    let at = if opened.is_some() {
-        heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Next))
-    } else {
-        i
-    };
+    let at = if opened.is_some() { heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Next)) } else { i };
     let (low, high, to) = minutes(heard, at)?;
     let (within, to) = match opened {
         Some(within) => (within, to),
@@ -667,13 +590,7 @@ fn ahead(heard: &Heard, i: usize) -> Option<Found> {
         (true, high) => Slot::Ahead(0, Some(high.unwrap_or(low))),
         (false, high) => Slot::Ahead(low, high),
     };
-    Some(Found {
-        slot,
-        from: i,
-        to,
-        flipped: false,
-        weak: false,
-    })
+    Some(Found { slot, from: i, to, flipped: false, weak: false })
 }
 
 /// A duration in minutes, or two of them: "2 hours", "half an hour", "do teen ghante".
@@ -748,13 +665,14 @@ fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene, opened: bool)
         Some(Kind::Number) => false,
         Some(Kind::Money) => {
             let beside = heard.nums.iter().zip(&heard.roles).any(|(n, role)| {
-                (n.to <= first.from || n.from >= to) && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
+                (n.to <= first.from || n.from >= to)
+                    && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
             });
             let timed = heard
                 .tokens
                 .iter()
                 .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
-            first.point.hour <= 12 && (beside || timed || opened && beside)
+            first.point.hour <= 12 && (beside || timed)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
     }
@@ -769,14 +687,14 @@ fn counted_after(heard: &Heard, to: usize) -> bool {
                 | Word::Rupee
                 | Word::Paise
                 | Word::Percent
-                | Word::PerWord
+                | Word::PerUnit
                 | Word::Scale(_)
                 | Word::Foreign
                 | Word::Slash
                 | Word::Rate(_)
                 | Word::Dozen
                 | Word::Tarikh
-                | Word::NumberWord
+                | Word::NumberSign
                 | Word::Month(_)
         )
     )
@@ -785,6 +703,9 @@ fn counted_after(heard: &Heard, to: usize) -> bool {
 /// First token at or after `i` that begins another hour or part of the day.
 fn next_hour(heard: &Heard, i: usize) -> usize {
     (i..heard.tokens.len())
-        .find(|&at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Noon | Word::Clock { .. }))
+        .find(|&at| {
+            heard.num_at(at).is_some()
+                || matches!(heard.tokens[at].word, Word::Part(_) | Word::Noon | Word::Clock { .. })
+        })
         .unwrap_or(heard.tokens.len())
 }

@@ -37,20 +37,11 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     }
     let value = |n: i64| Some(Value::Number(plain(n)));
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     };
     let span = heard.span(first.from, last.to);
     if options.len() == 1 {
-        return Reading {
-            value: value(first.what),
-            ambiguous: false,
-            readings: Vec::new(),
-            unfinished,
-            span,
-        };
+        return Reading { value: value(first.what), ambiguous: false, readings: Vec::new(), unfinished, span };
     }
     Reading {
         value: None,
@@ -74,10 +65,7 @@ pub(super) fn plain(millionths: i64) -> String {
 
 /// Days that their words alone make days, so that a bare number stays a number.
 fn claim_marked_days(heard: &mut Heard, scene: &Scene) {
-    let scene = Scene {
-        now: scene.now,
-        expect: None,
-    };
+    let scene = Scene { now: scene.now, expect: None };
     date::find(heard, &scene);
 }
 
@@ -99,31 +87,15 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
             continue;
         }
         if let Some(low) = num.lower {
-            said.push(Said {
-                what: low,
-                from: num.from,
-                to: num.to,
-            });
+            said.push(Said { what: low, from: num.from, to: num.to });
         }
-        said.push(Said {
-            what: num.value,
-            from: num.from,
-            to: num.to,
-        });
+        said.push(Said { what: num.value, from: num.from, to: num.to });
     }
     if said.is_empty() {
         let zero = heard.tokens.iter().position(|t| t.word == Word::NoneAtAll);
-        said.extend(zero.map(|at| Said {
-            what: 0,
-            from: at,
-            to: at + 1,
-        }));
+        said.extend(zero.map(|at| Said { what: 0, from: at, to: at + 1 }));
         let half = heard.tokens.iter().position(|t| t.word == Word::Dozen);
-        said.extend(half.filter(|_| zero.is_none()).map(|at| Said {
-            what: 12 * ONE,
-            from: at,
-            to: at + 1,
-        }));
+        said.extend(half.filter(|_| zero.is_none()).map(|at| Said { what: 12 * ONE, from: at, to: at + 1 }));
     }
     said.sort_by_key(|s| s.from);
     said
@@ -131,21 +103,21 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
 
 /// "ek ghante ka 200": the one belongs to the rate.
 fn is_rate_unit(heard: &Heard, num: &Num) -> bool {
-    num.value == ONE && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(_)))) && matches!(heard.word(num.to + 1), Some(Word::Of))
+    num.value == ONE
+        && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(_))))
+        && matches!(heard.word(num.to + 1), Some(Word::Of))
 }
 
 /// "this one", "ek minute", "one moment": not a count.
 fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let one = num.value == ONE && !matches!(heard.word(num.from), Some(Word::Digits { .. })) && !num.scale;
     let after = heard.word(num.to);
-    let followed = matches!(
-        after,
-        Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of)
-    );
+    let followed =
+        matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
     let preceded = matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
 }
 
 fn priced(heard: &Heard, num: &Num) -> bool {
-    matches!(heard.word(num.to), Some(Word::PerWord)) || matches!(heard.before(num.from), Some(Word::Charge))
+    matches!(heard.word(num.to), Some(Word::PerUnit)) || matches!(heard.before(num.from), Some(Word::Charge))
 }

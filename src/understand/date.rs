@@ -37,10 +37,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
         }
     }
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     };
     let span = heard.span(first.from, last.to);
     let mut readings: Vec<Option<Value>> = Vec::new();
@@ -53,13 +50,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     }
     let value = if options.len() == 1 { readings[0].clone() } else { None };
     let ambiguous = readings.len() > 1;
-    Reading {
-        value,
-        ambiguous,
-        readings: if ambiguous { readings } else { Vec::new() },
-        unfinished,
-        span,
-    }
+    Reading { value, ambiguous, readings: if ambiguous { readings } else { Vec::new() }, unfinished, span }
 }
 
 /// Days of a stretch that stand after denials and corrections.
@@ -67,7 +58,9 @@ pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
     let froms: Vec<usize> = days.iter().map(|d| d.from).collect();
     days.retain(|day| {
         let limit = froms.iter().copied().find(|&f| f >= day.to).unwrap_or(heard.tokens.len());
-        !settle::denied_before(heard, day.from) && !settle::quoted(heard, day.from, day.to) && !refused(heard, day.from, day.to, limit)
+        !settle::denied_before(heard, day.from)
+            && !settle::quoted(heard, day.from, day.to)
+            && !refused(heard, day.from, day.to, limit)
     });
     settle::correct(heard, &mut days, |_, _| {});
     days
@@ -81,11 +74,7 @@ fn unify(days: &mut Vec<Said<Day>>) {
         let same = a.date == b.date || a.second == Some(b.date) || b.second == Some(a.date);
         if same {
             let keep = if a.second.is_some() { b } else { a };
-            days[i] = Said {
-                what: keep,
-                from: days[i].from,
-                to: days[i + 1].to,
-            };
+            days[i] = Said { what: keep, from: days[i].from, to: days[i + 1].to };
             days.remove(i + 1);
         } else {
             i += 1;
@@ -99,7 +88,8 @@ fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let end = heard.clause_end(to).min(limit);
     // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
     let hours = |a: usize, b: usize| {
-        (a..b).any(|at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Clock { .. }))
+        (a..b)
+            .any(|at| heard.num_at(at).is_some() || matches!(heard.tokens[at].word, Word::Part(_) | Word::Clock { .. }))
     };
     if let Some(at) = (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::Not | Word::No))
         && hours(to, at)
@@ -109,10 +99,7 @@ fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     }
     heard.any(start, from, |w| matches!(w, Word::Cant | Word::Closed))
         || heard.any(to, end, |w| {
-            matches!(
-                w,
-                Word::Nahi | Word::Fails | Word::Cant | Word::Not | Word::PlainNo | Word::Closed | Word::NoNeed
-            )
+            matches!(w, Word::Nahi | Word::Fails | Word::Cant | Word::Not | Word::PlainNo | Word::Closed | Word::NoNeed)
         })
 }
 
@@ -156,11 +143,7 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
     let mut added = Vec::new();
     for day in days.iter() {
         let Some(joint) = day.from.checked_sub(1) else { continue };
-        let joint = if matches!(heard.word(joint), Some(Word::Filler)) {
-            joint.saturating_sub(1)
-        } else {
-            joint
-        };
+        let joint = if matches!(heard.word(joint), Some(Word::Filler)) { joint.saturating_sub(1) } else { joint };
         if !matches!(heard.word(joint), Some(Word::Or | Word::To | Word::Se | Word::Hyphen)) {
             continue;
         }
@@ -181,11 +164,7 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
             None => day_of_month(today, number),
         };
         if let Some(date) = date {
-            added.push(Said {
-                what: certain(date),
-                from: num.from,
-                to: num.to,
-            });
+            added.push(Said { what: certain(date), from: num.from, to: num.to });
         }
     }
     for day in added {
@@ -197,23 +176,18 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
 
 /// A bare number where a day was asked for.
 fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
-    let usable = |heard: &Heard, k: usize| heard.roles[k] == Role::Bare && heard.nums[k].whole().is_some_and(|n| (1..=31).contains(&n));
+    let usable = |heard: &Heard, k: usize| {
+        heard.roles[k] == Role::Bare && heard.nums[k].whole().is_some_and(|n| (1..=31).contains(&n))
+    };
     let lone: Vec<usize> = (0..heard.nums.len()).filter(|&k| usable(heard, k)).collect();
     for k in lone {
         let num = heard.nums[k];
-        if matches!(
-            heard.word(num.to),
-            Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent)
-        ) {
+        if matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent)) {
             continue;
         }
         let number = num.whole().and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
         if let Some(date) = day_of_month(today, number) {
-            days.push(Said {
-                what: certain(date),
-                from: num.from,
-                to: num.to,
-            });
+            days.push(Said { what: certain(date), from: num.from, to: num.to });
             heard.claim(num.from, num.to, Role::Date);
         }
     }
@@ -228,35 +202,17 @@ fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
 
 /// The day that begins at token `i`.
 fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
-    let said = |date: Date, to: usize| {
-        Some(Said {
-            what: certain(date),
-            from: i,
-            to,
-        })
-    };
+    let said = |date: Date, to: usize| Some(Said { what: certain(date), from: i, to });
     match heard.word(i)? {
-        Word::Day(0) | Word::Tonight => Some(Said {
-            what: Day {
-                date: today,
-                second: None,
-                today: true,
-            },
-            from: i,
-            to: i + 1,
-        }),
+        Word::Day(0) | Word::Tonight => {
+            Some(Said { what: Day { date: today, second: None, today: true }, from: i, to: i + 1 })
+        }
         Word::Day(n) => said(plus(today, i64::from(n))?, i + 1),
         Word::Kal => said(plus(today, 1)?, i + 1),
         Word::DayAfter if !matches!(heard.word(i + 1), Some(Word::Other)) => said(plus(today, 2)?, i + 1),
-        Word::This if matches!(heard.word(i + 1), Some(Word::Part(_))) => Some(Said {
-            what: Day {
-                date: today,
-                second: None,
-                today: true,
-            },
-            from: i,
-            to: i + 1,
-        }),
+        Word::This if matches!(heard.word(i + 1), Some(Word::Part(_))) => {
+            Some(Said { what: Day { date: today, second: None, today: true }, from: i, to: i + 1 })
+        }
         Word::This if matches!(heard.word(i + 1), Some(Word::Weekday(_))) => {
             let mut day = day_at(heard, i + 1, today)?;
             day.from = i;
@@ -266,7 +222,8 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         Word::Next => next(heard, i, today),
         Word::Weekday(w) => Some(weekday(heard, i, w, today)?),
         Word::Ordinal(n) => ordinal(heard, i, i + 1, n, today),
-        Word::Tens(n @ (20 | 30)) if matches!(heard.word(i + 1), Some(Word::Ordinal(1..=9))) => match heard.word(i + 1) {
+        Word::Tens(n @ (20 | 30)) if matches!(heard.word(i + 1), Some(Word::Ordinal(1..=9))) => match heard.word(i + 1)
+        {
             Some(Word::Ordinal(u)) => ordinal(heard, i, i + 2, n + u, today),
             _ => None,
         },
@@ -290,13 +247,7 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// Number first: "25 November", "25 tarikh", "3 days from now".
 fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
-    let said = |date: Date, to: usize| {
-        Some(Said {
-            what: certain(date),
-            from: i,
-            to,
-        })
-    };
+    let said = |date: Date, to: usize| Some(Said { what: certain(date), from: i, to });
     if let Some((n, to)) = days_count(heard, i) {
         let end = heard.skip(to, |w| w == Word::Of && matches!(heard.word(to + 1), Some(Word::KeBaad)));
         return match heard.word(end) {
@@ -336,21 +287,19 @@ fn days_count(heard: &Heard, i: usize) -> Option<(i64, usize)> {
 }
 
 fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<Said<Day>> {
-    let said = |date: Date, to: usize| {
-        Some(Said {
-            what: certain(date),
-            from,
-            to,
-        })
-    };
+    let said = |date: Date, to: usize| Some(Said { what: certain(date), from, to });
     let at = heard.skip(to, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     match heard.word(at) {
         Some(Word::Month(m)) => {
             let (date, end) = with_year(heard, at + 1, n, m, today)?;
             return said(date, end);
         }
-        Some(Word::Next) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => return said(next_month(today, n)?, at + 2),
-        Some(Word::This) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => return said(day_of_month(today, n)?, at + 2),
+        Some(Word::Next) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => {
+            return said(next_month(today, n)?, at + 2);
+        }
+        Some(Word::This) if matches!(heard.word(at + 1), Some(Word::Unit(Unit::Month))) => {
+            return said(day_of_month(today, n)?, at + 2);
+        }
         Some(Word::Tarikh) => {
             let date = after_month_word(heard, from, n, today).or_else(|| day_of_month(today, n))?;
             return said(date, at + 1);
@@ -374,7 +323,9 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
         _ => {}
     }
     // A spoken "first", "second" alone is hardly a day unless "the" or "on" stands before it or digits wrote it.
-    let marked = written_ordinal(heard, from) || n > 3 || matches!(heard.before(from), Some(Word::Filler)) && to == heard.tokens.len();
+    let marked = written_ordinal(heard, from)
+        || n > 3
+        || matches!(heard.before(from), Some(Word::Filler)) && to == heard.tokens.len();
     if !marked {
         return None;
     }
@@ -391,10 +342,12 @@ fn month_first(heard: &Heard, i: usize, month: u8, today: Date) -> Option<Said<D
     let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     let (n, to) = match heard.word(at)? {
         Word::Ordinal(n) => (n, at + 1),
-        Word::Tens(t @ (20 | 30)) if matches!(heard.word(at + 1), Some(Word::Ordinal(1..=9))) => match heard.word(at + 1) {
-            Some(Word::Ordinal(u)) => (t + u, at + 2),
-            _ => return None,
-        },
+        Word::Tens(t @ (20 | 30)) if matches!(heard.word(at + 1), Some(Word::Ordinal(1..=9))) => {
+            match heard.word(at + 1) {
+                Some(Word::Ordinal(u)) => (t + u, at + 2),
+                _ => return None,
+            }
+        }
         _ => {
             let num = heard.nums[heard.num_at(at)?];
             let clock = matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock));
@@ -403,22 +356,13 @@ fn month_first(heard: &Heard, i: usize, month: u8, today: Date) -> Option<Said<D
     };
     let to = heard.skip(to, |w| w == Word::Tarikh);
     let (date, to) = with_year(heard, to, n, month, today)?;
-    Some(Said {
-        what: certain(date),
-        from: i,
-        to,
-    })
+    Some(Said { what: certain(date), from: i, to })
 }
 
 /// The next such date, or the one of the year that follows it.
 fn with_year(heard: &Heard, at: usize, day: u8, month: u8, today: Date) -> Option<(Date, usize)> {
     let year_at = heard.skip(at, |w| w == Word::Comma);
-    if let Some(Word::Digits {
-        whole: year @ 2020..=2099,
-        len: 4,
-        places: 0,
-        ..
-    }) = heard.word(year_at)
+    if let Some(Word::Digits { whole: year @ 2020..=2099, len: 4, places: 0, .. }) = heard.word(year_at)
         && let Some(date) = make(i16::try_from(year).ok()?, month, day)
     {
         return Some((date, year_at + 1));
@@ -438,13 +382,7 @@ fn with_year(heard: &Heard, at: usize, day: u8, month: u8, today: Date) -> Optio
 /// "28/11", "28-11-2026", "2026-11-28".
 fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
     let digits = |at: usize| match heard.word(at) {
-        Some(Word::Digits {
-            whole,
-            len,
-            places: 0,
-            grouped: false,
-            ..
-        }) => Some((whole, len)),
+        Some(Word::Digits { whole, len, places: 0, grouped: false, .. }) => Some((whole, len)),
         _ => None,
     };
     let (first, first_len) = digits(i)?;
@@ -457,11 +395,7 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
     let small = |n: u64| u8::try_from(n).ok();
     if first_len == 4 {
         let date = make(i16::try_from(first).ok()?, small(second)?, small(third?.0)?)?;
-        return Some(Said {
-            what: certain(date),
-            from: i,
-            to: i + 5,
-        });
+        return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
     if first_len > 2 || second_len > 2 {
         return None;
@@ -469,22 +403,14 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
     if let Some((year, len)) = third {
         let year = if len == 2 { 2000 + year } else { year };
         let date = make(i16::try_from(year).ok()?, small(second)?, small(first)?)?;
-        return Some(Said {
-            what: certain(date),
-            from: i,
-            to: i + 5,
-        });
+        return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
     let clock = matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee));
     if joint == Word::Hyphen || clock {
         return None;
     }
     let date = day_month(today, small(first)?, small(second)?)?;
-    Some(Said {
-        what: certain(date),
-        from: i,
-        to: i + 3,
-    })
+    Some(Said { what: certain(date), from: i, to: i + 3 })
 }
 
 /// "next Friday", "next week Friday", "next month 5th".
@@ -495,15 +421,7 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             let target = plus(monday, 7 + i64::from(w) - 1)?;
             let first = first_after(today, w)?;
             let second = (first != target).then_some(first);
-            Some(Said {
-                what: Day {
-                    date: target,
-                    second,
-                    today: false,
-                },
-                from: i,
-                to: i + 2,
-            })
+            Some(Said { what: Day { date: target, second, today: false }, from: i, to: i + 2 })
         }
         Word::Unit(Unit::Week) => in_week(heard, i, today, 7),
         Word::Unit(Unit::Month) => {
@@ -516,11 +434,7 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
                 }
             };
             let to = heard.skip(to, |w| w == Word::Tarikh);
-            Some(Said {
-                what: certain(next_month(today, n)?),
-                from: i,
-                to,
-            })
+            Some(Said { what: certain(next_month(today, n)?), from: i, to })
         }
         _ => None,
     }
@@ -531,11 +445,7 @@ fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>
     let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Ko));
     let Some(Word::Weekday(w)) = heard.word(at) else { return None };
     let date = plus(monday_of(today)?, ahead + i64::from(w) - 1)?;
-    Some(Said {
-        what: certain(date),
-        from: i,
-        to: at + 1,
-    })
+    Some(Said { what: certain(date), from: i, to: at + 1 })
 }
 
 /// The first such weekday after today; doubtful on that weekday itself.
@@ -543,23 +453,11 @@ fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
     let at = heard.skip(i + 1, |w| matches!(w, Word::Of | Word::Is | Word::Filler));
     if matches!(heard.word(at), Some(Word::Next)) && matches!(heard.word(at + 1), Some(Word::Unit(Unit::Week))) {
         let date = plus(monday_of(today)?, 7 + i64::from(w) - 1)?;
-        return Some(Said {
-            what: certain(date),
-            from: i,
-            to: at + 2,
-        });
+        return Some(Said { what: certain(date), from: i, to: at + 2 });
     }
     let date = first_after(today, w)?;
     let second = (number_of(today.weekday()) == w).then_some(today);
-    Some(Said {
-        what: Day {
-            date,
-            second,
-            today: false,
-        },
-        from: i,
-        to: i + 1,
-    })
+    Some(Said { what: Day { date, second, today: false }, from: i, to: i + 1 })
 }
 
 /// "agle mahine ki 5 tarikh": the month word before the number.
@@ -569,17 +467,11 @@ fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date>
         at -= 1;
     }
     let month = matches!(heard.before(at), Some(Word::Unit(Unit::Month))) && at >= 2;
-    (month && heard.word(at - 2) == Some(Word::Next))
-        .then(|| next_month(today, n))
-        .flatten()
+    (month && heard.word(at - 2) == Some(Word::Next)).then(|| next_month(today, n)).flatten()
 }
 
 fn certain(date: Date) -> Day {
-    Day {
-        date,
-        second: None,
-        today: false,
-    }
+    Day { date, second: None, today: false }
 }
 
 fn make(year: i16, month: u8, day: u8) -> Option<Date> {
@@ -620,11 +512,7 @@ fn day_of_month(today: Date, day: u8) -> Option<Date> {
 }
 
 fn next_month(today: Date, day: u8) -> Option<Date> {
-    let (year, month) = if today.month() == 12 {
-        (today.year() + 1, 1)
-    } else {
-        (today.year(), today.month() + 1)
-    };
+    let (year, month) = if today.month() == 12 { (today.year() + 1, 1) } else { (today.year(), today.month() + 1) };
     make(year, u8::try_from(month).ok()?, day)
 }
 

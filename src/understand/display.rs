@@ -89,7 +89,9 @@ fn window(window: &TimeWindow) -> String {
         (Some(start), None) => format!("after {}", full(start)),
         (None, Some(end)) => format!("before {}", full(end)),
         (Some(start), Some(end)) if start == end => full(start),
-        (Some(start), Some(end)) if (start.hour() < 12) == (end.hour() < 12) && start < end => format!("{}-{}", short(start), full(end)),
+        (Some(start), Some(end)) if (start.hour() < 12) == (end.hour() < 12) && start < end => {
+            format!("{}-{}", short(start), full(end))
+        }
         (Some(start), Some(end)) => format!("{}-{}", full(start), full(end)),
     };
     match window.date {
@@ -100,11 +102,7 @@ fn window(window: &TimeWindow) -> String {
 
 fn day(date: Date) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = usize::try_from(date.month() - 1)
-        .ok()
-        .and_then(|m| MONTHS.get(m))
-        .copied()
-        .unwrap_or_default();
+    let month = usize::try_from(date.month() - 1).ok().and_then(|m| MONTHS.get(m)).copied().unwrap_or_default();
     format!("{} {month}", date.day())
 }
 
@@ -114,11 +112,7 @@ fn short(time: Time) -> String {
         0 => 12,
         hour => hour,
     };
-    if time.minute() == 0 {
-        hour.to_string()
-    } else {
-        format!("{hour}:{:02}", time.minute())
-    }
+    if time.minute() == 0 { hour.to_string() } else { format!("{hour}:{:02}", time.minute()) }
 }
 
 /// `2pm` or `2:30pm`.
@@ -136,11 +130,7 @@ mod tests {
 
     fn hours(start: Option<(i8, i8)>, end: Option<(i8, i8)>, date: Option<Date>) -> String {
         let time = |t: Option<(i8, i8)>| t.map(|(h, m)| Time::constant(h, m, 0, 0));
-        display(&Value::TimeWindow(TimeWindow {
-            start: time(start),
-            end: time(end),
-            date,
-        }))
+        display(&Value::TimeWindow(TimeWindow { start: time(start), end: time(end), date }))
     }
 
     #[test]
@@ -164,10 +154,7 @@ mod tests {
         assert_eq!(hours(Some((14, 30)), Some((17, 0)), None), "2:30-5pm");
         assert_eq!(hours(Some((22, 0)), Some((2, 0)), None), "10pm-2am");
         assert_eq!(hours(None, None, None), "any time");
-        assert_eq!(
-            hours(Some((14, 0)), Some((17, 0)), Some(Date::constant(2026, 11, 24))),
-            "24 Nov 2-5pm"
-        );
+        assert_eq!(hours(Some((14, 0)), Some((17, 0)), Some(Date::constant(2026, 11, 24))), "24 Nov 2-5pm");
     }
 
     #[test]

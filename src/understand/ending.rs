@@ -35,7 +35,7 @@ pub(super) fn dangles(heard: &Heard, kind: Kind) -> bool {
             | Word::Repeat(_)
             | Word::Point
             | Word::Ellipsis
-            | Word::PerWord
+            | Word::PerUnit
             | Word::Article
             | Word::AtLeast
             | Word::About
@@ -64,7 +64,9 @@ pub(super) fn dangles(heard: &Heard, kind: Kind) -> bool {
             let bare = !num.scale && num.value < 10_000_000 && heard.roles[k] == Role::Bare;
             bare || open_between(heard, num.from)
         }),
-        Kind::TimeWindow | Kind::Number | Kind::Date => heard.num_ending(end).is_some_and(|k| open_between(heard, heard.nums[k].from)),
+        Kind::TimeWindow | Kind::Number | Kind::Date => {
+            heard.num_ending(end).is_some_and(|k| open_between(heard, heard.nums[k].from))
+        }
         Kind::Handover | Kind::Language | Kind::YesNo => false,
     }
 }

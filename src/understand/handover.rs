@@ -11,10 +11,7 @@ pub(super) fn read(heard: &Heard) -> Reading {
     while start < heard.tokens.len() {
         let end = (start..heard.tokens.len())
             .find(|&at| {
-                matches!(
-                    heard.tokens[at].word,
-                    Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis
-                )
+                matches!(heard.tokens[at].word, Word::Comma | Word::Stop | Word::Question | Word::But | Word::Ellipsis)
             })
             .unwrap_or(heard.tokens.len());
         let question = heard.word(end) == Some(Word::Question);
@@ -27,13 +24,7 @@ pub(super) fn read(heard: &Heard) -> Reading {
         Some((says, from, to)) => (says, if says { heard.span(from, to) } else { 0..0 }),
         None => (false, 0..0),
     };
-    Reading {
-        value: Some(Value::Handover(says)),
-        ambiguous: false,
-        readings: Vec::new(),
-        unfinished: false,
-        span,
-    }
+    Reading { value: Some(Value::Handover(says)), ambiguous: false, readings: Vec::new(), unfinished: false, span }
 }
 
 /// What one clause says: a request, a refusal of one, or nothing.
@@ -41,7 +32,8 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let any = |is: &dyn Fn(Word) -> bool| heard.any(from, to, is);
     let human = (from..to).find(|&at| matches!(heard.tokens[at].word, Word::Human) && !owned(heard, from, at));
     let someone = any(&|w| matches!(w, Word::Someone | Word::Others));
-    let own = (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
+    let own =
+        (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
     let machine = any(&|w| w == Word::Machine);
     let talk = any(&|w| w == Word::Talk);
     let connect = any(&|w| w == Word::Connect);
@@ -50,10 +42,7 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     // "aadmi bhej do" sends a man to the lorry, not to the phone.
     let give = (from..to).any(|at| heard.tokens[at].word == Word::Give && heard.before(at) != Some(Word::Stem));
     let negative = any(&|w| {
-        matches!(
-            w,
-            Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without
-        )
+        matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without)
     });
     let asks_who = any(&|w| matches!(w, Word::Wh | Word::Answering | Word::What));
 
@@ -70,7 +59,9 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let person = human.is_some() || someone;
     let asks = connect
-        || talk && (person && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
+        || talk
+            && (person
+                && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
         || make && (person || talk)
         || human.is_some() && (give || want || any(&|w| w == Word::Please));
     if negative && (asks || talk || connect) {
@@ -84,10 +75,7 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let bare = human.is_some_and(|_| {
         (from..to).all(|at| {
-            matches!(
-                heard.tokens[at].word,
-                Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your
-            )
+            matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)
         })
     });
     (bare && !question).then_some(true)
@@ -108,5 +96,5 @@ fn offers_own(heard: &Heard, from: usize, to: usize, human: Option<usize>) -> bo
     let Some(at) = human else {
         return heard.any(from, to, |w| w == Word::My);
     };
-    matches!(heard.before(at), Some(Word::PerWord | Word::Each)) || heard.num_ending(at).is_some()
+    matches!(heard.before(at), Some(Word::PerUnit | Word::Each)) || heard.num_ending(at).is_some()
 }

@@ -74,24 +74,17 @@ impl Heard {
 
     /// True if any token of `from..to` satisfies `is`.
     pub(super) fn any(&self, from: usize, to: usize, is: impl Fn(Word) -> bool) -> bool {
-        self.tokens
-            .get(from..to.min(self.tokens.len()))
-            .is_some_and(|t| t.iter().any(|t| is(t.word)))
+        self.tokens.get(from..to.min(self.tokens.len())).is_some_and(|t| t.iter().any(|t| is(t.word)))
     }
 
     /// First token at or after `i` that is a boundary between clauses, or the end.
     pub(super) fn clause_end(&self, i: usize) -> usize {
-        (i..self.tokens.len())
-            .find(|&at| ends_clause(self.tokens[at].word))
-            .unwrap_or(self.tokens.len())
+        (i..self.tokens.len()).find(|&at| ends_clause(self.tokens[at].word)).unwrap_or(self.tokens.len())
     }
 
     /// First token of the clause that token `i` is in.
     pub(super) fn clause_start(&self, i: usize) -> usize {
-        (0..i.min(self.tokens.len()))
-            .rev()
-            .find(|&at| ends_clause(self.tokens[at].word))
-            .map_or(0, |at| at + 1)
+        (0..i.min(self.tokens.len())).rev().find(|&at| ends_clause(self.tokens[at].word)).map_or(0, |at| at + 1)
     }
 
     /// Skips words that count for nothing, forwards.
@@ -116,7 +109,8 @@ impl Heard {
         let next = self.word(num.to);
         let prev = self.before(num.from);
         let prev_free = num.from.checked_sub(1).is_none_or(|p| {
-            self.num_ending(p).is_none() || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued
+            self.num_ending(p).is_none()
+                || self.tokens[p].glued == self.tokens[num.from].glued && self.tokens[num.from].glued
         });
         if matches!(next, Some(Word::Foreign)) || (matches!(prev, Some(Word::Foreign)) && prev_free) {
             return Role::Foreign;
@@ -144,7 +138,7 @@ impl Heard {
 
     /// "order number 4521", "room 500", "gate no 3": a label beside the number.
     fn labelled(&self, num: Num) -> bool {
-        if matches!(self.word(num.to), Some(Word::NumberWord)) && !self.money_follows(num) {
+        if matches!(self.word(num.to), Some(Word::NumberSign)) && !self.money_follows(num) {
             return true;
         }
         let mut at = num.from;
@@ -154,12 +148,12 @@ impl Heard {
             at -= 1;
             match word {
                 Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
-                Word::NumberWord => numbered = true,
+                Word::NumberSign => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
                 Word::LabelStem => return numbered,
                 Word::LabelLong => return numbered || num.digits >= 4 && !self.money_follows(num),
                 Word::Unit(Unit::Thing) | Word::My | Word::Your | Word::Apna => return numbered,
-                Word::PhoneWord => return num.digits >= 4,
+                Word::PhoneNoun => return num.digits >= 4,
                 _ => break,
             }
         }
@@ -167,7 +161,7 @@ impl Heard {
     }
 
     fn money_follows(&self, num: Num) -> bool {
-        matches!(self.word(num.to), Some(Word::Rupee | Word::Paise | Word::PerWord))
+        matches!(self.word(num.to), Some(Word::Rupee | Word::Paise | Word::PerUnit))
     }
 
     /// Digits among letters, as in a number plate: "MH12AB1234", "MH 12 AB 1234".
@@ -269,7 +263,7 @@ fn is_mark(word: Word) -> bool {
                 | Word::Plus
                 | Word::Percent
                 | Word::At
-                | Word::NumberWord
+                | Word::NumberSign
                 | Word::And
                 | Word::Digits { .. }
                 | Word::Clock { .. }

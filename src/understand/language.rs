@@ -13,16 +13,8 @@ pub(super) fn read(heard: &Heard) -> Reading {
         .iter()
         .enumerate()
         .filter_map(|(i, t)| match t.word {
-            Word::Language(code) => Some(Said {
-                what: Some(code),
-                from: i,
-                to: i + 1,
-            }),
-            Word::OtherLanguage => Some(Said {
-                what: None,
-                from: i,
-                to: i + 1,
-            }),
+            Word::Language(code) => Some(Said { what: Some(code), from: i, to: i + 1 }),
+            Word::OtherLanguage => Some(Said { what: None, from: i, to: i + 1 }),
             _ => None,
         })
         .collect();
@@ -40,50 +32,36 @@ pub(super) fn read(heard: &Heard) -> Reading {
         if let Some(code) = name.what
             && options.iter().all(|o| o.what != code)
         {
-            options.push(Said {
-                what: code,
-                from: name.from,
-                to: name.to,
-            });
+            options.push(Said { what: code, from: name.from, to: name.to });
         }
     }
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     };
     let span = heard.span(first.from, last.to);
     let value = |s: &Said<&'static str>| Some(Value::Language(s.what));
     if options.len() == 1 {
-        return Reading {
-            value: value(first),
-            ambiguous: false,
-            readings: Vec::new(),
-            unfinished,
-            span,
-        };
+        return Reading { value: value(first), ambiguous: false, readings: Vec::new(), unfinished, span };
     }
-    Reading {
-        value: None,
-        ambiguous: true,
-        readings: options.iter().map(value).collect(),
-        unfinished,
-        span,
-    }
+    Reading { value: None, ambiguous: true, readings: options.iter().map(value).collect(), unfinished, span }
 }
 
 /// A language refused or not known.
 fn refused(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, next: usize) -> bool {
-    let start = (previous..name.from)
-        .rev()
-        .find(|&at| ends_clause(heard.tokens[at].word))
-        .map_or(previous, |at| at + 1);
+    let start =
+        (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
     let end = (name.to..next).find(|&at| ends_clause(heard.tokens[at].word)).unwrap_or(next);
     let denied = heard.any(start, name.from, |w| {
         matches!(
             w,
-            Word::Not | Word::Cant | Word::Except | Word::NoNeed | Word::DontKnow | Word::Fails | Word::Without | Word::PlainNo
+            Word::Not
+                | Word::Cant
+                | Word::Except
+                | Word::NoNeed
+                | Word::DontKnow
+                | Word::Fails
+                | Word::Without
+                | Word::PlainNo
         )
     }) || heard.before(name.from) == Some(Word::No);
     let after = heard.any(name.to, end, |w| {
@@ -105,10 +83,8 @@ fn refused(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, ne
 
 /// A place, or what somebody else speaks.
 fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, next: usize) -> bool {
-    let start = (previous..name.from)
-        .rev()
-        .find(|&at| ends_clause(heard.tokens[at].word))
-        .map_or(previous, |at| at + 1);
+    let start =
+        (previous..name.from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(previous, |at| at + 1);
     let end = (name.to..next).find(|&at| ends_clause(heard.tokens[at].word)).unwrap_or(next);
     let third = heard.any(start, end, |w| matches!(w, Word::Speak | Word::Talk | Word::Of));
     let somebody = (start..name.from).any(|at| match heard.tokens[at].word {

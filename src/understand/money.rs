@@ -43,9 +43,9 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     for (start, end) in cuts {
         let part: Vec<Said<Offer>> = offers.iter().filter(|o| o.from >= start && o.to <= end).copied().collect();
         for offer in choose(heard, part) {
-            let same = options
-                .iter_mut()
-                .find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise);
+            let same = options.iter_mut().find(|o| {
+                o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise
+            });
             match same {
                 Some(known) => {
                     known.what.money.per = known.what.money.per.or(offer.what.money.per);
@@ -63,50 +63,23 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
 
 fn answer(heard: &Heard, options: &[Said<Offer>], unfinished: bool) -> Reading {
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     };
     let span = heard.span(first.from, last.to);
     let value = |money: Money| Some(Value::Money(money));
     if options.len() > 1 {
         let readings = options.iter().map(|o| value(o.what.money)).collect();
-        return Reading {
-            value: None,
-            ambiguous: true,
-            readings,
-            unfinished,
-            span,
-        };
+        return Reading { value: None, ambiguous: true, readings, unfinished, span };
     }
     let money = first.what.money;
     if let Some(other) = first.what.alike {
         let readings = vec![value(money), value(Money { paise: other, ..money })];
-        return Reading {
-            value: None,
-            ambiguous: true,
-            readings,
-            unfinished,
-            span,
-        };
+        return Reading { value: None, ambiguous: true, readings, unfinished, span };
     }
     if first.what.marks.bound {
-        return Reading {
-            value: value(money),
-            ambiguous: true,
-            readings: vec![value(money), None],
-            unfinished,
-            span,
-        };
+        return Reading { value: value(money), ambiguous: true, readings: vec![value(money), None], unfinished, span };
     }
-    Reading {
-        value: value(money),
-        ambiguous: false,
-        readings: Vec::new(),
-        unfinished,
-        span,
-    }
+    Reading { value: value(money), ambiguous: false, readings: Vec::new(), unfinished, span }
 }
 
 /// A unit or scale said once belongs to both alternatives.
@@ -168,7 +141,8 @@ fn join(heard: &Heard, offers: &mut Vec<Said<Offer>>) {
 fn pair(heard: &Heard, k: usize, scene: &Scene) -> Option<(usize, Option<usize>, usize)> {
     let range = range_end(heard, k);
     if let Some(last) = range {
-        let money = is_money(heard, k, scene) && usable(heard, last) || is_money(heard, last, scene) && usable(heard, k);
+        let money =
+            is_money(heard, k, scene) && usable(heard, last) || is_money(heard, last, scene) && usable(heard, k);
         if money {
             return Some((k, Some(last), last + 1));
         }
@@ -204,9 +178,8 @@ fn range_end(heard: &Heard, k: usize) -> Option<usize> {
     if !joins {
         return None;
     }
-    let at = heard.skip(joint + 1, |w| {
-        matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article)
-    });
+    let at =
+        heard.skip(joint + 1, |w| matches!(w, Word::Rupee | Word::Filler | Word::About | Word::Till | Word::Article));
     let last = heard.num_at(at).or_else(|| heard.num_at(at.saturating_sub(1)).filter(|&j| j > k))?;
     let (low, high) = ends(&num, &heard.nums[last]);
     (low < high && usable(heard, last)).then_some(last)
@@ -306,11 +279,7 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
     if per.is_none() {
         per = per_before(heard, from, previous).map(|p| p.0);
     }
-    let money = Money {
-        paise: amount,
-        upper_paise: upper.map(paise),
-        per,
-    };
+    let money = Money { paise: amount, upper_paise: upper.map(paise), per };
     let mut what = Offer {
         money,
         marks: Marks::default(),
@@ -353,7 +322,7 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
     let rupees = matches!(heard.before(to), Some(Word::Rupee | Word::Paise));
     let mut at = heard.skip(to, |w| matches!(w, Word::Filler | Word::About));
     if let Some(Word::Plus | Word::Comma) = heard.word(at)
-        && matches!(heard.word(at + 1), Some(Word::PerWord | Word::Each | Word::Rate(_)))
+        && matches!(heard.word(at + 1), Some(Word::PerUnit | Word::Each | Word::Rate(_)))
     {
         at += 1;
     }
@@ -362,7 +331,7 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         _ => None,
     };
     match heard.word(at)? {
-        Word::PerWord | Word::PerOrBut => {
+        Word::PerUnit | Word::PerOrBut => {
             let at = heard.skip(at + 1, |w| matches!(w, Word::Article | Word::Filler));
             per(at).map(|p| (p, 1))
         }
@@ -386,17 +355,19 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
                         | Word::This
                         | Word::Of
                         | Word::Is
-                        | Word::PerWord
+                        | Word::PerUnit
                 )
             });
             let found = per(inner)?;
             let counted = heard.any(at + 1, inner, |w| {
-                matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord)
+                matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerUnit)
             });
             let lone = heard.word(at + 1 + inner.saturating_sub(at + 1)).is_some();
             match (found, heard.word(at)?) {
                 (Per::Trip, Word::For | Word::Of | Word::Is) if lone => Some((Per::Trip, 0)),
-                (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => Some((found, 1)),
+                (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => {
+                    Some((found, 1))
+                }
                 (found, Word::Of) if counted || priced_unit(heard, inner) => Some((found, 1)),
                 (found, Word::Is) if heard.word(inner + 1) == Some(Word::Of) => Some((found, 1)),
                 _ => None,
@@ -404,7 +375,8 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
         }
         Word::Count(1) | Word::Small(1) => {
             let found = per(at + 1)?;
-            (rupees || matches!(heard.word(at + 2), Some(Word::Of)) || found == Per::Trip || value >= 10 * ONE).then_some((found, 1))
+            (rupees || matches!(heard.word(at + 2), Some(Word::Of)) || found == Per::Trip || value >= 10 * ONE)
+                .then_some((found, 1))
         }
         Word::Unit(Unit::Per(found)) => {
             let after = heard.word(at + 1);
@@ -412,10 +384,7 @@ fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
                 || matches!(after, Some(Word::HisaabSe))
                 || matches!(after, Some(Word::Of))
                 || found == Per::Trip && value >= 100 * ONE;
-            rate.then_some((
-                found,
-                u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip),
-            ))
+            rate.then_some((found, u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip)))
         }
         _ => None,
     }
@@ -473,7 +442,7 @@ fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)
         return (one && (num.from >= previous)).then_some((per, false));
     }
     match heard.before(unit) {
-        Some(Word::PerWord | Word::Each | Word::Article | Word::PerOrBut | Word::Slash) => Some((per, false)),
+        Some(Word::PerUnit | Word::Each | Word::Article | Word::PerOrBut | Word::Slash) => Some((per, false)),
         _ if per == Per::Trip => Some((per, true)),
         _ if of => Some((per, false)),
         _ => None,
@@ -486,16 +455,11 @@ fn free(heard: &Heard, scene: &Scene, offers: &[Said<Offer>]) -> Option<Said<Off
         if !expects(scene, Kind::Money) && !heard.tokens.iter().any(|t| t.word == Word::Charge) {
             return None;
         }
-        heard
-            .tokens
-            .iter()
-            .enumerate()
-            .position(|(i, t)| t.word == Word::Free && !idle(heard, i))
+        heard.tokens.iter().enumerate().position(|(i, t)| t.word == Word::Free && !idle(heard, i))
     })?;
     let (start, end) = (heard.clause_start(at), heard.clause_end(at));
-    if heard.any(start, end, |w| {
-        matches!(w, Word::Side | Word::Extra | Word::Quote | Word::Earlier | Word::Others)
-    }) || heard.any(start, at, |w| matches!(w, Word::Not | Word::Cant | Word::AmOrBe))
+    if heard.any(start, end, |w| matches!(w, Word::Side | Word::Extra | Word::Quote | Word::Earlier | Word::Others))
+        || heard.any(start, at, |w| matches!(w, Word::Not | Word::Cant | Word::AmOrBe))
         || heard.any(at + 1, end, |w| matches!(w, Word::Nahi | Word::Not | Word::Fails | Word::PastVerb))
         || heard.word(end) == Some(Word::Question)
     {
@@ -507,19 +471,9 @@ fn free(heard: &Heard, scene: &Scene, offers: &[Said<Offer>]) -> Option<Said<Off
     if !offers.is_empty() && !corrected {
         return None;
     }
-    let money = Money {
-        paise: 0,
-        upper_paise: None,
-        per: None,
-    };
+    let money = Money { paise: 0, upper_paise: None, per: None };
     Some(Said {
-        what: Offer {
-            money,
-            marks: Marks::default(),
-            scaled: None,
-            bare: false,
-            alike: None,
-        },
+        what: Offer { money, marks: Marks::default(), scaled: None, bare: false, alike: None },
         from: at,
         to: at + 1,
     })
@@ -530,7 +484,17 @@ fn idle(heard: &Heard, at: usize) -> bool {
     let after = heard.word(at + 1);
     matches!(
         heard.before(at),
-        Some(Word::I | Word::Hum | Word::Of | Word::Is | Word::AmOrBe | Word::Side | Word::Not | Word::Other | Word::Cant)
+        Some(
+            Word::I
+                | Word::Hum
+                | Word::Of
+                | Word::Is
+                | Word::AmOrBe
+                | Word::Side
+                | Word::Not
+                | Word::Other
+                | Word::Cant
+        )
     ) && heard.any(0, at, |w| matches!(w, Word::I | Word::Hum))
         || matches!(heard.before(at), Some(Word::Side | Word::I | Word::Hum))
         || matches!(
@@ -553,20 +517,16 @@ fn idle(heard: &Heard, at: usize) -> bool {
                     | Word::Hum
             )
         )
-        || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| {
-            matches!(w, Word::Oclock | Word::PastVerb)
-        })
+        || heard.any(at + 1, (at + 3).min(heard.tokens.len()), |w| matches!(w, Word::Oclock | Word::PastVerb))
         || heard.any(0, heard.tokens.len(), |w| matches!(w, Word::I | Word::Hum))
-            && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| {
-                matches!(w, Word::Of | Word::Is | Word::Other)
-            })
+            && heard.any(at + 1, (at + 2).min(heard.tokens.len()), |w| matches!(w, Word::Of | Word::Is | Word::Other))
 }
 
 /// Sets the marks of every amount from the words around it.
 fn mark(heard: &Heard, offers: &mut [Said<Offer>]) {
     let places: Vec<(usize, usize)> = offers.iter().map(|o| (o.from, o.to)).collect();
-    for i in 0..offers.len() {
-        offers[i].what.marks = offer::marks(heard, &places, i, offers[i].what.money.upper_paise.is_some());
+    for (i, offer) in offers.iter_mut().enumerate() {
+        offer.what.marks = offer::marks(heard, &places, i, offer.what.money.upper_paise.is_some());
     }
 }
 
@@ -578,9 +538,7 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
         offers.retain(|o| o.what.marks.total);
     }
     offers.retain(|o| !o.what.marks.side);
-    let rate = offers
-        .iter()
-        .any(|o| o.what.money.per.is_some() && !o.what.marks.bound && !o.what.marks.base);
+    let rate = offers.iter().any(|o| o.what.money.per.is_some() && !o.what.marks.bound && !o.what.marks.base);
     if rate {
         offers.retain(|o| !(o.what.marks.bound || o.what.marks.base) || o.what.money.per.is_some());
     }
@@ -608,10 +566,9 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
     }
     let mut kept: Vec<Said<Offer>> = Vec::new();
     for offer in offers {
-        match kept
-            .iter_mut()
-            .find(|o| o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise)
-        {
+        match kept.iter_mut().find(|o| {
+            o.what.money.paise == offer.what.money.paise && o.what.money.upper_paise == offer.what.money.upper_paise
+        }) {
             Some(known) => {
                 known.what.money.per = known.what.money.per.or(offer.what.money.per);
                 known.to = offer.to;

@@ -62,9 +62,7 @@ pub(super) fn scan(tokens: &[Token]) -> Vec<Num> {
 
 /// The number that begins at token `i`.
 pub(super) fn number(tokens: &[Token], i: usize) -> Option<Num> {
-    digit_string(tokens, i)
-        .or_else(|| split_digits(tokens, i))
-        .or_else(|| spoken(tokens, i))
+    digit_string(tokens, i).or_else(|| split_digits(tokens, i)).or_else(|| spoken(tokens, i))
 }
 
 /// What may stand before a scale: its value and where it ends.
@@ -124,16 +122,12 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         return Some(first);
     }
     match word(tokens, first.to) {
-        Some(Word::AndHalf) => Some(Part {
-            value: first.value.checked_add(ONE / 2)?,
-            to: first.to + 1,
-            kind: PartKind::Fraction,
-        }),
-        Some(Word::And) if matches!(word(tokens, first.to + 1), Some(Word::Half)) => Some(Part {
-            value: first.value.checked_add(ONE / 2)?,
-            to: first.to + 2,
-            kind: PartKind::Fraction,
-        }),
+        Some(Word::AndHalf) => {
+            Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 1, kind: PartKind::Fraction })
+        }
+        Some(Word::And) if matches!(word(tokens, first.to + 1), Some(Word::Half)) => {
+            Some(Part { value: first.value.checked_add(ONE / 2)?, to: first.to + 2, kind: PartKind::Fraction })
+        }
         Some(Word::Point) => decimal(tokens, first),
         _ => Some(first),
     }
@@ -164,57 +158,29 @@ fn decimal(tokens: &[Token], whole: Part) -> Option<Part> {
         place = unit / 10;
         to += 1;
     }
-    if to == whole.to + 1 {
-        Some(whole)
-    } else {
-        Some(Part {
-            value,
-            to,
-            kind: PartKind::Digits,
-        })
-    }
+    if to == whole.to + 1 { Some(whole) } else { Some(Part { value, to, kind: PartKind::Digits }) }
 }
 
 /// saade, sava, paune with or without a count.
 fn quarters(tokens: &[Token], i: usize, by: i64) -> Option<Part> {
     match word(tokens, i + 1) {
-        Some(Word::Count(n) | Word::Small(n)) if n > 0 => Some(Part {
-            value: i64::from(n) * ONE,
-            to: i + 2,
-            kind: PartKind::Quarters(by),
-        }),
-        Some(Word::Digits { whole, places: 0, .. }) if (1..100).contains(&whole) => Some(Part {
-            value: i64::try_from(whole).ok()? * ONE,
-            to: i + 2,
-            kind: PartKind::Quarters(by),
-        }),
+        Some(Word::Count(n) | Word::Small(n)) if n > 0 => {
+            Some(Part { value: i64::from(n) * ONE, to: i + 2, kind: PartKind::Quarters(by) })
+        }
+        Some(Word::Digits { whole, places: 0, .. }) if (1..100).contains(&whole) => {
+            Some(Part { value: i64::try_from(whole).ok()? * ONE, to: i + 2, kind: PartKind::Quarters(by) })
+        }
         Some(Word::Tens(n)) => {
             let part = part(tokens, i + 1)?;
             debug_assert!(n > 0);
-            Some(Part {
-                value: part.value,
-                to: part.to,
-                kind: PartKind::Quarters(by),
-            })
+            Some(Part { value: part.value, to: part.to, kind: PartKind::Quarters(by) })
         }
         Some(Word::Scale(_)) | Some(Word::Oclock) if by != 2 => {
             let value = if by == 1 { ONE * 5 / 4 } else { ONE * 3 / 4 };
-            Some(Part {
-                value,
-                to: i + 1,
-                kind: PartKind::Fraction,
-            })
+            Some(Part { value, to: i + 1, kind: PartKind::Fraction })
         }
-        Some(Word::Unit(_)) if by == 1 => Some(Part {
-            value: ONE * 5 / 4,
-            to: i + 1,
-            kind: PartKind::Fraction,
-        }),
-        Some(Word::Unit(_)) if by == -1 => Some(Part {
-            value: ONE * 3 / 4,
-            to: i + 1,
-            kind: PartKind::Fraction,
-        }),
+        Some(Word::Unit(_)) if by == 1 => Some(Part { value: ONE * 5 / 4, to: i + 1, kind: PartKind::Fraction }),
+        Some(Word::Unit(_)) if by == -1 => Some(Part { value: ONE * 3 / 4, to: i + 1, kind: PartKind::Fraction }),
         _ => None,
     }
 }
@@ -293,7 +259,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         };
         if terms > 0 && scale.is_none() {
             let fraction = matches!(count.kind, PartKind::Fraction | PartKind::Quarters(_));
-            if count.value >= limit.saturating_mul(ONE) || fraction && !joined || clockish(tokens, count.to, count.value) {
+            if count.value >= limit.saturating_mul(ONE)
+                || fraction && !joined
+                || clockish(tokens, count.to, count.value)
+            {
                 break;
             }
         }
@@ -318,16 +287,15 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         let value = match count.kind {
             PartKind::Quarters(by) => {
                 num.fraction = scale.is_none();
-                count
-                    .value
-                    .checked_mul(multiplier)?
-                    .checked_add(by * multiplier.checked_mul(ONE)? / 4)?
+                count.value.checked_mul(multiplier)?.checked_add(by * multiplier.checked_mul(ONE)? / 4)?
             }
             PartKind::Fraction => {
                 num.fraction = scale.is_none() && terms == 0;
                 count.value.checked_mul(multiplier)?
             }
-            PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits => count.value.checked_mul(multiplier)?,
+            PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits => {
+                count.value.checked_mul(multiplier)?
+            }
         };
         num.value = num.value.checked_add(value)?;
         num.scaled = match (terms, scale) {
@@ -353,11 +321,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         return None;
     }
     if num.scale && matches!(word(tokens, num.to), Some(Word::Point)) {
-        let whole = Part {
-            value: num.value,
-            to: num.to,
-            kind: PartKind::Hindi,
-        };
+        let whole = Part { value: num.value, to: num.to, kind: PartKind::Hindi };
         let part = decimal(tokens, whole)?;
         (num.value, num.to) = (part.value, part.to);
         return Some(num);
@@ -377,12 +341,8 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         num.to += 1;
         return num.dozen();
     }
-    if let (
-        Some(Word::Digits {
-            whole, frac, places, len, ..
-        }),
-        true,
-    ) = (word(tokens, num.from), num.to == num.from + 1)
+    if let (Some(Word::Digits { whole, frac, places, len, .. }), true) =
+        (word(tokens, num.from), num.to == num.from + 1)
     {
         num.digits = len;
         if places == 2
@@ -394,7 +354,9 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     if !matches!(count.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi) {
         return num;
     }
-    let Some(next) = part(tokens, num.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi)) else {
+    let Some(next) =
+        part(tokens, num.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens | PartKind::Hindi))
+    else {
         if let (Some(Word::Oh), Some(unit)) = (word(tokens, num.to), part(tokens, num.to + 1))
             && unit.value < 10 * ONE
             && let (Ok(hour), Ok(minute)) = (u8::try_from(num.value / ONE), u8::try_from(unit.value / ONE))
@@ -409,9 +371,17 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     let scaled = scales(tokens, next.to).is_some();
     let fits = (1..=99).contains(&hundreds) && hundreds % 10 != 0 || (1..=19).contains(&hundreds);
     let english = count.kind != PartKind::Hindi && next.kind != PartKind::Hindi;
-    let hindi =
-        count.kind == PartKind::Hindi && next.kind == PartKind::Hindi && hundreds < rest && rest % 5 == 0 && rest > 2 * hundreds + 5;
-    if fits && !scaled && (10..=99).contains(&rest) && (english || hindi) && !clock_mark_only(tokens, next.to, hundreds, rest) {
+    let hindi = count.kind == PartKind::Hindi
+        && next.kind == PartKind::Hindi
+        && hundreds < rest
+        && rest % 5 == 0
+        && rest > 2 * hundreds + 5;
+    if fits
+        && !scaled
+        && (10..=99).contains(&rest)
+        && (english || hindi)
+        && !clock_mark_only(tokens, next.to, hundreds, rest)
+    {
         num.split = match (u8::try_from(hundreds), u8::try_from(rest)) {
             (Ok(h), Ok(m)) if h < 24 && m < 60 => Some((h, m)),
             _ => None,
@@ -445,7 +415,9 @@ fn neighbours(tokens: &[Token], first: Part, terms: usize) -> Option<(i64, i64, 
     let (scale, to) = scales(tokens, second.to)?;
     let (low, high) = match second.kind {
         PartKind::Quarters(by) => (first.value, second.value + by * ONE / 4),
-        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => (first.value, second.value),
+        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => {
+            (first.value, second.value)
+        }
     };
     let near = low < high && high <= low.checked_mul(2)? && high - low <= (5 * ONE).max(low / 4) && high < 100 * ONE;
     near.then(|| Some((low.checked_mul(scale)?, high.checked_mul(scale)?, to)))?
@@ -486,9 +458,7 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
         };
         let digit = match word(tokens, at + skip) {
             Some(Word::Count(n) | Word::Small(n)) if n < 10 => i64::from(n),
-            Some(Word::Digits {
-                whole, len: 1, places: 0, ..
-            }) => i64::try_from(whole).ok()?,
+            Some(Word::Digits { whole, len: 1, places: 0, .. }) => i64::try_from(whole).ok()?,
             Some(Word::Oh) if count > 0 => 0,
             _ => break,
         };
@@ -515,23 +485,10 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
 
 /// A group of one or two digits and a group of two or three that belong together: "5 00".
 fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
-    let Some(Word::Digits {
-        whole,
-        len: len @ 1..=2,
-        places: 0,
-        grouped: false,
-        ..
-    }) = word(tokens, i)
-    else {
+    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else {
         return None;
     };
-    let Some(Word::Digits {
-        whole: rest,
-        len: more @ 2..=3,
-        places,
-        frac,
-        grouped: false,
-    }) = word(tokens, i + 1)
+    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1)
     else {
         return None;
     };
@@ -542,13 +499,7 @@ fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
     let mut value = whole * 10_u64.pow(u32::from(more)) + rest;
     let mut digits = len + more;
     // "1 50 000"
-    if let Some(Word::Digits {
-        whole: third,
-        len: last,
-        places: 0,
-        ..
-    }) = word(tokens, to)
-    {
+    if let Some(Word::Digits { whole: third, len: last, places: 0, .. }) = word(tokens, to) {
         if more == 2 && last == 3 {
             value = value * 1000 + third;
             digits += 3;

@@ -33,13 +33,12 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let right = right_edge(heard, places, i);
     let before = |is: &dyn Fn(Word) -> bool| heard.any(left, from, is);
     let after = |is: &dyn Fn(Word) -> bool| heard.any(to, right, is);
-    let mut marks = Marks::default();
-
-    marks.total = before(&|w| w == Word::Total) || after(&|w| w == Word::Total);
+    let mut marks = Marks { total: before(&|w| w == Word::Total) || after(&|w| w == Word::Total), ..Marks::default() };
     let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
     let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
         || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
-        || before(&|w| w == Word::LessThan) && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
+        || before(&|w| w == Word::LessThan)
+            && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
         || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
@@ -48,7 +47,8 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
         || !range && (heard.word(to) == Some(Word::Till) || till_opens(heard, from));
     marks.floor = floor;
     marks.ceiling = ceiling;
-    marks.bound = floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.bound =
+        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
@@ -93,10 +93,7 @@ fn till_opens(heard: &Heard, from: usize) -> bool {
 /// "this time" after "last time" in one breath: what comes last counts.
 fn settled_after_other(heard: &Heard, left: usize, from: usize) -> bool {
     let last = |is: fn(Word) -> bool| (left..from).rev().find(|&at| is(heard.tokens[at].word));
-    match (
-        last(|w| w == Word::Final),
-        last(|w| matches!(w, Word::Others | Word::Earlier | Word::He)),
-    ) {
+    match (last(|w| w == Word::Final), last(|w| matches!(w, Word::Others | Word::Someone | Word::Earlier | Word::He))) {
         (Some(settled), Some(other)) => settled > other,
         _ => false,
     }
@@ -112,7 +109,7 @@ fn usual_after_settled(heard: &Heard, left: usize, from: usize) -> bool {
 
 /// "500 plus" at the end is a bound; "500 plus loading" is not.
 fn plus_ends(heard: &Heard, to: usize) -> bool {
-    heard.word(to + 1).is_none_or(|w| ends_clause(w))
+    heard.word(to + 1).is_none_or(ends_clause)
 }
 
 /// True if "between" opens right before token `from`.
@@ -157,10 +154,7 @@ fn opens(word: Word) -> bool {
 fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     let from = places[i].0;
     let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
-        return (0..from)
-            .rev()
-            .find(|&at| ends_clause(heard.tokens[at].word))
-            .map_or(0, |at| at + 1);
+        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
     };
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
@@ -174,19 +168,12 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
         return (to..heard.tokens.len())
             .find(|&at| {
                 let word = heard.tokens[at].word;
-                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && side_follows(heard, at)
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to
             })
             .unwrap_or(heard.tokens.len());
     };
     let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
-    (to..next)
-        .find(|&at| cut(heard.tokens[at].word))
-        .unwrap_or_else(|| share(heard, to, next))
-}
-
-/// "500 and loading extra": what follows "and" is another matter.
-fn side_follows(heard: &Heard, at: usize) -> bool {
-    matches!(heard.word(at + 1), Some(Word::Side)) || true
+    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
 }
 
 /// Where two amounts with no boundary between them divide the words between them.
@@ -197,10 +184,11 @@ fn share(heard: &Heard, from: usize, to: usize) -> usize {
             && at > from
             && !matches!(
                 heard.tokens[at - 1].word,
-                Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For
+                Word::PerUnit | Word::Article | Word::Each | Word::Slash | Word::For
             );
-        let side_of_first =
-            word == Word::Side && at > from && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
+        let side_of_first = word == Word::Side
+            && at > from
+            && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
         let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
         (opens(word) || trip) && !side_of_first && !side_right_after
     });
@@ -213,11 +201,11 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     // Before the amount.
     let before = (left..from).rev().find(|&at| heard.tokens[at].word == Word::Side);
     if let Some(at) = before {
-        let covered = heard.any(left, at, |w| {
-            matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus)
-        }) || heard.any(at + 1, from, |w| {
-            covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
-        });
+        let covered = heard
+            .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
+            || heard.any(at + 1, from, |w| {
+                covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
+            });
         if !covered {
             return true;
         }
@@ -247,7 +235,8 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
             linked || ends || extra.is_some_and(|e| e < side)
         }
         (None, Some(extra)) => {
-            !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without)) && !heard.any(extra, right, |w| w == Word::Nahi)
+            !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without))
+                && !heard.any(extra, right, |w| w == Word::Nahi)
         }
         (None, None) => false,
     }
@@ -256,9 +245,7 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
 /// A price that is turned down.
 fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, limit: usize) -> bool {
     let turned = heard.any(left, from, |w| matches!(w, Word::Cant | Word::Fails | Word::TooLow | Word::NoNeed))
-        || heard.any(to, right, |w| {
-            matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed)
-        })
+        || heard.any(to, right, |w| matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed))
         || heard.any(to, right, |w| w == Word::Not);
     if turned {
         return true;

@@ -19,7 +19,9 @@ pub(super) fn read(heard: &Heard) -> Reading {
             .filter(|s| s.from >= start && s.to <= end)
             .filter(|s| {
                 let limit = said.iter().map(|o| o.from).find(|&f| f >= s.to).unwrap_or(heard.tokens.len());
-                !settle::denied_before(heard, s.from) && !settle::denied_after(heard, s.to, limit) && !settle::quoted(heard, s.from, s.to)
+                !settle::denied_before(heard, s.from)
+                    && !settle::denied_after(heard, s.to, limit)
+                    && !settle::quoted(heard, s.from, s.to)
             })
             .copied()
             .collect();
@@ -31,27 +33,14 @@ pub(super) fn read(heard: &Heard) -> Reading {
         }
     }
     let Some((first, last)) = options.first().zip(options.last()) else {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     };
     let value = |s: &Said<u64>| Some(Value::Phone(format!("+91{:010}", s.what)));
     let span = heard.span(first.from, last.to);
     if options.len() == 1 {
-        return Reading {
-            value: value(first),
-            span,
-            ..Reading::default()
-        };
+        return Reading { value: value(first), span, ..Reading::default() };
     }
-    Reading {
-        value: None,
-        ambiguous: true,
-        readings: options.iter().map(value).collect(),
-        unfinished: false,
-        span,
-    }
+    Reading { value: None, ambiguous: true, readings: options.iter().map(value).collect(), unfinished: false, span }
 }
 
 /// One group of digits: its digits and its tokens.
@@ -85,7 +74,15 @@ pub(super) fn numbers(heard: &Heard) -> Vec<Said<u64>> {
         }
         let gap = matches!(
             heard.tokens[i].word,
-            Word::Comma | Word::Hyphen | Word::Filler | Word::And | Word::Then | Word::Plus | Word::Slash | Word::Ellipsis | Word::Stop
+            Word::Comma
+                | Word::Hyphen
+                | Word::Filler
+                | Word::And
+                | Word::Then
+                | Word::Plus
+                | Word::Slash
+                | Word::Ellipsis
+                | Word::Stop
         );
         if !gap {
             close(&mut run, &mut said);
@@ -106,11 +103,7 @@ fn close(run: &mut Vec<Group>, said: &mut Vec<Said<u64>>) {
         let best = (i..run.len()).rev().find_map(|j| valid(&run[i..=j]).map(|n| (n, j)));
         match best {
             Some((number, j)) => {
-                said.push(Said {
-                    what: number,
-                    from: run[i].from,
-                    to: run[j].to,
-                });
+                said.push(Said { what: number, from: run[i].from, to: run[j].to });
                 i = j + 1;
             }
             None => i += 1,
@@ -152,13 +145,7 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
     };
     let plus = matches!(heard.before(i), Some(Word::Plus));
     let (value, len, to) = match heard.word(at)? {
-        Word::Digits {
-            whole,
-            len,
-            places: 0,
-            grouped: false,
-            ..
-        } => (whole, u32::from(len), at + 1),
+        Word::Digits { whole, len, places: 0, grouped: false, .. } => (whole, u32::from(len), at + 1),
         Word::Count(n) | Word::Small(n) => (u64::from(n), if n < 10 { 1 } else { 2 }, at + 1),
         Word::Tens(n) => match heard.word(at + 1) {
             Some(Word::Small(u @ 1..=9)) => (u64::from(n + u), 2, at + 2),
@@ -170,10 +157,8 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
     if len > 14 || times > 1 && len > 1 {
         return None;
     }
-    let scaled = matches!(
-        heard.word(to),
-        Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_))
-    );
+    let scaled =
+        matches!(heard.word(to), Some(Word::Scale(_) | Word::Rupee | Word::Oclock | Word::AmPm(_) | Word::Unit(_)));
     if scaled && len < 10 {
         return None;
     }
@@ -182,13 +167,7 @@ fn group(heard: &Heard, i: usize) -> Option<Group> {
         repeated = repeated * 10_u64.pow(len.min(2)) + value;
     }
     let value = if times > 1 { repeated } else { value };
-    Some(Group {
-        value,
-        len: len * times,
-        from: i,
-        to,
-        plus,
-    })
+    Some(Group { value, len: len * times, from: i, to, plus })
 }
 
 /// True if a label other than a telephone's stands before token `i`.
@@ -197,9 +176,9 @@ fn is_labelled(heard: &Heard, i: usize) -> bool {
     while let Some(word) = heard.before(at) {
         at -= 1;
         match word {
-            Word::Of | Word::Is | Word::Filler | Word::NumberWord | Word::Plus => {}
+            Word::Of | Word::Is | Word::Filler | Word::NumberSign | Word::Plus => {}
             Word::Label | Word::LabelStem | Word::LabelLong => return true,
-            Word::Unit(_) => return heard.any(at, i, |w| w == Word::NumberWord),
+            Word::Unit(_) => return heard.any(at, i, |w| w == Word::NumberSign),
             _ => return false,
         }
     }

@@ -24,41 +24,56 @@ pub(super) fn settle(tokens: &mut [Token]) {
             Word::SixtyOrWith => {
                 let with = matches!(
                     before,
-                    Some(Word::Of | Word::My | Word::Your | Word::He | Word::Apna | Word::This | Word::Side | Word::Human)
+                    Some(
+                        Word::Of
+                            | Word::My
+                            | Word::Your
+                            | Word::He
+                            | Word::Apna
+                            | Word::This
+                            | Word::Side
+                            | Word::Human
+                    )
                 ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
                     || matches!(after, Some(Word::In));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
             Word::Kilo if before.is_some_and(is_small) && !matches!(after, Some(Word::KeBaad)) => Word::Scale(1_000),
             Word::Kilo => Word::Of,
-            Word::AmOrBe if before.is_some_and(|w| is_number(w) || matches!(w, Word::Clock { .. })) => Word::AmPm(false),
+            Word::AmOrBe if before.is_some_and(|w| is_number(w) || matches!(w, Word::Clock { .. })) => {
+                Word::AmPm(false)
+            }
             Word::AmOrBe => Word::Is,
-            Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => Word::PerWord,
+            Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => {
+                Word::PerUnit
+            }
             Word::PerOrBut => Word::But,
             Word::MonthOrVerb(month)
-                if day_number(before) || day_number(after) || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) =>
+                if day_number(before)
+                    || day_number(after)
+                    || matches!(before, Some(Word::Of | Word::Is)) && day_number(earlier) =>
             {
                 Word::Month(month)
             }
             Word::MonthOrVerb(_) => Word::Other,
             Word::No
-                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
+                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneNoun))
                     && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
             {
-                Word::NumberWord
+                Word::NumberSign
             }
             Word::Unit(Unit::Minute)
-                if !before.is_some_and(|w| is_number(w) || matches!(w, Word::Half | Word::QuarterPart | Word::Article | Word::AndHalf))
-                    && after.is_some_and(|w| is_number(w) || w == Word::Rupee) =>
+                if !before.is_some_and(|w| {
+                    is_number(w) || matches!(w, Word::Half | Word::QuarterPart | Word::Article | Word::AndHalf)
+                }) && after.is_some_and(|w| is_number(w) || w == Word::Rupee) =>
             {
                 Word::AtLeast
             }
-            Word::Digits {
-                whole: 2,
-                len: 1,
-                places: 0,
-                ..
-            } if before.is_some_and(is_clock_mark) && clock_follows(tokens, i + 1) => Word::To,
+            Word::Digits { whole: 2, len: 1, places: 0, .. }
+                if before.is_some_and(is_clock_mark) && clock_follows(tokens, i + 1) =>
+            {
+                Word::To
+            }
             Word::DoOrTwo | Word::TwoOrGive => two(tokens, i, before, earlier, after),
             other => other,
         };
@@ -69,10 +84,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
 /// True for words that begin or make up a number.
 pub(super) fn is_number(word: Word) -> bool {
     is_small(word)
-        || matches!(
-            word,
-            Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive
-        )
+        || matches!(word, Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
 }
 
 /// A number that may stand before a scale.
@@ -93,10 +105,7 @@ fn english(word: Option<Word>) -> bool {
 }
 
 fn is_scale_or_unit(word: Word) -> bool {
-    matches!(
-        word,
-        Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise
-    )
+    matches!(word, Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
 }
 
 fn marks_clock(word: Option<Word>) -> bool {
@@ -136,7 +145,16 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         }
         let hindi_follows = matches!(
             after,
-            Some(Word::Scale(_) | Word::SauOrSo | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::Se | Word::Count(_) | Word::Dozen)
+            Some(
+                Word::Scale(_)
+                    | Word::SauOrSo
+                    | Word::Rupee
+                    | Word::Unit(_)
+                    | Word::Oclock
+                    | Word::Se
+                    | Word::Count(_)
+                    | Word::Dozen
+            )
         );
         match before {
             Some(Word::I | Word::Cant | Word::To | Word::Please | Word::Not) => return Word::Other,
@@ -151,9 +169,11 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         }
     }
     match before {
-        Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneWord) => return Word::Give,
+        Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneNoun) => return Word::Give,
         Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee)) => return Word::Give,
-        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => return Word::Give,
+        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => {
+            return Word::Give;
+        }
         _ => {}
     }
     let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));

@@ -42,7 +42,9 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
 pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
     let end = heard.clause_end(to).min(limit);
     heard.any(to, end, |w| w == Word::Nahi)
-        || (end < limit && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis)) && lone_nahi(heard, end + 1, limit))
+        || (end < limit
+            && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis))
+            && lone_nahi(heard, end + 1, limit))
 }
 
 /// "500, nahi": a denial of its own clause that nothing follows.
@@ -52,9 +54,7 @@ fn lone_nahi(_heard: &Heard, _from: usize, _limit: usize) -> bool {
 
 /// True if words between tokens `from` and `to` take back what was said before them.
 pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
-    heard.any(from, to, |w| {
-        matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong)
-    })
+    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
 }
 
 /// Drops every value that a later one corrects.
@@ -85,7 +85,9 @@ pub(super) fn alternatives(heard: &Heard, values: &[(usize, usize)]) -> Vec<(usi
     let mut cuts = Vec::new();
     let mut start = 0;
     for i in 0..heard.tokens.len() {
-        let splits = heard.tokens[i].word == Word::Or && values.iter().any(|v| v.0 >= start && v.1 <= i) && values.iter().any(|v| v.0 > i);
+        let splits = heard.tokens[i].word == Word::Or
+            && values.iter().any(|v| v.0 >= start && v.1 <= i)
+            && values.iter().any(|v| v.0 > i);
         if splits {
             cuts.push((start, i));
             start = i + 1;

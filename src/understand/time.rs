@@ -34,10 +34,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
         }
     }
     if sides.iter().all(|side| side.slots.is_empty()) {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+        return Reading { unfinished, ..Reading::default() };
     }
     share(&mut sides);
 
@@ -49,11 +46,8 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             to = to.max(said.to);
             let today = side.days.first().is_some_and(|d| d.what.today);
             let mut readings = resolve(said.what, today, scene.now);
-            let dates: Vec<Date> = side
-                .days
-                .iter()
-                .flat_map(|d| [Some(d.what.date), d.what.second].into_iter().flatten())
-                .collect();
+            let dates: Vec<Date> =
+                side.days.iter().flat_map(|d| [Some(d.what.date), d.what.second].into_iter().flatten()).collect();
             for day in &side.days {
                 from = from.min(day.from);
                 to = to.max(day.to);
@@ -61,12 +55,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             if !dates.is_empty() {
                 readings = dates
                     .iter()
-                    .flat_map(|&d| {
-                        readings.iter().map(move |r| TimeWindow {
-                            date: r.date.or(Some(d)),
-                            ..*r
-                        })
-                    })
+                    .flat_map(|&d| readings.iter().map(move |r| TimeWindow { date: r.date.or(Some(d)), ..*r }))
                     .collect();
             }
             let named = side.days.len() <= 1;
@@ -82,11 +71,7 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
             readings.push(value);
         }
     }
-    let value = if windows.len() == 1 && windows[0].named {
-        readings.first().cloned().flatten()
-    } else {
-        None
-    };
+    let value = if windows.len() == 1 && windows[0].named { readings.first().cloned().flatten() } else { None };
     let ambiguous = readings.len() > 1;
     let value = if ambiguous { value } else { readings.first().cloned().flatten() };
     Reading {
@@ -114,20 +99,13 @@ struct Resolved {
 fn share(sides: &mut [Side]) {
     for i in 0..sides.len() {
         if sides[i].slots.is_empty() {
-            let near = sides[i..]
-                .iter()
-                .chain(sides[..i].iter().rev())
-                .find(|s| !s.slots.is_empty())
-                .map(|s| s.slots.clone());
+            let near =
+                sides[i..].iter().chain(sides[..i].iter().rev()).find(|s| !s.slots.is_empty()).map(|s| s.slots.clone());
             sides[i].slots = near.unwrap_or_default();
         }
         if sides[i].days.is_empty() {
-            let near = sides[..i]
-                .iter()
-                .rev()
-                .chain(sides[i..].iter())
-                .find(|s| !s.days.is_empty())
-                .map(|s| s.days.clone());
+            let near =
+                sides[..i].iter().rev().chain(sides[i..].iter()).find(|s| !s.days.is_empty()).map(|s| s.days.clone());
             sides[i].days = near.unwrap_or_default();
         }
     }
@@ -136,9 +114,7 @@ fn share(sides: &mut [Side]) {
 /// Slots that are offered: not closed hours, not exceptions, not past, not quoted, not refused.
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
-    let surer = found
-        .iter()
-        .any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
         .enumerate()
@@ -148,10 +124,13 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
             let start = boundary_before(heard, f.from, previous);
             let end = boundary_after(heard, f.to, next);
             let closed = heard.any(start, f.from, |w| matches!(w, Word::Except | Word::Without))
-                || (start..f.from).any(|at| heard.tokens[at].word == Word::Closed && opens_next(heard, at, f.from, previous > 0))
+                || (start..f.from)
+                    .any(|at| heard.tokens[at].word == Word::Closed && opens_next(heard, at, f.from, previous > 0))
                 || heard.any(f.to, end, |w| w == Word::ExceptPost)
-                || (f.to..end)
-                    .any(|at| heard.tokens[at].word == Word::Closed && (next == heard.tokens.len() || !opens_next(heard, at, next, true)));
+                || (f.to..end).any(|at| {
+                    heard.tokens[at].word == Word::Closed
+                        && (next == heard.tokens.len() || !opens_next(heard, at, next, true))
+                });
             let clause_end = heard.clause_end(f.to);
             let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb)
                 || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
@@ -161,26 +140,20 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
-            let asked = heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
+            let asked =
+                heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
             !(f.weak && surer || closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
         })
-        .map(|(_, f)| Said {
-            what: f.slot,
-            from: f.from,
-            to: f.to,
-        })
+        .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
 }
 
 /// True if "closed" at token `at`, between two slots or before one, is said of the slot at `next`: "closed from 1 to 2".
 fn opens_next(heard: &Heard, at: usize, next: usize, between: bool) -> bool {
     !between
-        || heard.tokens[at + 1..next].iter().all(|t| {
-            matches!(
-                t.word,
-                Word::From | Word::Between | Word::At | Word::Filler | Word::For | Word::About
-            )
-        })
+        || heard.tokens[at + 1..next]
+            .iter()
+            .all(|t| matches!(t.word, Word::From | Word::Between | Word::At | Word::Filler | Word::For | Word::About))
 }
 
 /// Start of the words that belong to a slot: after the last boundary or the slot before.
@@ -206,11 +179,7 @@ fn stand(heard: &Heard, mut slots: Vec<Said<Slot>>) -> Vec<Said<Slot>> {
     while i + 1 < slots.len() {
         match join(slots[i].what, slots[i + 1].what) {
             Some(slot) => {
-                slots[i] = Said {
-                    what: slot,
-                    from: slots[i].from,
-                    to: slots[i + 1].to,
-                };
+                slots[i] = Said { what: slot, from: slots[i].from, to: slots[i + 1].to };
                 slots.remove(i + 1);
             }
             None => i += 1,
@@ -240,8 +209,12 @@ fn join(first: Slot, second: Slot) -> Option<Slot> {
         (Slot::Fixed(Some(a), None), Slot::Fixed(None, Some(b))) => Some(Slot::Fixed(Some(a), Some(b))),
         (Slot::Fixed(Some(a), None), Slot::Until(b)) => Some(Slot::Between(whole(a), b)),
         (Slot::Named(part), Slot::At(p)) | (Slot::At(p), Slot::Named(part)) => Some(Slot::At(marked(p, part))),
-        (Slot::Named(part), Slot::Between(End::Point(p), e)) if p.mark == Mark::None => Some(Slot::Between(End::Point(marked(p, part)), e)),
-        (Slot::Between(s, End::Point(p)), Slot::Named(part)) if p.mark == Mark::None => Some(Slot::Between(s, End::Point(marked(p, part)))),
+        (Slot::Named(part), Slot::Between(End::Point(p), e)) if p.mark == Mark::None => {
+            Some(Slot::Between(End::Point(marked(p, part)), e))
+        }
+        (Slot::Between(s, End::Point(p)), Slot::Named(part)) if p.mark == Mark::None => {
+            Some(Slot::Between(s, End::Point(marked(p, part))))
+        }
         (Slot::Named(part), Slot::From(End::Point(p))) | (Slot::From(End::Point(p)), Slot::Named(part)) => {
             Some(Slot::From(End::Point(marked(p, part))))
         }
@@ -254,22 +227,11 @@ fn join(first: Slot, second: Slot) -> Option<Slot> {
 
 fn whole(minutes: u16) -> End {
     let part = |n: u16| u8::try_from(n).unwrap_or(0);
-    End::Point(Point {
-        hour: part(minutes / 60),
-        minute: part(minutes % 60),
-        mark: Mark::Whole,
-    })
+    End::Point(Point { hour: part(minutes / 60), minute: part(minutes % 60), mark: Mark::Whole })
 }
 
 fn marked(point: Point, part: Part) -> Point {
-    if point.mark == Mark::None {
-        Point {
-            mark: Mark::Part(part),
-            ..point
-        }
-    } else {
-        point
-    }
+    if point.mark == Mark::None { Point { mark: Mark::Part(part), ..point } } else { point }
 }
 
 const DAY: i32 = 24 * 60;
@@ -306,7 +268,9 @@ fn resolve(slot: Slot, today: bool, now: DateTime) -> Vec<TimeWindow> {
             |(later, plain)| both(later, plain, now, false, true),
         ),
         // After a part of the day is after it; "dopahar ke baad" is the afternoon from noon on.
-        Slot::From(End::Part(part)) => vec![window(Some(if part == Part::Afternoon { 12 * 60 } else { span_of(part).0 }), None)],
+        Slot::From(End::Part(part)) => {
+            vec![window(Some(if part == Part::Afternoon { 12 * 60 } else { span_of(part).0 }), None)]
+        }
         Slot::Until(End::Part(part)) => vec![window(None, Some(span_of(part).1))],
         Slot::Between(start, end) => between(start, end),
     }
@@ -317,11 +281,7 @@ fn both(later: i32, plain: i32, now: DateTime, start: bool, end: bool) -> Vec<Ti
     let make = |minutes: i32| {
         let at = Some(clock_time(minutes.rem_euclid(DAY)));
         let date = now.date().checked_add(i64::from(minutes.div_euclid(DAY)).days()).ok();
-        TimeWindow {
-            start: at.filter(|_| start),
-            end: at.filter(|_| end),
-            date,
-        }
+        TimeWindow { start: at.filter(|_| start), end: at.filter(|_| end), date }
     };
     vec![make(later), make(plain)]
 }
@@ -338,11 +298,7 @@ fn ahead(low: i64, high: Option<i64>, now: DateTime) -> Option<TimeWindow> {
     let start = at(low)?;
     let end = at(high.unwrap_or(low))?;
     let minute = |t: DateTime| Time::new(t.hour(), t.minute(), 0, 0).ok();
-    Some(TimeWindow {
-        start: Some(minute(start)?),
-        end: Some(minute(end)?),
-        date: Some(start.date()),
-    })
+    Some(TimeWindow { start: Some(minute(start)?), end: Some(minute(end)?), date: Some(start.date()) })
 }
 
 /// Minutes of the day of a point by its own mark, or by the working day.
@@ -386,11 +342,8 @@ fn working(point: Point) -> i32 {
 }
 
 fn between(start: End, end: End) -> Vec<TimeWindow> {
-    let window = |start: i32, end: i32| TimeWindow {
-        start: Some(clock_time(start)),
-        end: Some(clock_time(end)),
-        date: None,
-    };
+    let window =
+        |start: i32, end: i32| TimeWindow { start: Some(clock_time(start)), end: Some(clock_time(end)), date: None };
     let known = |end: End, last: bool| match end {
         End::Part(part) => Some(if last { span_of(part).1 } else { span_of(part).0 }),
         End::Point(point) => fixed(point),

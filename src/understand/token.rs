@@ -34,27 +34,14 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         if word == Word::OrdinalMark
             && glued
             && let Some(last) = tokens.last_mut()
-            && let Token {
-                word:
-                    Word::Digits {
-                        whole: day @ 1..=31,
-                        places: 0,
-                        ..
-                    },
-                ..
-            } = last
+            && let Token { word: Word::Digits { whole: day @ 1..=31, places: 0, .. }, .. } = last
         {
             last.word = Word::Ordinal(u8::try_from(*day).unwrap_or(0));
             last.to = piece.to;
             i += count;
             continue;
         }
-        tokens.push(Token {
-            word,
-            from: piece.from,
-            to: pieces[i + count - 1].to,
-            glued,
-        });
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued });
         i += count;
     }
     tokens
@@ -112,13 +99,7 @@ fn meaning(pieces: &[Piece], spelled: &str) -> (Word, usize) {
         }
         count -= 1;
     }
-    (
-        entry
-            .word
-            .or_else(|| lexicon::by_sound(&spelled[at.0..at.1]))
-            .unwrap_or(Word::Other),
-        1,
-    )
+    (entry.word.or_else(|| lexicon::by_sound(&spelled[at.0..at.1])).unwrap_or(Word::Other), 1)
 }
 
 fn split(text: &str, pieces: &mut Vec<Piece>, spelled: &mut String) {
@@ -170,12 +151,7 @@ fn letters(text: &str, from: usize, pieces: &mut Vec<Piece>, spelled: &mut Strin
     } else {
         normalise(&text[from..whole], spelled);
     }
-    pieces.push(Piece {
-        mark: None,
-        from,
-        to,
-        at: (start, spelled.len()),
-    });
+    pieces.push(Piece { mark: None, from, to, at: (start, spelled.len()) });
     to
 }
 
@@ -232,23 +208,12 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         let dotted_date = text[end..].starts_with('.') && text[end + 1..].chars().next().and_then(digit).is_some();
         if dotted_date {
             pieces.push(Piece {
-                mark: Some(Word::Digits {
-                    whole,
-                    len,
-                    frac: 0,
-                    places: 0,
-                    grouped,
-                }),
+                mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped }),
                 from,
                 to: at,
                 at: (0, 0),
             });
-            pieces.push(Piece {
-                mark: Some(Word::Slash),
-                from: at,
-                to: at + 1,
-                at: (0, 0),
-            });
+            pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
             return dotted(text, at + 1, pieces);
         }
         at = end;
@@ -260,31 +225,13 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
             minute = minute.saturating_mul(10).saturating_add(u32::from(d));
         });
         if count == 2 && minute < 60 && whole < 25 {
-            let clock = Word::Clock {
-                hour: u8::try_from(whole).unwrap_or(0),
-                minute: u8::try_from(minute).unwrap_or(0),
-            };
-            pieces.push(Piece {
-                mark: Some(clock),
-                from,
-                to: end,
-                at: (0, 0),
-            });
+            let clock =
+                Word::Clock { hour: u8::try_from(whole).unwrap_or(0), minute: u8::try_from(minute).unwrap_or(0) };
+            pieces.push(Piece { mark: Some(clock), from, to: end, at: (0, 0) });
             return end;
         }
     }
-    pieces.push(Piece {
-        mark: Some(Word::Digits {
-            whole,
-            len,
-            frac,
-            places,
-            grouped,
-        }),
-        from,
-        to: at,
-        at: (0, 0),
-    });
+    pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac, places, grouped }), from, to: at, at: (0, 0) });
     at
 }
 
@@ -299,27 +246,16 @@ fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         at += width;
     }
     pieces.push(Piece {
-        mark: Some(Word::Digits {
-            whole,
-            len,
-            frac: 0,
-            places: 0,
-            grouped: false,
-        }),
+        mark: Some(Word::Digits { whole, len, frac: 0, places: 0, grouped: false }),
         from,
         to: at,
         at: (0, 0),
     });
-    pieces.push(Piece {
-        mark: Some(Word::Slash),
-        from: at,
-        to: at + 1,
-        at: (0, 0),
-    });
+    pieces.push(Piece { mark: Some(Word::Slash), from: at, to: at + 1, at: (0, 0) });
     at + 1
 }
 
-fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut String) -> usize {
+fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) -> usize {
     let next = at + c.len_utf8();
     let after = text[next..].chars().next();
     let before = text[..at].chars().next_back();
@@ -330,7 +266,7 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut S
         '/' if matches!(after, Some('-' | '=' | '–')) => (Some(Word::Rupee), next + after.map_or(0, char::len_utf8)),
         '/' => (Some(Word::Slash), next),
         '+' => (Some(Word::Plus), next),
-        '#' => (Some(Word::NumberWord), next),
+        '#' => (Some(Word::NumberSign), next),
         '&' => (Some(Word::And), next),
         '@' => (Some(Word::At), next),
         ',' | ';' | '—' | '،' => (Some(Word::Comma), next),
@@ -364,12 +300,7 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut S
         _ => (None, next),
     };
     if let Some(word) = word {
-        pieces.push(Piece {
-            mark: Some(word),
-            from: at,
-            to,
-            at: (0, 0),
-        });
+        pieces.push(Piece { mark: Some(word), from: at, to, at: (0, 0) });
     }
     to
 }
@@ -379,10 +310,7 @@ fn abbreviation(pieces: &[Piece], spelled: &str, at: usize) -> bool {
     let Some(last) = pieces.last() else { return false };
     last.to == at
         && last.mark.is_none()
-        && matches!(
-            lexicon::word(&spelled[last.at.0..last.at.1]).and_then(|e| e.word),
-            Some(Word::Rupee | Word::No)
-        )
+        && matches!(lexicon::word(&spelled[last.at.0..last.at.1]).and_then(|e| e.word), Some(Word::Rupee | Word::No))
         && matches!(&spelled[last.at.0..last.at.1], "rs" | "no" | "inr" | "रु")
 }
 
@@ -422,7 +350,8 @@ fn nasals(out: &mut String, start: usize) {
     while i < chars.len() {
         let nasal = matches!(chars[i], 'न' | 'म' | 'ण' | 'ङ' | 'ञ');
         let follows = chars.get(i + 2).copied().unwrap_or(' ');
-        let consonant = ('क'..='ह').contains(&follows) && !matches!(follows, 'य' | 'र' | 'ल' | 'व' | 'ह' | 'न' | 'म' | 'ण');
+        let consonant =
+            ('क'..='ह').contains(&follows) && !matches!(follows, 'य' | 'र' | 'ल' | 'व' | 'ह' | 'न' | 'म' | 'ण');
         if nasal && chars.get(i + 1) == Some(&'्') && consonant {
             out.push('ं');
             i += 2;

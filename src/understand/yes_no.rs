@@ -21,11 +21,8 @@ pub(super) fn read(heard: &Heard) -> Reading {
         unfinished,
         span,
     };
-    if unknown && said.iter().all(|s| !s.firm) || unknown && said.iter().all(|s| !s.yes) {
-        return Reading {
-            unfinished,
-            ..Reading::default()
-        };
+    if unknown && (said.iter().all(|s| !s.firm) || said.iter().all(|s| !s.yes)) {
+        return Reading { unfinished, ..Reading::default() };
     }
     if maybe {
         let at = heard.tokens.iter().position(|t| t.word == Word::Maybe).unwrap_or(0);
@@ -37,18 +34,11 @@ pub(super) fn read(heard: &Heard) -> Reading {
     let yes = said.iter().any(|s| s.yes);
     let no = said.iter().any(|s| !s.yes);
     match (yes, no) {
-        (false, false) => Reading {
-            unfinished,
-            ..Reading::default()
-        },
+        (false, false) => Reading { unfinished, ..Reading::default() },
         (true, true) => both(span),
-        (yes, _) => Reading {
-            value: Some(Value::YesNo(yes)),
-            ambiguous: false,
-            readings: Vec::new(),
-            unfinished,
-            span,
-        },
+        (yes, _) => {
+            Reading { value: Some(Value::YesNo(yes)), ambiguous: false, readings: Vec::new(), unfinished, span }
+        }
     }
 }
 
@@ -127,23 +117,17 @@ fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize) -> usize {
         _ => false,
     });
     let swallowed = near.filter(|&at| {
-        !heard.any(i + 1, at, |w| {
-            matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi)
-        })
+        !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi))
     });
     let to = swallowed.map_or(i + 1, |at| at + 1);
-    said.push(Polarity {
-        yes: false,
-        firm: true,
-        from: i,
-        to,
-    });
+    said.push(Polarity { yes: false, firm: true, from: i, to });
     to
 }
 
 /// "galat nahi hai", "not wrong": right.
 fn negated_wrong(heard: &Heard, i: usize) -> bool {
-    (heard.before(i) == Some(Word::Not) || i >= 2 && heard.word(i - 2) == Some(Word::Not)) || matches!(heard.word(i + 1), Some(Word::Nahi))
+    (heard.before(i) == Some(Word::Not) || i >= 2 && heard.word(i - 2) == Some(Word::Not))
+        || matches!(heard.word(i + 1), Some(Word::Nahi))
 }
 
 /// "haan boliye": the phone is answered, nothing is agreed to.
@@ -176,11 +160,7 @@ fn corrections(heard: &Heard, said: &mut Vec<Polarity>) {
         } else if doubled && i > 0 {
             said.drain(..i);
             i = 0;
-        } else if doubled
-            && said
-                .get(i + 2)
-                .is_some_and(|c| c.yes && matches!(heard.tokens[c.from].word, Word::Yes))
-        {
+        } else if doubled && said.get(i + 2).is_some_and(|c| c.yes && matches!(heard.tokens[c.from].word, Word::Yes)) {
             said.drain(..=i + 1);
             i = 0;
         } else {

@@ -71,10 +71,7 @@ pub(super) const WORDS: Table = &[
     (Dozen, "dozen dozens"),
     (NoneAtAll, "none nil nothing not_any not_even_one not_a_single_one not_a_single"),
     // Money.
-    (
-        Rupee,
-        "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas",
-    ),
+    (Rupee, "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas"),
     (Paise, "paise paisa paisas paises"),
     (
         Foreign,
@@ -90,15 +87,9 @@ pub(super) const WORDS: Table = &[
         "loading unloading labour labor labourer hamali hamaali toll tolls parking tax taxes gst fastag tolltax waiting \
          detention halting halt offloading coolie mathadi toll_tax tolls_and_taxes",
     ),
-    (
-        Extra,
-        "extra additional additionally separate separately on_top over_and_above apart extras on_top_of_that",
-    ),
+    (Extra, "extra additional additionally separate separately on_top over_and_above apart extras on_top_of_that"),
     (Another, "another more"),
-    (
-        Total,
-        "total totally all_together altogether in_all overall grand_total total_amount in_total all_in_all",
-    ),
+    (Total, "total totally all_together altogether in_all overall grand_total total_amount in_total all_in_all"),
     (
         AtLeast,
         "at_least atleast minimum starting_from starting_at starts_from starts_at starting lowest minimum_of at_minimum",
@@ -111,10 +102,7 @@ pub(super) const WORDS: Table = &[
         "not_less_than no_less_than not_below not_under not_lower_than nothing_less_than nothing_below nothing_under \
          never_less_than never_below",
     ),
-    (
-        NotMore,
-        "not_more_than no_more_than not_above not_over nothing_more_than nothing_above not_beyond",
-    ),
+    (NotMore, "not_more_than no_more_than not_above not_over nothing_more_than nothing_above not_beyond"),
     (Base, "base basic"),
     (Free, "free complimentary gratis"),
     (
@@ -163,23 +151,14 @@ pub(super) const WORDS: Table = &[
          my_competitor other_parties another_party other_party another_guy some_vendors some_people other_drivers \
          other_truckers neighbour everyone_else everybody_else other_agency another_agency another_driver",
     ),
-    (
-        Included,
-        "included inclusive including inclusive_of includes with_everything covered include",
-    ),
+    (Included, "included inclusive including inclusive_of includes with_everything covered include"),
     (Percent, "percent percentage per_cent percents"),
     // Units and labels.
     (Unit(Unit::Per(Per::Trip)), "trip trips round rounds round_trip"),
-    (
-        Unit(Unit::Per(Per::Km)),
-        "km kms kilometer kilometre kilometers kilometres kmeter kilo_meter kilo_metre",
-    ),
+    (Unit(Unit::Per(Per::Km)), "km kms kilometer kilometre kilometers kilometres kmeter kilo_meter kilo_metre"),
     (Unit(Unit::Per(Per::Hour)), "hour hours hr hrs"),
     (Unit(Unit::Per(Per::Kg)), "kg kgs kilogram kilograms kilogramme kilo kilos"),
-    (
-        Unit(Unit::Per(Per::Tonne)),
-        "tonne tonnes ton tons mt metric_ton metric_tons metric_tonne metric_tonnes",
-    ),
+    (Unit(Unit::Per(Per::Tonne)), "tonne tonnes ton tons mt metric_ton metric_tons metric_tonne metric_tonnes"),
     (Unit(Unit::Per(Per::Day)), "day days"),
     (
         Unit(Unit::Per(Per::Piece)),
@@ -198,7 +177,7 @@ pub(super) const WORDS: Table = &[
     ),
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
-    (PerWord, "per"),
+    (PerUnit, "per"),
     (Each, "each every"),
     (
         Label,
@@ -212,8 +191,8 @@ pub(super) const WORDS: Table = &[
         LabelStem,
         "truck lorry vehicle_registration vehicle car gst_in house shop street floor registration serial_no quote_id trip_id model gala cabin building block store",
     ),
-    (NumberWord, "number numbers num no_. nos"),
-    (PhoneWord, "phone mobile contact whatsapp cell telephone landline dial"),
+    (NumberSign, "number numbers num no_. nos"),
+    (PhoneNoun, "phone mobile contact whatsapp cell telephone landline dial"),
     // Joints.
     (To, "to"),
     (Till, "till until til untill through"),
@@ -223,17 +202,11 @@ pub(super) const WORDS: Table = &[
     (From, "from since"),
     (And, "and n as_well_as"),
     (Plus, "plus"),
-    (
-        Or,
-        "or or_else either or_maybe or_may_be or_even or_perhaps or_otherwise alternatively or_possibly",
-    ),
+    (Or, "or or_else either or_maybe or_may_be or_even or_perhaps or_otherwise alternatively or_possibly"),
     (But, "but however while whereas though although"),
     (Of, "of"),
     (It, "it"),
-    (
-        Is,
-        "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands",
-    ),
+    (Is, "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands"),
     (At, "at @"),
     (In, "in into in_about in_around"),
     (OrdinalMark, "st nd rd th"),
@@ -291,10 +264,7 @@ pub(super) const WORDS: Table = &[
     (AmPm(false), "a_m ams"),
     (AmOrBe, "am"),
     (Oclock, "oclock o_clock clock o'clock"),
-    (
-        Part(Part::Early),
-        "early_morning early_in_the_morning early_mornings dawn crack_of_dawn very_early early_hours",
-    ),
+    (Part(Part::Early), "early_morning early_in_the_morning early_mornings dawn crack_of_dawn very_early early_hours"),
     (Part(Part::Morning), "morning mornings in_morning forenoon"),
     (Part(Part::Afternoon), "afternoon afternoons"),
     (Part(Part::Evening), "evening evenings eve"),
@@ -324,10 +294,7 @@ pub(super) const WORDS: Table = &[
     (After, "after post later_than past_the"),
     (Before, "before prior_to earlier_than ahead_of pre"),
     (By, "by latest_by no_later_than not_later_than at_the_latest_by"),
-    (
-        Onwards,
-        "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards",
-    ),
+    (Onwards, "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards"),
     (
         NotBefore,
         "not_before no_earlier_than not_earlier_than never_before earliest the_earliest not_until not_till only_after",
@@ -339,10 +306,7 @@ pub(super) const WORDS: Table = &[
         Closed,
         "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
     ),
-    (
-        Except,
-        "except excepting apart_from other_than besides except_for except_between barring",
-    ),
+    (Except, "except excepting apart_from other_than besides except_for except_between barring"),
     (
         PastVerb,
         "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been",
@@ -352,10 +316,7 @@ pub(super) const WORDS: Table = &[
     (Day(0), "today todays"),
     (Day(1), "tomorrow tomorow tommorow tommorrow tmrw tomo tomorrows"),
     (DayAfter, "day_after the_day_after overmorrow"),
-    (
-        Day(2),
-        "day_after_tomorrow the_day_after_tomorrow day_after_tomorow day_after_tommorow",
-    ),
+    (Day(2), "day_after_tomorrow the_day_after_tomorrow day_after_tomorow day_after_tommorow"),
     (Yesterday, "yesterday day_before_yesterday"),
     (Tonight, "tonight tonite"),
     (Weekday(1), "monday mon mondays"),
@@ -463,9 +424,6 @@ pub(super) const WORDS: Table = &[
         NoNeed,
         "no_need not_needed not_necessary dont_need no_necessity not_required dont_want do_not_want do_not_need no_requirement unnecessary dont_connect dont_transfer do_not_transfer do_not_connect dont_forward needless",
     ),
-    (
-        AreYou,
-        "are_you am_i is_this is_it are_u is_that is_there r_u youre_a you_are_a you_a are_there",
-    ),
+    (AreYou, "are_you am_i is_this is_it are_u is_that is_there r_u youre_a you_are_a you_a are_there"),
     (Please, "please plz pls"),
 ];

@@ -23,10 +23,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(12), "बारह बारा barah baarah bara baara bareh"),
     (Count(13), "तेरह terah tehrah tairah tehra"),
     (Count(14), "चौदह चौदा chaudah choudah chaudha chauda choda chodah chouda"),
-    (
-        Count(15),
-        "पंद्रह पन्द्रह पंदरह पंद्रा पन्द्रा pandrah pandra pandhrah pundrah pandarah pundra pandhra",
-    ),
+    (Count(15), "पंद्रह पन्द्रह पंदरह पंद्रा पन्द्रा pandrah pandra pandhrah pundrah pandarah pundra pandhra"),
     (Count(16), "सोलह सोला solah sola solaah"),
     (Count(17), "सत्रह सतरह सत्तरह सत्रा satrah satra satarah sattrah sattarah"),
     (Count(18), "अठारह अट्ठारह अठारा atharah athara attharah attarah atthara adharah"),
@@ -39,10 +36,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(25), "पच्चीस पचीस pachis pachees pacchis pacchees pachchis pachchees pachhis"),
     (Count(26), "छब्बीस छबीस chhabbis chabbis chhabbees chabbees chabis chhabis"),
     (Count(27), "सत्ताईस सत्ताइस सताईस sattais sattaees sataais sattaais satais"),
-    (
-        Count(28),
-        "अट्ठाईस अठ्ठाईस अठाईस अट्ठाइस अठाइस atthais athais attais athaees atthaees atthaais athaais",
-    ),
+    (Count(28), "अट्ठाईस अठ्ठाईस अठाईस अट्ठाइस अठाइस atthais athais attais athaees atthaees atthaais athaais"),
     (Count(29), "उनतीस उन्तीस untis unatis unteess untees unnatis unatees"),
     (Count(30), "तीस tees tis teess"),
     (Count(31), "इकतीस इकत्तीस इकतिस iktis ikattis iktees ikatis ikattees ikatees"),
@@ -53,16 +47,10 @@ pub(super) const NUMBERS: Table = &[
     (Count(36), "छत्तीस छतीस chhattis chattis chhatis chattees chhattees chatis"),
     (Count(37), "सैंतीस सेंतीस सैतीस saintis sentis saintees sentees saitis"),
     (Count(38), "अड़तीस अड़तिस अढ़तीस adtis artis adatis adtees arhtis artees athtis"),
-    (
-        Count(39),
-        "उनतालीस उनचालीस उन्तालीस untalis unchalis untaalis untalees untaalees unchalees",
-    ),
+    (Count(39), "उनतालीस उनचालीस उन्तालीस untalis unchalis untaalis untalees untaalees unchalees"),
     (Count(40), "चालीस चालिस chalis chalees chaalis chaalees"),
     (Count(41), "इकतालीस iktalis ikatalis iktalees iktaalis iktaalees"),
-    (
-        Count(42),
-        "बयालीस बियालीस ब्यालीस bayalis byalis biyalis bayalees bayaalis bayaalees byalees",
-    ),
+    (Count(42), "बयालीस बियालीस ब्यालीस bayalis byalis biyalis bayalees bayaalis bayaalees byalees"),
     (
         Count(43),
         "तैंतालीस तेंतालीस तिरतालीस तैतालीस तेतालीस taintalis tetalis tentalis taintalees tirtalis tentalees tetalees taintaalis taintaalees",
@@ -75,37 +63,19 @@ pub(super) const NUMBERS: Table = &[
         Count(45),
         "पैंतालीस पेंतालीस पैतालीस paintalis pentalis paitalis paintalees pentalees paintaalis paintaalees paitalees",
     ),
-    (
-        Count(46),
-        "छियालीस छयालीस छ्यालीस chhiyalis chiyalis chhayalis chhiyalees chiyalees chhiyaalis chhiyaalees",
-    ),
-    (
-        Count(47),
-        "सैंतालीस सेंतालीस सैतालीस saintalis sentalis saitalis saintalees sentalees saintaalis saintaalees",
-    ),
-    (
-        Count(48),
-        "अड़तालीस अढ़तालीस adtalis artalis adtalees arhtalis artalees adtaalis adtaalees",
-    ),
+    (Count(46), "छियालीस छयालीस छ्यालीस chhiyalis chiyalis chhayalis chhiyalees chiyalees chhiyaalis chhiyaalees"),
+    (Count(47), "सैंतालीस सेंतालीस सैतालीस saintalis sentalis saitalis saintalees sentalees saintaalis saintaalees"),
+    (Count(48), "अड़तालीस अढ़तालीस adtalis artalis adtalees arhtalis artalees adtaalis adtaalees"),
     (Count(49), "उनचास उन्चास उनंचास unchas unanchas unchaas unnchas"),
     (Count(50), "पचास pachas pachaas pachass pachhas"),
-    (
-        Count(51),
-        "इक्यावन इकावन ikyavan ikkyavan ikavan ikyawan ikkavan ikyaavan ikkyawan ikkawan",
-    ),
+    (Count(51), "इक्यावन इकावन ikyavan ikkyavan ikavan ikyawan ikkavan ikyaavan ikkyawan ikkawan"),
     (Count(52), "बावन bavan bawan baavan baawan"),
     (Count(53), "तिरपन तिरेपन तरेपन तिरपण tirpan tirepan trepan tripan tirapan"),
-    (
-        Count(54),
-        "चौवन चउवन चव्वन chauvan chavan chauwan chowan chawwan chouvan chavvan chauban",
-    ),
+    (Count(54), "चौवन चउवन चव्वन chauvan chavan chauwan chowan chawwan chouvan chavvan chauban"),
     (Count(55), "पचपन pachpan pachapan pachpann"),
     (Count(56), "छप्पन chhappan chappan chhapan chapan"),
     (Count(57), "सत्तावन सतावन sattavan satavan sattawan sattaavan satawan sattaawan"),
-    (
-        Count(58),
-        "अट्ठावन अठावन अठ्ठावन atthavan athavan attavan athawan atthawan athaavan atthaavan attawan",
-    ),
+    (Count(58), "अट्ठावन अठावन अठ्ठावन atthavan athavan attavan athawan atthawan athaavan atthaavan attawan"),
     (Count(59), "उनसठ उनसठ् उन्सठ unsath unsat unsathh unasath"),
     (Count(60), "साठ साठ् saaath"),
     (SixtyOrWith, "saath sath"),
@@ -114,10 +84,7 @@ pub(super) const NUMBERS: Table = &[
     (Count(63), "तिरसठ तिरेसठ तरेसठ tirsath tiresath tirasath tresath tirsat"),
     (Count(64), "चौंसठ चौसठ chaunsath chausath chounsath chaunsat chousath chausat"),
     (Count(65), "पैंसठ पेंसठ पैसठ painsath pensath paisath painsat"),
-    (
-        Count(66),
-        "छियासठ छासठ छयासठ chhiyasath chiyasath chhiasath chhasath chhiyasat chiyasat",
-    ),
+    (Count(66), "छियासठ छासठ छयासठ chhiyasath chiyasath chhiasath chhasath chhiyasat chiyasat"),
     (Count(67), "सड़सठ सरसठ सडसट sadsath sarsath sadsat"),
     (Count(68), "अड़सठ अरसठ adsath arsath adsat arhsath"),
     (Count(69), "उनहत्तर उनहतर उन्हत्तर unhattar unahattar unhatar unhattur"),
@@ -130,43 +97,25 @@ pub(super) const NUMBERS: Table = &[
         Count(75),
         "पचहत्तर पिचहत्तर पचहतर पछत्तर pachhattar pachahattar pichattar pachattar pichhattar pachhatar pachatar pachhattur pichahattar pachchhattar",
     ),
-    (
-        Count(76),
-        "छिहत्तर छियत्तर छिहतर chhihattar chihattar chhiyattar chhihatar chihatar chhihattur",
-    ),
-    (
-        Count(77),
-        "सतहत्तर सतत्तर सतहतर satahattar sathattar satattar sathatar satahatar sathattur",
-    ),
-    (
-        Count(78),
-        "अठहत्तर अठत्तर अठहतर athahattar athattar athhattar athatar athahatar atthattar atthahattar",
-    ),
+    (Count(76), "छिहत्तर छियत्तर छिहतर chhihattar chihattar chhiyattar chhihatar chihatar chhihattur"),
+    (Count(77), "सतहत्तर सतत्तर सतहतर satahattar sathattar satattar sathatar satahatar sathattur"),
+    (Count(78), "अठहत्तर अठत्तर अठहतर athahattar athattar athhattar athatar athahatar atthattar atthahattar"),
     (Count(79), "उनासी उन्नासी उन्यासी उनयासी unasi unnasi unaasi unyasi unnaasi unnyasi"),
     (Count(80), "अस्सी अस्सि assi asi assee"),
     (Count(81), "इक्यासी इकासी ikyasi ikasi ikkyasi ikyaasi ikkasi"),
     (Count(82), "बयासी ब्यासी बियासी bayasi byasi biyasi bayaasi biyaasi"),
     (Count(83), "तिरासी तेरासी tirasi terasi tiraasi tirassi"),
     (Count(84), "चौरासी chaurasi chorasi chourasi chauraasi"),
-    (
-        Count(85),
-        "पचासी पिच्चासी पच्चासी पिचासी pachasi pichasi pachaasi pacchasi pichaasi pichchasi",
-    ),
+    (Count(85), "पचासी पिच्चासी पच्चासी पिचासी pachasi pichasi pachaasi pacchasi pichaasi pichchasi"),
     (Count(86), "छियासी छयासी chhiyasi chiyasi chhiasi chhiyaasi chiyaasi"),
     (Count(87), "सत्तासी सतासी सत्यासी sattasi satasi sattaasi satyasi sataasi"),
     (Count(88), "अट्ठासी अठासी अठ्ठासी atthasi athasi attasi athaasi atthaasi"),
     (Count(89), "नवासी nawasi navasi nvasi navaasi nawaasi"),
     (Count(90), "नब्बे नब्बै नव्वे nabbe nabbey nabe navve nabbay"),
-    (
-        Count(91),
-        "इक्यानवे इक्यानबे इकानवे इक्कानवे ikyanve ikyanave ikyanbe ikanve ikyaanve ikyaanave ikkyanve ikanave",
-    ),
+    (Count(91), "इक्यानवे इक्यानबे इकानवे इक्कानवे ikyanve ikyanave ikyanbe ikanve ikyaanve ikyaanave ikkyanve ikanave"),
     (Count(92), "बानवे बानबे बयानवे बाणवे banve baanve banave baanave banbe baanbe bayanve"),
     (Count(93), "तिरानवे तिरानबे तेरानवे tiranve tiranave tiraanve tiranbe teranve tiraanave"),
-    (
-        Count(94),
-        "चौरानवे चौरानबे chauranve chaurranve choranve chauranave chouranve chauraanve chauraanave",
-    ),
+    (Count(94), "चौरानवे चौरानबे chauranve chaurranve choranve chauranave chouranve chauraanve chauraanave"),
     (
         Count(95),
         "पंचानवे पचानवे पंचानबे पिच्चानवे पिचानवे panchanve pachanve pichanve panchanave panchaanve pachaanve pichaanve panchaanave pachanave",
@@ -175,10 +124,7 @@ pub(super) const NUMBERS: Table = &[
         Count(96),
         "छियानवे छियानबे छयानवे chhiyanve chiyanve chhiyanave chiyanave chhiyaanve chhianve chiyaanve chhiyaanave",
     ),
-    (
-        Count(97),
-        "सत्तानवे सतानवे सत्तानबे sattanve satanve sattanave sattaanve satanave sattaanave",
-    ),
+    (Count(97), "सत्तानवे सतानवे सत्तानबे sattanve satanve sattanave sattaanve satanave sattaanave"),
     (
         Count(98),
         "अट्ठानवे अठानवे अठ्ठानवे अट्ठानबे atthanve athanve athanave atthanave attanve athaanve atthaanve athaanave atthaanave",
@@ -254,10 +200,7 @@ pub(super) const WORDS: Table = &[
         "ज़्यादा_से_ज़्यादा अधिक_से_अधिक अधिकतम मैक्सिमम अधिक_से_ज़्यादा zyada_se_zyada jyada_se_jyada jada_se_jada adhik_se_adhik adhiktam zyaada_se_zyaada jyaada_se_jyaada",
     ),
     (LessThan, "से_कम se_kam se_neeche se_niche से_नीचे se_kum"),
-    (
-        MoreThan,
-        "से_ज़्यादा से_अधिक से_ऊपर se_zyada se_jyada se_upar se_adhik se_uper se_jada se_zyaada se_jyaada",
-    ),
+    (MoreThan, "से_ज़्यादा से_अधिक से_ऊपर se_zyada se_jyada se_upar se_adhik se_uper se_jada se_zyaada se_jyaada"),
     (
         NotLess,
         "से_कम_नहीं से_कम_में_नहीं से_नीचे_नहीं से_कम_ना से_कम_पर_नहीं से_कम_तो_नहीं से_कम_मे_नहीं से_कम_में_तो_नहीं से_कम_नही से_कम_मत se_kam_nahi se_kam_nahin \
@@ -284,10 +227,7 @@ pub(super) const WORDS: Table = &[
          kam_hain kam_padenge kam_pad_raha bohot_kam bahot_kam kaafi_kam kafi_kam काफी_कम thoda_kam_hai थोड़ा_कम_है kam_hota kam_ho_jayega \
          kam_ho_jata kam_rahega kum_hai ghata घाटा nuksan नुकसान nuksaan kam_ho_raha loss_hai loss_ho_jayega कम_होगा kam_hoga kam_bol_rahe",
     ),
-    (
-        Fails,
-        "नामुमकिन namumkin mushkil मुश्किल मुमकिन_नहीं mumkin_nahi possible_nahi पॉसिबल_नहीं sambhav_nahi संभव_नहीं",
-    ),
+    (Fails, "नामुमकिन namumkin mushkil मुश्किल मुमकिन_नहीं mumkin_nahi possible_nahi पॉसिबल_नहीं sambhav_nahi संभव_नहीं"),
     (
         Final,
         "अब अभी फाइनल फ़ाइनल आपके_लिए आपके_लिये आप_के_लिए आखिरी आख़िरी लास्ट_प्राइस लास्ट इस_बार ab abhi aapke_liye apke_liye aap_ke_liye aakhri aakhiri \
@@ -313,20 +253,11 @@ pub(super) const WORDS: Table = &[
         Included,
         "समेत सहित शामिल के_साथ_में_शामिल samet sahit shamil shaamil mila_ke milake milakar mila_kar मिलाकर मिला_के मिलाके मिला_कर jod_ke jodke जोड़कर",
     ),
-    (
-        HisaabSe,
-        "के_हिसाब_से के_हिसाब ke_hisaab_se ke_hisab_se ke_hisaab k_hisab_se की_दर_से ki_dar_se ke_rate_se के_रेट_से",
-    ),
+    (HisaabSe, "के_हिसाब_से के_हिसाब ke_hisaab_se ke_hisab_se ke_hisaab k_hisab_se की_दर_से ki_dar_se ke_rate_se के_रेट_से"),
     (Percent, "प्रतिशत फीसदी परसेंट pratishat feesadi fisadi"),
     // Units and labels.
-    (
-        Unit(Unit::Per(Per::Trip)),
-        "ट्रिप चक्कर फेरा फेरे राउंड chakkar chakar phera phere fera fere chakkr khep खेप",
-    ),
-    (
-        Unit(Unit::Per(Per::Km)),
-        "किलोमीटर किमी केएम किलो_मीटर kilometar kilomitar kimi kilometr",
-    ),
+    (Unit(Unit::Per(Per::Trip)), "ट्रिप चक्कर फेरा फेरे राउंड chakkar chakar phera phere fera fere chakkr khep खेप"),
+    (Unit(Unit::Per(Per::Km)), "किलोमीटर किमी केएम किलो_मीटर kilometar kilomitar kimi kilometr"),
     (
         Unit(Unit::Per(Per::Hour)),
         "घंटा घंटे घंटों घण्टे घण्टा घंटेभर ghanta ghante ghanto ghantey ghnta ghnte ganta ghantay ghantaa ghanton",
@@ -348,20 +279,14 @@ pub(super) const WORDS: Table = &[
          liter fut feet kwintal kuntal baar chakka tempo gari gaari gaadiyon kuintal bande बंदे लेबर_लोग driver ड्राइवर gadiya",
     ),
     (Rate(Per::Day), "रोज़ाना रोजाना दिहाड़ी rozana rojana dihadi dihaadi pratidin प्रतिदिन"),
-    (PerWord, "प्रति prati parti"),
+    (PerUnit, "प्रति prati parti"),
     (PerOrBut, "पर par pr"),
     (Each, "हर प्रत्येक har pratyek hr"),
-    (
-        Label,
-        "रूम गेट पीओ इनवॉइस कमरा कमरे प्लॉट फ्लैट ट्रैकिंग बिल्टी kamra kamre bilti लाइसेंस पिनकोड पिन_कोड ओटीपी डॉक",
-    ),
+    (Label, "रूम गेट पीओ इनवॉइस कमरा कमरे प्लॉट फ्लैट ट्रैकिंग बिल्टी kamra kamre bilti लाइसेंस पिनकोड पिन_कोड ओटीपी डॉक"),
     (LabelLong, "ऑर्डर आर्डर बिल"),
-    (
-        LabelStem,
-        "गाड़ी_का मकान खाता makan khata gaadi_ka gadi_ka दुकान dukan dukaan गली gali",
-    ),
-    (NumberWord, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
-    (PhoneWord, "फोन फ़ोन मोबाइल व्हाट्सएप वाट्सएप"),
+    (LabelStem, "गाड़ी_का मकान खाता makan khata gaadi_ka gadi_ka दुकान dukan dukaan गली gali"),
+    (NumberSign, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
+    (PhoneNoun, "फोन फ़ोन मोबाइल व्हाट्सएप वाट्सएप"),
     // Joints.
     (Se, "से se"),
     (Till, "तक tak takk tk se_lekar se_leke से_लेकर से_लेके"),
@@ -370,10 +295,7 @@ pub(super) const WORDS: Table = &[
         "के_बीच के_बीच_में बीच के_दरमियान के_बीच_मे के_मध्य ke_beech ke_bich ke_beech_mein ke_beech_me ke_bich_mein ke_bich_me beech bich ke_darmiyan k_beech k_bich beech_mein beech_me ke_beech_main",
     ),
     (And, "और एवं व तथा aur or_bhi evam tatha awr"),
-    (
-        Or,
-        "या या_फिर ya ya_phir ya_fir yaa या_तो ya_to अथवा athva ya_toh yaa_phir nahi_to_phir ya_shayad",
-    ),
+    (Or, "या या_फिर ya ya_phir ya_fir yaa या_तो ya_to अथवा athva ya_toh yaa_phir nahi_to_phir ya_shayad"),
     (But, "लेकिन मगर परंतु पर_फिर lekin magar parantu lekin_agar par_abhi लेकिन_अब par_aapke"),
     (Of, "का के की ka ke ki"),
     (
@@ -410,10 +332,7 @@ pub(super) const WORDS: Table = &[
          galti_se galti_ho_gayi galti_ho_gai matlab mera_matlab sory ruko rukiye rukna galat_bol_diya galat_bola balki nahi_nahi_nahi \
          maaf_kariye mtlb arre_nahi arey_nahi are_nahi अरे_नहीं arre_nahi_nahi arre_nahin galti_se_bola ek_minute_ruko asal_me sorry_sorry ek_second ek_sec ek_minute_nahi",
     ),
-    (
-        Nahi,
-        "नहीं नही मत नहि नई_जी ना_जी nahi nahin nahee nai nahi_ji nhi mat naheen nahii naahi nahih",
-    ),
+    (Nahi, "नहीं नही मत नहि नई_जी ना_जी nahi nahin nahee nai nahi_ji nhi mat naheen nahii naahi nahih"),
     (YouErg, "आपने तुमने aapne apne_kya tumne aap_ne tum_ne आप_ने"),
     (You, "आप तुम aap tum"),
     (
@@ -428,10 +347,7 @@ pub(super) const WORDS: Table = &[
     (Hum, "मैं हम main mai hum ham maine humne मैंने हमने mujhe मुझे mujhko hame humein हमें"),
     (He, "वह वो वे उनका उनके wo woh vo uske uski unke unka unki उसके उनकी उसकी उनसे"),
     (Apna, "अपना अपने अपनी apna apne apni"),
-    (
-        My,
-        "मेरा मेरी मेरे हमारा हमारे हमारी mera meri mere hamara hamare hamari humara humare humari",
-    ),
+    (My, "मेरा मेरी मेरे हमारा हमारे हमारी mera meri mere hamara hamare hamari humara humare humari"),
     (Your, "आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
     (
         Stem,
@@ -440,10 +356,7 @@ pub(super) const WORDS: Table = &[
     // Time.
     (AmPm(true), "पीएम पी_एम पी.एम."),
     (AmPm(false), "एएम ए_एम"),
-    (
-        Oclock,
-        "बजे बज_के बजेतक बजा बजें baje bajey bajay bje bajhe baj_ke baje_ke_time bajje bajeh bajae baja bajey_ke",
-    ),
+    (Oclock, "बजे बज_के बजेतक बजा बजें baje bajey bajay bje bajhe baj_ke baje_ke_time bajje bajeh bajae baja bajey_ke"),
     (Bajkar, "बजकर बज_कर bajkar baj_kar bajke"),
     (BajneMein, "बजने_में बजने_मे bajne_mein bajne_me bajne"),
     (
@@ -451,10 +364,7 @@ pub(super) const WORDS: Table = &[
         "सुबह_सुबह तड़के भोर सुबह_जल्दी सवेरे_सवेरे सुबह_सवेरे जल्दी_सुबह subah_subah tadke bhor subah_jaldi savere_savere subah_savere subah_sawere jaldi_subah \
          bilkul_subah tarke ekdum_subah सुबह-सुबह subha_subha subeh_subeh subh_subh तड़के_सुबह tadke_subah subah_tadke सुबह_तड़के",
     ),
-    (
-        Part(Part::Morning),
-        "सुबह सवेरे सुबेरे प्रातः मॉर्निंग सुबा subah subha subeh savere sawere subh subhah",
-    ),
+    (Part(Part::Morning), "सुबह सवेरे सुबेरे प्रातः मॉर्निंग सुबा subah subha subeh savere sawere subh subhah"),
     (
         Part(Part::Afternoon),
         "दोपहर दुपहर आफ्टरनून अपराह्न दोपहर_बाद dopahar dopeher dupahar dopahr dopehar dophar duphar dopaher dopher dopahar_baad",
@@ -463,10 +373,7 @@ pub(super) const WORDS: Table = &[
     (Part(Part::Night), "रात रात्रि नाइट raat raath rat_ko raatri rat_ke rat"),
     (Midnight, "आधी_रात अर्धरात्रि aadhi_raat adhi_raat aadhi_rat"),
     (FirstHalf, "फर्स्ट_हाफ पहला_हाफ pehla_half pehle_half पहले_हाफ"),
-    (
-        SecondHalf,
-        "सेकंड_हाफ दूसरा_हाफ सेकेंड_हाफ doosra_half dusra_half doosre_half dusre_half दूसरे_हाफ",
-    ),
+    (SecondHalf, "सेकंड_हाफ दूसरा_हाफ सेकेंड_हाफ doosra_half dusra_half doosre_half dusre_half दूसरे_हाफ"),
     (
         AfterLunch,
         "खाने_के_बाद खाना_खाने_के_बाद लंच_के_बाद भोजन_के_बाद लंच_बाद khane_ke_baad khaane_ke_baad khana_khane_ke_baad khaana_khaane_ke_baad lunch_ke_baad lunch_k_baad bhojan_ke_baad khane_k_baad khane_ke_bad lunch_ke_bad lunch_baad khana_khaane_ke_baad khana_kha_ke",
@@ -481,10 +388,7 @@ pub(super) const WORDS: Table = &[
          poore_din pure_din sara_din saara_din saare_din din_bhar dinbhar kisi_bhi_time kisi_bhi_samay kisi_bhi_waqt kisi_bhi_vakt \
          koi_bhi_time koi_bhi_samay jab_chahe jab_chaho jab_chahein jab_bhi jab_marzi kisi_b_time kabhi_vi poora_time jab_mann_kare full_din kabhi_hi जब_मर्ज़ी chaubis_ghante चौबीस_घंटे चौबीसों_घंटे",
     ),
-    (
-        KeBaad,
-        "के_बाद बाद ke_baad k_baad ke_bad kebaad baad ke_baad_hi के_बाद_ही k_bad ke_baad_se ke_upar के_पश्चात",
-    ),
+    (KeBaad, "के_बाद बाद ke_baad k_baad ke_bad kebaad baad ke_baad_hi के_बाद_ही k_bad ke_baad_se ke_upar के_पश्चात"),
     (
         SePehle,
         "से_पहले के_पहले से_पेहले se_pehle se_pahle ke_pehle ke_pahle se_pehele se_phele se_pahele se_pehle_pehle से_पहले_पहले tak_hi se_pahle_pahle",
@@ -498,19 +402,10 @@ pub(super) const WORDS: Table = &[
         PehleNahi,
         "से_पहले_नहीं से_पहले_मत के_पहले_नहीं से_पहले_ना से_पहले_तो_नहीं se_pehle_nahi se_pehle_mat se_pahle_nahi se_pahle_mat se_pehle_nahin ke_pehle_nahi se_pehle_to_nahi se_pehle_na se_pahle_nahin se_pehele_nahi se_phele_nahi ke_pehle_mat se_pehle_toh_nahi se_pehle_nhi",
     ),
-    (
-        KeAndar,
-        "के_अंदर के_अन्दर के_भीतर के_अंदर_अंदर ke_andar ke_ander ke_bheetar ke_bhitar ke_andar_andar k_andar andar",
-    ),
+    (KeAndar, "के_अंदर के_अन्दर के_भीतर के_अंदर_अंदर ke_andar ke_ander ke_bheetar ke_bhitar ke_andar_andar k_andar andar"),
     (Within, "अगले_दो_मिनट"),
-    (
-        Closed,
-        "बंद छुट्टी व्यस्त बिज़ी लंच बंद_रहेगा band bandh chhutti chutti vyast bizi lunch_time khana खाना khane_ka",
-    ),
-    (
-        ExceptPost,
-        "को_छोड़कर छोड़_कर ko_chhodkar ko_chhod_ke ko_chodke के_सिवा ke_siva ke_siwa ko_chhod_kar chhod_kar",
-    ),
+    (Closed, "बंद छुट्टी व्यस्त बिज़ी लंच बंद_रहेगा band bandh chhutti chutti vyast bizi lunch_time khana खाना khane_ka"),
+    (ExceptPost, "को_छोड़कर छोड़_कर ko_chhodkar ko_chhod_ke ko_chodke के_सिवा ke_siva ke_siwa ko_chhod_kar chhod_kar"),
     (
         PastVerb,
         "था थी थे गया गई गयी गए गये आया आई आयी आए किया दिया लिया मिला हुआ हुई हुए की_थी दी_थी tha thi gaya gayi gai gaye aaya aayi aaye ayi kiya diya liya hua hui \
@@ -526,10 +421,7 @@ pub(super) const WORDS: Table = &[
     (Yesterday, "बीते_कल बीता_कल beete_kal"),
     (Tonight, "आज_रात aaj_raat aaj_rat aaj_raat_ko"),
     (Weekday(1), "सोमवार सोमवारको मंडे somvar somwar somvaar somwaar somavar som"),
-    (
-        Weekday(2),
-        "मंगलवार मंगल ट्यूसडे mangalvar mangalwar mangalvaar mangalwaar mangal mangalbar",
-    ),
+    (Weekday(2), "मंगलवार मंगल ट्यूसडे mangalvar mangalwar mangalvaar mangalwaar mangal mangalbar"),
     (Weekday(3), "बुधवार बुध वेडनेसडे budhvar budhwar budhvaar budhwaar budh budvar budwar"),
     (
         Weekday(4),
@@ -539,14 +431,8 @@ pub(super) const WORDS: Table = &[
         Weekday(5),
         "शुक्रवार शुक्र जुमा जुम्मा फ्राइडे shukravar shukrawar shukarwar shukravaar shukrawaar sukravar sukrawar shukrvar jumma juma shukarvar shukra",
     ),
-    (
-        Weekday(6),
-        "शनिवार शनि शनिचर सैटरडे shanivar shaniwar shanivaar shaniwaar sanivar saniwar shani shanichar",
-    ),
-    (
-        Weekday(7),
-        "रविवार इतवार संडे ravivar raviwar ravivaar raviwaar itvar itwar itvaar itwaar etwar",
-    ),
+    (Weekday(6), "शनिवार शनि शनिचर सैटरडे shanivar shaniwar shanivaar shaniwaar sanivar saniwar shani shanichar"),
+    (Weekday(7), "रविवार इतवार संडे ravivar raviwar ravivaar raviwaar itvar itwar itvaar itwaar etwar"),
     (Month(1), "जनवरी january_mahina janvari janwari janavari"),
     (Month(2), "फरवरी फ़रवरी farvari farwari februari pharvari"),
     (Month(3), "मार्च maarch"),
@@ -559,15 +445,9 @@ pub(super) const WORDS: Table = &[
     (Month(10), "अक्टूबर अक्तूबर aktubar aktoobar october_mahina"),
     (Month(11), "नवंबर नवम्बर navambar navmbar navamber"),
     (Month(12), "दिसंबर दिसम्बर disambar disamber disembar dismbar"),
-    (
-        Tarikh,
-        "तारीख तारीख़ दिनांक तारिख tarikh tareekh tarik tareek dinank tarikhko taarikh tarikh_ko",
-    ),
+    (Tarikh, "तारीख तारीख़ दिनांक तारिख tarikh tareekh tarik tareek dinank tarikhko taarikh tarikh_ko"),
     (Next, "अगला अगले अगली नेक्स्ट agla agle agli agley"),
-    (
-        This,
-        "इस यही is_wale iss iske yeh ye यह इसी isi आने_वाले आने_वाला aane_wale aane_wala aanewale",
-    ),
+    (This, "इस यही is_wale iss iske yeh ye यह इसी isi आने_वाले आने_वाला aane_wale aane_wala aanewale"),
     // Yes and no.
     (
         Yes,
@@ -611,19 +491,10 @@ pub(super) const WORDS: Table = &[
         "हेलो हैलो बोलिए बोलिये बोलो कहिए कहिये कहो कौन बताइए बताइये बताओ फरमाइए boliye bolie bolo kahiye kahie kaho kaun kon batao bataiye bataye batayein farmaiye bataiyega boliyega kaun_bol kaun_hai bol_raha_hoon bol_raha_hu बोल_रहा_हूँ बोल_रहा_हूं hukum kaun_bol_raha bataiyein bolo_bolo",
     ),
     (What, "क्या kya kyaa"),
-    (
-        Wh,
-        "क्यों कैसे कब कहाँ कहां कौनसा कितना कितने kyun kyu kyon kaise kab kahan kaunsa kitna kitne kitni konsa kitane",
-    ),
+    (Wh, "क्यों कैसे कब कहाँ कहां कौनसा कितना कितने kyun kyu kyon kaise kab kahan kaunsa kitna kitne kitni konsa kitane"),
     // Languages.
-    (
-        Place,
-        "गुजरात महाराष्ट्र पंजाब बंगाल केरल कर्नाटक तमिलनाडु आंध्र तेलंगाना तमिल_नाडु आंध्र_प्रदेश दिल्ली मुंबई चेन्नई",
-    ),
-    (
-        AnyOfThese,
-        "kuch_bhi koi_bhi dono कुछ_भी कोई_भी दोनों इनमें_से_कोई inme_se_koi dono_chalega koi_sa_bhi",
-    ),
+    (Place, "गुजरात महाराष्ट्र पंजाब बंगाल केरल कर्नाटक तमिलनाडु आंध्र तेलंगाना तमिल_नाडु आंध्र_प्रदेश दिल्ली मुंबई चेन्नई"),
+    (AnyOfThese, "kuch_bhi koi_bhi dono कुछ_भी कोई_भी दोनों इनमें_से_कोई inme_se_koi dono_chalega koi_sa_bhi"),
     (
         Speak,
         "बोलता बोलते बोलती जानता जानते जानती समझता समझते bolta bolte bolti jaanta jaante janta jante jaanti samajhta samajhte samjhte बात_करते baat_karte",

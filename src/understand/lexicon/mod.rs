@@ -102,7 +102,7 @@ pub(super) enum Word {
     // Units and labels.
     Unit(Unit),
     Rate(Per),
-    PerWord,
+    PerUnit,
     Each,
     /// "par": but, on, or per.
     PerOrBut,
@@ -110,8 +110,8 @@ pub(super) enum Word {
     LabelStem,
     /// A label only of long numbers: "order 4521", but "500 for the order".
     LabelLong,
-    NumberWord,
-    PhoneWord,
+    NumberSign,
+    PhoneNoun,
     // Joints.
     To,
     Too,
@@ -365,11 +365,7 @@ fn fold(spelling: &str) -> Option<String> {
 }
 
 fn build() -> Index {
-    let mut index = Index {
-        words: Map::default(),
-        phrases: Map::default(),
-        sounds: Map::default(),
-    };
+    let mut index = Index { words: Map::default(), phrases: Map::default(), sounds: Map::default() };
     for (table, folds) in TABLES {
         for (meaning, spellings) in *table {
             for spelling in spellings.split_ascii_whitespace() {

@@ -13,10 +13,7 @@ pub(super) const WORDS: Table = &[
         Language("hi-IN"),
         "hindi hindee हिंदी हिन्दी हिंदि हिन्दि हिन्दुस्तानी హిందీ హిందీలో ஹிந்தி இந்தி ஹிந்தியில் ಹಿಂದಿ ಹಿಂದಿಯಲ್ಲಿ હિન્દી હિંદી হিন্দি হিন্দিতে ഹിന്ദി ഹിന്ദിയിൽ ਹਿੰਦੀ ਹਿੰਦੀ_ਵਿੱਚ hindhi hindi_mein hind",
     ),
-    (
-        Language("mr-IN"),
-        "marathi maraathi marati मराठी मराठीत మరాఠీ மராத்தி ಮರಾಠಿ મરાઠી মারাঠি മറാത്തി ਮਰਾਠੀ marathit marathee",
-    ),
+    (Language("mr-IN"), "marathi maraathi marati मराठी मराठीत మరాఠీ மராத்தி ಮರಾಠಿ મરાઠી মারাঠি മറാത്തി ਮਰਾਠੀ marathit marathee"),
     (
         Language("ta-IN"),
         "tamil tamizh thamizh tamil_mein तमिल तामिल தமிழ் தமிழில் தமிழ்ல தமிழிலே தமிழை తమిళం తమిళ్ ತಮಿಳು તમિલ তামিল തമിഴ് ਤਮਿਲ tamizhil tamilil thamil தமிழிலேயே தமிழா",

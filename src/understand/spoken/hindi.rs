@@ -2,20 +2,8 @@
 
 use jiff::civil::Time;
 
-pub(super) const MONTHS: [&str; 12] = [
-    "जनवरी",
-    "फरवरी",
-    "मार्च",
-    "अप्रैल",
-    "मई",
-    "जून",
-    "जुलाई",
-    "अगस्त",
-    "सितंबर",
-    "अक्टूबर",
-    "नवंबर",
-    "दिसंबर",
-];
+pub(super) const MONTHS: [&str; 12] =
+    ["जनवरी", "फरवरी", "मार्च", "अप्रैल", "मई", "जून", "जुलाई", "अगस्त", "सितंबर", "अक्टूबर", "नवंबर", "दिसंबर"];
 
 const NUMBERS: [&str; 100] = [
     "शून्य",
@@ -140,11 +128,9 @@ pub(super) fn hour(time: Time) -> String {
         (_, 30) => format!("साढ़े {} बजे", below_hundred(hour)),
         // "पौने बारह" at night or noon would cross the part of the day.
         (1..=10, 45) => format!("पौने {} बजे", below_hundred(next)),
-        (_, minute) => format!(
-            "{} बजकर {} मिनट",
-            below_hundred(hour),
-            below_hundred(u64::try_from(minute).unwrap_or(0))
-        ),
+        (_, minute) => {
+            format!("{} बजकर {} मिनट", below_hundred(hour), below_hundred(u64::try_from(minute).unwrap_or(0)))
+        }
     }
 }
 

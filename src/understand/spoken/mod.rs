@@ -112,11 +112,8 @@ impl Tongue {
 
     /// Digits one by one.
     fn digits(self, digits: &str) -> String {
-        let words: Vec<String> = digits
-            .chars()
-            .filter_map(|c| c.to_digit(10))
-            .map(|d| self.below_hundred(u64::from(d)))
-            .collect();
+        let words: Vec<String> =
+            digits.chars().filter_map(|c| c.to_digit(10)).map(|d| self.below_hundred(u64::from(d))).collect();
         words.join(" ")
     }
 
@@ -124,11 +121,7 @@ impl Tongue {
     fn phone(self, phone: &str) -> String {
         let national = phone.strip_prefix("+91").unwrap_or(phone);
         let mobile = national.starts_with(['6', '7', '8', '9']) && national.len() == 10;
-        let dialled = if mobile || national.len() != 10 {
-            national.to_owned()
-        } else {
-            format!("0{national}")
-        };
+        let dialled = if mobile || national.len() != 10 { national.to_owned() } else { format!("0{national}") };
         match dialled.char_indices().nth(5) {
             Some((at, _)) => format!("{}, {}", self.digits(&dialled[..at]), self.digits(&dialled[at..])),
             None => self.digits(&dialled),
@@ -142,7 +135,7 @@ impl Tongue {
         let mut out = match money.upper_paise {
             None => self.rupees(money.paise),
             // "four to five hundred" is four hundred: a small lower end needs its own word of money.
-            Some(upper) if money.paise >= 10_000 && money.paise % 100 == 0 || upper < 10_000 && money.paise % 100 == 0 => {
+            Some(upper) if money.paise % 100 == 0 && (money.paise >= 10_000 || upper < 10_000) => {
                 format!(
                     "{} {} {}",
                     self.cardinal(money.paise.unsigned_abs() / 100),
@@ -228,7 +221,8 @@ impl Tongue {
         match self {
             Self::English => {
                 let late = (end.hour(), end.minute()) == (17, 0) && (12..17).contains(&start.hour());
-                let shared = half && (english::part(start) == english::part(end) || late) && !named(start) && !named(end);
+                let shared =
+                    half && (english::part(start) == english::part(end) || late) && !named(start) && !named(end);
                 let part = if late { "in the afternoon" } else { english::part(end) };
                 if shared {
                     format!("{} to {} {part}", english::hour(start), english::hour(end))

@@ -18,19 +18,14 @@ pub fn speakable(text: &str, language: &str) -> String {
         return text.to_owned();
     }
     let heard = Heard::new(text);
-    let sentence = Sentence {
-        text,
-        heard: &heard,
-        tongue,
-    };
+    let sentence = Sentence { text, heard: &heard, tongue };
     let phones = phone::numbers(&heard);
     let mut out = String::with_capacity(text.len() * 2);
     let mut copied = 0;
     let mut i = 0;
     while i < heard.tokens.len() {
-        let called = phones
-            .iter()
-            .find(|p| p.from == i && heard.any(p.from, p.to, |w| matches!(w, Word::Digits { .. })));
+        let called =
+            phones.iter().find(|p| p.from == i && heard.any(p.from, p.to, |w| matches!(w, Word::Digits { .. })));
         let said = match called {
             Some(number) => Some((tongue.phone(&format!("+91{:010}", number.what)), number.to)),
             None => sentence.said(i),
@@ -78,10 +73,7 @@ struct Written {
 impl Sentence<'_> {
     /// Words for what begins at token `i`, and the token after it.
     fn said(&self, i: usize) -> Option<(String, usize)> {
-        self.date(i)
-            .or_else(|| self.time(i))
-            .or_else(|| self.money(i))
-            .or_else(|| self.number(i))
+        self.date(i).or_else(|| self.time(i)).or_else(|| self.money(i)).or_else(|| self.number(i))
     }
 
     fn word(&self, i: usize) -> Option<Word> {
@@ -90,19 +82,7 @@ impl Sentence<'_> {
 
     fn digits(&self, i: usize) -> Option<Written> {
         match self.word(i)? {
-            Word::Digits {
-                whole,
-                len,
-                frac,
-                places,
-                grouped,
-            } => Some(Written {
-                whole,
-                len,
-                frac,
-                places,
-                grouped,
-            }),
+            Word::Digits { whole, len, frac, places, grouped } => Some(Written { whole, len, frac, places, grouped }),
             _ => None,
         }
     }
@@ -114,10 +94,7 @@ impl Sentence<'_> {
 
     /// True if token `i` is written with a letter-free sign such as ₹ or /-.
     fn is_sign(&self, i: usize) -> bool {
-        self.heard
-            .tokens
-            .get(i)
-            .is_some_and(|t| !self.text[t.from..t.to].chars().any(char::is_alphabetic))
+        self.heard.tokens.get(i).is_some_and(|t| !self.text[t.from..t.to].chars().any(char::is_alphabetic))
     }
 
     /// "24 Nov", "24th November", "Nov 24", "24/11/2026", "2026-11-24".
@@ -128,18 +105,14 @@ impl Sentence<'_> {
             (Word::Ordinal(day), Some(Word::Month(month))) if self.has_digit(i) => (make(day, month)?, i + 2),
             (Word::Digits { .. }, Some(Word::Month(month))) => (make(self.small(i, 1..=31)?, month)?, i + 2),
             (Word::Month(month), Some(Word::Ordinal(day))) if self.has_digit(i + 1) => (make(day, month)?, i + 2),
-            (Word::Month(month), Some(Word::Digits { .. })) if !matches!(self.word(i + 2), Some(Word::AmPm(_) | Word::Slash)) => {
+            (Word::Month(month), Some(Word::Digits { .. }))
+                if !matches!(self.word(i + 2), Some(Word::AmPm(_) | Word::Slash)) =>
+            {
                 (make(self.small(i + 1, 1..=31)?, month)?, i + 2)
             }
-            (
-                Word::Digits {
-                    len: 4,
-                    places: 0,
-                    grouped: false,
-                    ..
-                },
-                Some(Word::Hyphen),
-            ) if self.word(i + 3) == Some(Word::Hyphen) && glued(i + 1) && glued(i + 4) => {
+            (Word::Digits { len: 4, places: 0, grouped: false, .. }, Some(Word::Hyphen))
+                if self.word(i + 3) == Some(Word::Hyphen) && glued(i + 1) && glued(i + 4) =>
+            {
                 (make(self.small(i + 4, 1..=31)?, self.small(i + 2, 1..=12)?)?, i + 5)
             }
             (Word::Digits { .. }, Some(Word::Slash)) if glued(i + 1) && glued(i + 2) => {
@@ -153,10 +126,7 @@ impl Sentence<'_> {
     }
 
     fn has_digit(&self, i: usize) -> bool {
-        self.heard
-            .tokens
-            .get(i)
-            .is_some_and(|t| self.text[t.from..t.to].chars().any(char::is_numeric))
+        self.heard.tokens.get(i).is_some_and(|t| self.text[t.from..t.to].chars().any(char::is_numeric))
     }
 
     /// "2pm", "2:30 pm", "14:30", "2-5pm", "2pm to 5pm".
@@ -178,7 +148,8 @@ impl Sentence<'_> {
         }
         let start = time_of(hour, minute, pm)?;
         if joint
-            && let Some((hour, minute, None, end)) = self.hour(to + 1).filter(|_| matches!(self.word(to + 1), Some(Word::Clock { .. })))
+            && let Some((hour, minute, None, end)) =
+                self.hour(to + 1).filter(|_| matches!(self.word(to + 1), Some(Word::Clock { .. })))
         {
             return Some((self.tongue.between(start, time_of(hour, minute, None)?), end));
         }
@@ -192,13 +163,11 @@ impl Sentence<'_> {
     fn hour(&self, i: usize) -> Option<(u8, u8, Option<bool>, usize)> {
         let (hour, minute) = match self.word(i)? {
             Word::Clock { hour, minute } => (hour, minute),
-            Word::Digits {
-                places: 2,
-                frac,
-                whole,
-                grouped: false,
-                ..
-            } if frac < 60 && matches!(self.word(i + 1), Some(Word::AmPm(_))) => (u8::try_from(whole).ok()?, u8::try_from(frac).ok()?),
+            Word::Digits { places: 2, frac, whole, grouped: false, .. }
+                if frac < 60 && matches!(self.word(i + 1), Some(Word::AmPm(_))) =>
+            {
+                (u8::try_from(whole).ok()?, u8::try_from(frac).ok()?)
+            }
             _ => (self.small(i, 1..=12)?, 0),
         };
         match self.word(i + 1) {
@@ -266,11 +235,7 @@ impl Sentence<'_> {
             Word::Rupee if self.is_sign(i) => Some((self.tongue.pick("rupees", "रुपये").to_owned(), i + 1)),
             Word::Percent if self.is_sign(i) => Some((self.tongue.pick("percent", "प्रतिशत").to_owned(), i + 1)),
             Word::Clock { hour, minute } => Some((
-                format!(
-                    "{} {}",
-                    self.tongue.cardinal(u64::from(hour)),
-                    self.tongue.cardinal(u64::from(minute))
-                ),
+                format!("{} {}", self.tongue.cardinal(u64::from(hour)), self.tongue.cardinal(u64::from(minute))),
                 i + 1,
             )),
             Word::Ordinal(n) if self.has_digit(i) => Some((
@@ -305,9 +270,7 @@ impl Sentence<'_> {
     fn plain(&self, written: Written) -> String {
         let zero_led = written.len > 1 && written.whole.checked_ilog10().unwrap_or(0) + 1 < u32::from(written.len);
         if !written.grouped && (written.len > 7 || zero_led) {
-            return self
-                .tongue
-                .digits(&format!("{:0width$}", written.whole, width = usize::from(written.len)));
+            return self.tongue.digits(&format!("{:0width$}", written.whole, width = usize::from(written.len)));
         }
         if written.places == 0 {
             return self.tongue.cardinal(written.whole);
