@@ -142,7 +142,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
             if matches!(heard.word(to), Some(Word::Till | Word::Beech | Word::KeAndar)) {
                 to += 1;
             }
-            let whole = first.sure || sure || pair_fits(heard, first, to, scene, opened);
+            let whole = first.sure || sure || pair_fits(heard, first, to, scene);
             let unit = counted_after(heard, to);
             if whole && !unit {
                 let mut end = end;
@@ -402,21 +402,22 @@ fn hour(heard: &Heard, i: usize) -> Option<Hour> {
         let (hour, minute) = (u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?);
         return whole(hour % 24, minute, num.to + 1);
     }
-    let (hour, minute) = shape(&num, marked || hours_follow(heard, num.to))?;
-    if hours_follow(heard, num.to) && num.whole().is_some_and(|v| v >= 100) {
+    let far = far_mark(heard, num.to);
+    let (hour, minute) = shape(&num, marked || far.is_some())?;
+    if matches!(far, Some(Word::Unit(_))) && num.whole().is_some_and(|v| v >= 100) {
         return whole(hour % 24, minute, num.to);
     }
     Some(suffixes(heard, i, num.to, hour, minute, false))
 }
 
-/// "1400 to 1700 hours": the word at the far end serves both.
-fn hours_follow(heard: &Heard, to: usize) -> bool {
-    matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se))
-        && heard.num_at(to + 1).is_some_and(|k| {
-            let num = heard.nums[k];
-            num.whole().is_some_and(|v| v >= 100)
-                && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
-        })
+/// "1400 to 1700 hours", "230 to 430 pm": the mark at the far end serves both.
+fn far_mark(heard: &Heard, to: usize) -> Option<Word> {
+    if !matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se)) {
+        return None;
+    }
+    let num = heard.nums[heard.num_at(to + 1)?];
+    num.whole().filter(|v| *v >= 100)?;
+    heard.word(num.to).filter(|w| matches!(w, Word::Unit(Unit::Per(Per::Hour)) | Word::AmPm(_) | Word::Oclock))
 }
 
 fn marked(heard: &Heard, to: usize) -> bool {
@@ -658,7 +659,7 @@ fn beech_follows(heard: &Heard, i: usize) -> bool {
 }
 
 /// True if an unmarked pair of hours is a window here.
-fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene, opened: bool) -> bool {
+fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
     let largest = 24 * ONE;
     match scene.expect {
         Some(Kind::TimeWindow) => true,

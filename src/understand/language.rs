@@ -22,7 +22,10 @@ pub(super) fn read(heard: &Heard) -> Reading {
     for (i, name) in names.iter().enumerate() {
         let previous = i.checked_sub(1).map_or(0, |p| names[p].to);
         let next = names.get(i + 1).map_or(heard.tokens.len(), |n| n.from);
-        if !refused(heard, name, previous, next) && !of_others(heard, name, previous, next) {
+        if !refused(heard, name, previous, next)
+            && !of_others(heard, name, previous, next)
+            && !settle::quoted(heard, name.from, name.to)
+        {
             kept.push(*name);
         }
     }

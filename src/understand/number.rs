@@ -449,7 +449,7 @@ fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
 fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
     let mut value: i64 = 0;
     let mut count: u8 = 0;
-    let mut words = 0;
+    let mut repeated = false;
     let mut at = i;
     while count < 16 {
         let (times, skip) = match word(tokens, at) {
@@ -467,11 +467,11 @@ fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
             count += 1;
         }
         at += skip + 1;
-        words += 1;
+        repeated |= times > 1;
     }
     // A digit before a scale begins another number.
     let scaled = matches!(word(tokens, at), Some(Word::Scale(_) | Word::AmPm(_) | Word::Oclock));
-    if words < 2 || count < 3 || scaled {
+    if !repeated && count < 3 || scaled {
         return None;
     }
     let mut num = plain(value.checked_mul(ONE)?, i, at);

@@ -181,7 +181,7 @@ pub(super) const WORDS: Table = &[
     (Each, "each every"),
     (
         Label,
-        "room gate po invoice tracking lr docket awb consignment booking ticket flat plot sector platform dock bay otp \
+        "room gate po invoice tata eicher tracking lr docket awb consignment booking ticket flat plot sector platform dock bay otp \
          pin pincode pin_code zip_code order_id tracking_id booking_id reference waybill shed godown_no unit_no warehouse \
          apartment challan bill_no id ref extension license licence door_no route highway consignment_id shipment_id \
          purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
@@ -254,7 +254,7 @@ pub(super) const WORDS: Table = &[
          do_you_say you_asked did_you_ask are_you_asking you_want_me",
     ),
     // People.
-    (I, "i we ill will would can will_i could should would_i let_us lets"),
+    (I, "i we im ive weve id ill will would can will_i could should would_i let_us lets"),
     (You, "you u ya_you"),
     (He, "he she they him them his her their theirs someones"),
     (My, "my our mine ours"),
