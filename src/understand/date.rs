@@ -60,6 +60,7 @@ pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
         let limit = froms.iter().copied().find(|&f| f >= day.to).unwrap_or(heard.tokens.len());
         !settle::denied_before(heard, day.from)
             && !settle::quoted(heard, day.from, day.to)
+            && !settle::asked(heard, day.from, day.to)
             && !refused(heard, day.from, day.to, limit)
     });
     settle::correct(heard, &mut days, |_, _| {});
@@ -86,6 +87,11 @@ fn unify(days: &mut Vec<Said<Day>>) {
 fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to).min(limit);
+    // "tomorrow not today": the denial is of the day after it.
+    let end = match (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Not | Word::DidntSay)) {
+        Some(at) if limit < heard.tokens.len() && settle::denied_before(heard, limit) => at,
+        _ => end,
+    };
     // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
     let hours = |a: usize, b: usize| {
         (a..b)
@@ -197,7 +203,8 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
 fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
     let doubtful = heard.any(day.from, day.to, |w| matches!(w, Word::Kal | Word::Day(2 | 3) | Word::Weekday(_)));
     let (start, end) = (heard.clause_start(day.from), heard.clause_end(day.to));
-    doubtful && (heard.any(start, day.from, |w| w == Word::PastVerb) || heard.any(day.to, end, |w| w == Word::PastVerb))
+    doubtful && (heard.any(start, day.from, |w| w == Word::PastVerb)
+            || heard.any(day.to, end, |w| matches!(w, Word::PastVerb | Word::Said)))
 }
 
 /// The day that begins at token `i`.

@@ -58,10 +58,11 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
         return None;
     }
     let person = human.is_some() || someone;
+    let can = any(&|w| w == Word::Can) && any(&|w| w == Word::Hum);
     let asks = connect
         || talk
             && (person
-                && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
+                && (make || can || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
         || make && (person || talk)
         || human.is_some() && (give || want || any(&|w| w == Word::Please));
     if negative && (asks || talk || connect) {

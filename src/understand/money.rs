@@ -212,13 +212,13 @@ fn thing(heard: &Heard, k: usize) -> bool {
 }
 
 /// True if a rate follows or stands before the number.
-fn rated(heard: &Heard, k: usize) -> bool {
+pub(super) fn rated(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     per_after(heard, num.to, num.value).is_some_and(|p| p.1 > 0) || per_before(heard, num.from, 0).is_some_and(|p| !p.1)
 }
 
 /// True if a word such as "charge" or "kiraya" stands near the number.
-fn charged(heard: &Heard, k: usize) -> bool {
+pub(super) fn charged(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let from = num.from.saturating_sub(6);
     let start = (from..num.from)
@@ -297,7 +297,7 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
 }
 
 /// "for hundred", "to thousand": a number word heard as a preposition.
-fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> {
+pub(super) fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> {
     let (scale_at, _) = leading_scale(heard, num.from)?;
     if scale_at != from {
         return None;
@@ -510,7 +510,6 @@ fn idle(heard: &Heard, at: usize) -> bool {
                     | Word::Kal
                     | Word::Day(_)
                     | Word::Part(_)
-                    | Word::Final
                     | Word::In
                     | Word::To
                     | Word::I

@@ -299,7 +299,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         };
         num.value = num.value.checked_add(value)?;
         num.scaled = match (terms, scale) {
-            (0, Some((scale, _))) => Some((count.value, scale)),
+            (0, Some((scale, _))) => Some((value / scale, scale)),
             _ => None,
         };
         num.scale |= scale.is_some();

@@ -52,7 +52,7 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
-    marks.quoted = settle::quoted(heard, from, to) || asked(heard, left, from, to);
+    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to);
     marks.denied = settle::denied_before(heard, from);
     let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
@@ -261,16 +261,4 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
         && next_end == heard.clause_end(clause + 1)
         && clause + 1 < next_end
         && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
-}
-
-/// An amount inside a question that offers nothing.
-fn asked(heard: &Heard, left: usize, from: usize, to: usize) -> bool {
-    let end = (to..heard.tokens.len())
-        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
-        .unwrap_or(heard.tokens.len());
-    let question = heard.word(end) == Some(Word::Question);
-    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
-        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
-    let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
-    question && (wonders || !offers && !heard.any(to, end, |w| w == Word::Comma))
 }

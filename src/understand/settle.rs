@@ -80,6 +80,23 @@ pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
         || heard.any(to, end, |w| w == Word::Quote)
 }
 
+/// True if the words around tokens `from..to` only ask: a question that offers nothing.
+pub(super) fn asked(heard: &Heard, from: usize, to: usize) -> bool {
+    let start = heard.clause_start(from);
+    let end = (to..heard.tokens.len())
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
+        .unwrap_or(heard.tokens.len());
+    let wonders = heard.any(start, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
+        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
+    let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
+    if heard.word(end) != Some(Word::Question) {
+        // "kya 500 bola": a question without its mark.
+        let opens = heard.word(start) == Some(Word::What) && heard.word(start + 1) != Some(Word::I);
+        return opens && start < from && !offers;
+    }
+    wonders || !offers && !heard.any(to, end, |w| w == Word::Comma)
+}
+
 /// Token ranges between the words of alternative that stand between two values.
 pub(super) fn alternatives(heard: &Heard, values: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut cuts = Vec::new();

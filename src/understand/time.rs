@@ -140,9 +140,7 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
-            let asked =
-                heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
-            !(f.weak && surer || closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
+            !(f.weak && surer || closed || past || refused || settle::asked(heard, f.from, f.to) || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
@@ -166,7 +164,12 @@ fn boundary_before(heard: &Heard, from: usize, previous: usize) -> usize {
 
 fn boundary_after(heard: &Heard, to: usize, next: usize) -> usize {
     let end = (to..next)
-        .find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct))
+        .find(|&at| {
+            let word = heard.tokens[at].word;
+            ends_clause(word)
+                || matches!(word, Word::And | Word::Correct)
+                || next < heard.tokens.len() && matches!(word, Word::Not | Word::DidntSay)
+        })
         .unwrap_or(next);
     // "2 to 5 nahi, 5 ke baad" denies what stands before the comma only.
     end.min(heard.tokens.len())

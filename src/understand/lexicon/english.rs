@@ -288,7 +288,7 @@ pub(super) const WORDS: Table = &[
     (
         AnyTime,
         "any_time anytime whole_day all_day full_day entire_day throughout_the_day whenever any_hour all_day_long \
-         whole_of_the_day anytime_is_fine no_time_constraint round_the_clock the_whole_day 24_hours any_slot \
+         whole_of_the_day anytime_is_fine no_time_constraint round_the_clock the_whole_day any_slot \
          twenty_four_hours any_moment no_fixed_time whichever_time whatever_time through_the_day all_through_the_day",
     ),
     (After, "after post later_than past_the"),
@@ -304,9 +304,9 @@ pub(super) const WORDS: Table = &[
     (FromNow, "from_now hence later from_this_moment from_today"),
     (
         Closed,
-        "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
+        "closed close closes closing shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
     ),
-    (Except, "except excepting apart_from other_than besides except_for except_between barring"),
+    (Except, "except excepting apart_from other_than besides except_for except_between barring anything_but any_language_but everything_but all_but anything_except"),
     (
         PastVerb,
         "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been",

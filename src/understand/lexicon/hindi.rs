@@ -302,7 +302,7 @@ pub(super) const WORDS: Table = &[
         Is,
         "है हैं होगा होगी लगेगा लगेंगे लगता लगते लगेगी बनेगा पड़ेगा पड़ेंगे रहेगा रहेंगे लूंगा लेंगे लेता लेते होता होंगे चाहिए आएगा आएगी आयेगा दूंगा देंगे लग जाएगा जायेगा जाएंगे आ जाओ करेंगे hai hain h hoga hogi lagega lagenge lagta lagte \
          lagegi banega padega padenge rahega rahenge lunga lenge leta lete hota honge aayega aayegi ayega dunga denge \
-         lag jayega jaega jayegi jayenge aa jao karenge karunga banta banenge aaega lagega_hi padta leti lungi parega lgega jaega hoyega ja rahe raha rahi wala wale wali वाला वाले वाली sakta sakte sakti सकता सकते",
+         lag jayega jaega jayegi jayenge aa jao karenge karunga banta banenge aaega lagega_hi padta leti lungi parega lgega jaega hoyega ja rahe raha rahi wala wale wali वाला वाले वाली",
     ),
     (In, "में मे mein me m"),
     (Ko, "को ko"),
@@ -344,6 +344,7 @@ pub(super) const WORDS: Table = &[
         "nahi_to nahin_to nahi_toh varna warna नहीं_तो वरना nahin_toh otherwise kam_nahi_hoga kam_nahi_karunga कम_नहीं_होगा kam_nahi_karenge aur_kam_nahi aur_kuch_nahi और_कुछ_नहीं और_कम_नहीं isse_jyada_kuch_nahi",
     ),
     // People.
+    (Can, "sakta sakte sakti sakti_hoon सकता सकते सकती"),
     (Hum, "मैं हम main mai hum ham maine humne मैंने हमने mujhe मुझे mujhko hame humein हमें"),
     (He, "वह वो वे उनका उनके wo woh vo uske uski unke unka unki उसके उनकी उसकी उनसे"),
     (Apna, "अपना अपने अपनी apna apne apni"),

@@ -163,6 +163,8 @@ pub(super) enum Word {
     Hum,
     /// "apna": one's own, whoever the subject is.
     Apna,
+    /// "sakta": can, in Hindi.
+    Can,
     You,
     He,
     My,
