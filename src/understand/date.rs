@@ -341,7 +341,7 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
 
 /// True if the ordinal was written with digits, "25th".
 fn written_ordinal(heard: &Heard, i: usize) -> bool {
-    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].to - heard.tokens[i].from <= 4
+    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].written
 }
 
 /// "November 25th".

@@ -186,7 +186,7 @@ impl Heard {
             && digits(&plate[1], 2)
             && letters(&plate[2])
             && digits(&plate[3], 4)
-            && plate[3].to - plate[3].from >= 3
+            && matches!(plate[3].word, Word::Digits { len: 3.., .. })
     }
 
     /// Digits that make up a telephone number, alone or with their neighbours.

@@ -97,6 +97,6 @@ fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, 
         Word::My => third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human)),
         _ => false,
     });
-    let asked = heard.any(start, end, |w| matches!(w, Word::Please | Word::Want));
+    let asked = heard.any(start, end, |w| w == Word::Want);
     somebody && !asked
 }

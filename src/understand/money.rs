@@ -5,7 +5,7 @@
 
 use super::clock;
 use super::date;
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, ends_clause, expects, is_filler};
 use super::lexicon::{Unit, Word};
 use super::number::{Num, ONE};
 use super::offer::{self, Marks};
@@ -207,7 +207,7 @@ fn is_money(heard: &Heard, k: usize, scene: &Scene) -> bool {
 fn thing(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let one = num.value == ONE && !num.scale && !matches!(heard.word(num.from), Some(Word::Digits { .. }));
-    let whole_text = heard.skip(0, is_filler) == num.from && heard.skip(num.to, is_filler) >= heard.tokens.len();
+    let whole_text = heard.skip(0, |w| is_filler(w) || ends_clause(w) || matches!(w, Word::Yes | Word::Ji | Word::Answering | Word::Fine)) == num.from && heard.skip(num.to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
     one && !whole_text
 }
 
@@ -302,10 +302,8 @@ pub(super) fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> 
     if scale_at != from {
         return None;
     }
-    let numbered = from.checked_sub(1).is_some_and(|p| heard.num_ending(p).is_some());
     match heard.before(from)? {
-        Word::For if !numbered => Some(4),
-        Word::To | Word::Too if !numbered => Some(2),
+        Word::SoundAlike(times) => Some(i64::from(times)),
         _ => None,
     }
 }

@@ -14,10 +14,12 @@ pub(super) fn settle(tokens: &mut [Token]) {
         let earlier = i.checked_sub(2).map(|p| tokens[p].word);
         let after = tokens.get(i + 1).map(|t| t.word);
         let word = match tokens[i].word {
+            Word::EnglishScale(scale) => Word::Scale(scale),
+            Word::To | Word::Too if opens_scale(before, after) => Word::SoundAlike(2),
+            Word::For if opens_scale(before, after) => Word::SoundAlike(4),
             Word::To | Word::Too if marks_clock(after) => Word::Small(2),
             Word::For if marks_clock(after) => Word::Small(4),
             Word::Too if before.is_some_and(is_number) || before.is_some_and(is_clock_mark) => Word::To,
-            Word::Too if matches!(after, Some(Word::Scale(_))) => Word::To,
             Word::Too => Word::Filler,
             Word::SauOrSo if before.is_some_and(is_small) && !english(before) => Word::Scale(100),
             Word::SauOrSo => Word::Filler,
@@ -84,7 +86,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
 /// True for words that begin or make up a number.
 pub(super) fn is_number(word: Word) -> bool {
     is_small(word)
-        || matches!(word, Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
+        || matches!(word, Word::Scale(_) | Word::EnglishScale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
 }
 
 /// A number that may stand before a scale.
@@ -105,7 +107,12 @@ fn english(word: Option<Word>) -> bool {
 }
 
 fn is_scale_or_unit(word: Word) -> bool {
-    matches!(word, Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
+    matches!(word, Word::Scale(_) | Word::EnglishScale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
+}
+
+/// True between no number and "hundred" or "thousand".
+fn opens_scale(before: Option<Word>, after: Option<Word>) -> bool {
+    matches!(after, Some(Word::EnglishScale(_))) && !before.is_some_and(|w| is_number(w) || matches!(w, Word::Rupee))
 }
 
 fn marks_clock(word: Option<Word>) -> bool {
@@ -157,8 +164,8 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
             )
         );
         match before {
-            Some(Word::I | Word::Cant | Word::To | Word::Please | Word::Not) => return Word::Other,
-            Some(Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
+            Some(Word::I | Word::Cant | Word::Please | Word::Not) => return Word::Other,
+            Some(Word::To | Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}
         }
         if matches!(

@@ -15,6 +15,8 @@ pub(super) struct Token {
     pub(super) to: usize,
     /// True if nothing stands between this token and the one before.
     pub(super) glued: bool,
+    /// True if written with digits.
+    pub(super) written: bool,
 }
 
 /// The tokens of a text.
@@ -38,10 +40,12 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         {
             last.word = Word::Ordinal(u8::try_from(*day).unwrap_or(0));
             last.to = piece.to;
+            last.written = true;
             i += count;
             continue;
         }
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued });
+        let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written });
         i += count;
     }
     tokens

@@ -34,8 +34,8 @@ pub(super) const WORDS: Table = &[
     (Tens(70), "seventy"),
     (Tens(80), "eighty"),
     (Tens(90), "ninety ninty"),
-    (Scale(100), "hundred hundreds"),
-    (Scale(1_000), "thousand thousands thou grand"),
+    (EnglishScale(100), "hundred hundreds"),
+    (EnglishScale(1_000), "thousand thousands thou grand"),
     (Scale(100_000), "lakh lakhs lac lacs lakhh"),
     (Scale(10_000_000), "crore crores cr karor karod krore"),
     (Kilo, "k"),
@@ -225,7 +225,7 @@ pub(super) const WORDS: Table = &[
          inclusive_of_tax inclusive_of_taxes with_gst without_gst gst_extra tax_extra plus_gst_extra exclusive_of_gst \
          exclusive_of_tax gst_included tax_included including_all_taxes inclusive_of_all_taxes gst_additional gst_separate \
          excluding_all_taxes before_tax after_tax as_well same_as_last_time fixed flat_rate approximately_speaking \
-         all_inclusive_of_taxes inclusive_of_everything including_everything of_course_sir lets_say let_us_say say",
+         all_inclusive_of_taxes inclusive_of_everything including_everything lets_say let_us_say say",
     ),
     (Ellipsis, "… ..."),
     // Correction, denial, quoting.

@@ -329,8 +329,8 @@ pub(super) const WORDS: Table = &[
     (
         Correct,
         "माफ़_कीजिए माफ_कीजिए माफ_करना माफ_करो माफ़ माफ गलती गलती_से मतलब सॉरी रुको रुकिए मेरा_मतलब गलती_हो_गई गलत_बोल_दिया बल्कि वेट एक्चुअली maaf maaf_kijiye maaf_karna maaf_karo maf mafi maafi माफी galti \
-         galti_se galti_ho_gayi galti_ho_gai matlab mera_matlab sory ruko rukiye rukna galat_bol_diya galat_bola balki nahi_nahi_nahi \
-         maaf_kariye mtlb arre_nahi arey_nahi are_nahi अरे_नहीं arre_nahi_nahi arre_nahin galti_se_bola ek_minute_ruko asal_me sorry_sorry ek_second ek_sec ek_minute_nahi",
+         galti_se galti_ho_gayi galti_ho_gai matlab mera_matlab sory ruko rukiye rukna galat_bol_diya galat_bola balki \
+         maaf_kariye mtlb galti_se_bola ek_minute_ruko asal_me sorry_sorry ek_second ek_sec",
     ),
     (Nahi, "नहीं नही मत नहि नई_जी ना_जी nahi nahin nahee nai nahi_ji nhi mat naheen nahii naahi nahih"),
     (YouErg, "आपने तुमने aapne apne_kya tumne aap_ne tum_ne आप_ने"),
@@ -558,8 +558,8 @@ pub(super) const ENGLISH: Table = &[
     (Tens(70), "सेवेंटी सेवंटी"),
     (Tens(80), "एटी"),
     (Tens(90), "नाइंटी नाइनटी"),
-    (Scale(100), "हंड्रेड हन्ड्रेड"),
-    (Scale(1_000), "थाउजेंड थाउज़ेंड थाउजैंड थाउसेंड"),
+    (EnglishScale(100), "हंड्रेड हन्ड्रेड"),
+    (EnglishScale(1_000), "थाउजेंड थाउज़ेंड थाउजैंड थाउसेंड"),
     (Half, "हाफ"),
     (Oclock, "ओक्लॉक"),
     (Between, "बिटवीन"),

@@ -44,6 +44,10 @@ pub(super) enum Word {
     Tens(u8),
     /// Hundred, thousand, lakh, crore.
     Scale(u32),
+    /// "hundred", "thousand": a scale before which "to" and "for" may be numbers.
+    EnglishScale(u32),
+    /// "to" or "for" right before such a scale: two or four, or nothing.
+    SoundAlike(u8),
     /// `k` and the like, a thousand only right after a number.
     Kilo,
     /// "so": a hundred only right after a number.
