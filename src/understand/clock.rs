@@ -197,12 +197,12 @@ fn bound(
     }
     match before {
         Some((Opening::Start, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails))
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Fails))
                 && heard.word(at) != Some(Word::From);
             return if flip { make(Slot::Until(end), to, true) } else { make(Slot::From(end), to, false) };
         }
         Some((Opening::End, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails));
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Fails));
             return if flip { make(Slot::From(end), to, true) } else { make(Slot::Until(end), to, false) };
         }
         Some((Opening::NotBefore, _)) => return make(Slot::From(end), to, true),

@@ -4,7 +4,7 @@
 
 use super::heard::{Heard, ends_clause};
 use super::lexicon::{Unit, Word};
-use super::settle;
+use super::{Per, settle};
 
 /// The marks of one amount.
 #[derive(Clone, Copy, Debug, Default)]
@@ -159,7 +159,7 @@ fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
     }
-    share(heard, previous, from)
+    share(heard, places[i - 1].0, previous, from)
 }
 
 fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
@@ -168,16 +168,20 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
         return (to..heard.tokens.len())
             .find(|&at| {
                 let word = heard.tokens[at].word;
-                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to
+                // "toll and parking extra" is one matter.
+                let listed = heard.before(at) == Some(Word::Side) && heard.word(at + 1) == Some(Word::Side);
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && !listed
             })
             .unwrap_or(heard.tokens.len());
     };
     let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
-    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
+    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, places[i].0, to, next))
 }
 
-/// Where two amounts with no boundary between them divide the words between them.
-fn share(heard: &Heard, from: usize, to: usize) -> usize {
+/// Where two amounts with no boundary between them divide the words between them; the first amount begins at `first`.
+fn share(heard: &Heard, first: usize, from: usize, to: usize) -> usize {
+    // An amount with a noun of its own before it leaves what follows to the next: "kiraya 2000 labour ka 300".
+    let named = heard.any(heard.clause_start(first), first, |w| matches!(w, Word::Charge | Word::Unit(Unit::Per(_))));
     let opening = (from..to).find(|&at| {
         let word = heard.tokens[at].word;
         let trip = matches!(word, Word::Unit(Unit::Per(_)))
@@ -189,10 +193,16 @@ fn share(heard: &Heard, from: usize, to: usize) -> usize {
         let side_of_first = word == Word::Side
             && at > from
             && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
-        let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
+        let side_right_after = !named && word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
         (opens(word) || trip) && !side_of_first && !side_right_after
     });
     opening.unwrap_or(to)
+}
+
+/// "loading alag, kiraya 1200" in one breath: what is apart is named before the price.
+fn apart(heard: &Heard, from: usize, to: usize) -> bool {
+    let extra = (from..to).find(|&at| heard.tokens[at].word == Word::Extra);
+    extra.is_some_and(|at| heard.any(at + 1, to, |w| matches!(w, Word::Charge | Word::Final | Word::Unit(Unit::Per(Per::Trip)))))
 }
 
 /// A side amount: loading and the like beside it, or marked extra.
@@ -203,15 +213,15 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     if let Some(at) = before {
         let covered = heard
             .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| {
-                covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
-            });
+            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My))
+            || apart(heard, at, from);
         if !covered {
             return true;
         }
     }
     if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another))
         && !(before.is_some() && heard.any(left, from, |w| w == Word::Total))
+        && !apart(heard, left, from)
     {
         let without = heard.any(left, from, |w| matches!(w, Word::Without | Word::No | Word::Not));
         if !without {
