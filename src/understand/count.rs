@@ -80,8 +80,8 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
     for (k, num) in heard.nums.iter().enumerate() {
         let counts = match heard.roles[k] {
             Role::Bare | Role::Quantity | Role::Percent => {
-                !is_pronoun(heard, num) && !(heard.roles[k] == Role::Bare && priced(heard, k))
-            },
+                !is_pronoun(heard, num) && (heard.roles[k] != Role::Bare || !priced(heard, k))
+            }
             Role::Duration => !is_pronoun(heard, num),
             Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Money | Role::Phone => false,
         };

@@ -62,7 +62,11 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let asks = connect
         || talk
             && (person
-                && (make || can || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
+                && (make
+                    || can
+                    || want
+                    || give
+                    || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
         || make && (person || talk)
         || human.is_some() && (give || want || any(&|w| w == Word::Please));
     if negative && (asks || talk || connect) {

@@ -202,7 +202,9 @@ fn share(heard: &Heard, first: usize, from: usize, to: usize) -> usize {
 /// "loading alag, kiraya 1200" in one breath: what is apart is named before the price.
 fn apart(heard: &Heard, from: usize, to: usize) -> bool {
     let extra = (from..to).find(|&at| heard.tokens[at].word == Word::Extra);
-    extra.is_some_and(|at| heard.any(at + 1, to, |w| matches!(w, Word::Charge | Word::Final | Word::Unit(Unit::Per(Per::Trip)))))
+    extra.is_some_and(|at| {
+        heard.any(at + 1, to, |w| matches!(w, Word::Charge | Word::Final | Word::Unit(Unit::Per(Per::Trip))))
+    })
 }
 
 /// A side amount: loading and the like beside it, or marked extra.

@@ -86,7 +86,16 @@ pub(super) fn settle(tokens: &mut [Token]) {
 /// True for words that begin or make up a number.
 pub(super) fn is_number(word: Word) -> bool {
     is_small(word)
-        || matches!(word, Word::Scale(_) | Word::EnglishScale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
+        || matches!(
+            word,
+            Word::Scale(_)
+                | Word::EnglishScale(_)
+                | Word::Saade
+                | Word::Sava
+                | Word::Paune
+                | Word::SauOrSo
+                | Word::TwoOrGive
+        )
 }
 
 /// A number that may stand before a scale.
@@ -107,7 +116,16 @@ fn english(word: Option<Word>) -> bool {
 }
 
 fn is_scale_or_unit(word: Word) -> bool {
-    matches!(word, Word::Scale(_) | Word::EnglishScale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
+    matches!(
+        word,
+        Word::Scale(_)
+            | Word::EnglishScale(_)
+            | Word::Rupee
+            | Word::Unit(_)
+            | Word::Oclock
+            | Word::SauOrSo
+            | Word::Paise
+    )
 }
 
 /// True between no number and "hundred" or "thousand".

@@ -40,16 +40,7 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
 
 /// True if a Hindi "nahi" follows token `to` in its clause before token `limit`, with no other value between.
 pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
-    let end = heard.clause_end(to).min(limit);
-    heard.any(to, end, |w| w == Word::Nahi)
-        || (end < limit
-            && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis))
-            && lone_nahi(heard, end + 1, limit))
-}
-
-/// "500, nahi": a denial of its own clause that nothing follows.
-fn lone_nahi(_heard: &Heard, _from: usize, _limit: usize) -> bool {
-    false
+    heard.any(to, heard.clause_end(to).min(limit), |w| w == Word::Nahi)
 }
 
 /// True if words between tokens `from` and `to` take back what was said before them.

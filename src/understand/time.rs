@@ -6,9 +6,10 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::clock::{self, End, Found, Mark, Point, Slot};
+use super::clock::{self, End, Found, Slot};
 use super::date::{self, Day};
 use super::heard::{Heard, ends_clause};
+use super::hour::{Mark, Point};
 use super::lexicon::{Part, Word};
 use super::settle::{self, Said};
 use super::{Kind, Reading, Scene, TimeWindow, Value};
@@ -140,7 +141,12 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
-            !(f.weak && surer || closed || past || refused || settle::asked(heard, f.from, f.to) || settle::quoted(heard, f.from, f.to))
+            !(f.weak && surer
+                || closed
+                || past
+                || refused
+                || settle::asked(heard, f.from, f.to)
+                || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
@@ -360,12 +366,11 @@ fn between(start: End, end: End) -> Vec<TimeWindow> {
         (Some(s), None) => vec![window(s, next_such(s, loose(end).1))],
         (None, Some(e)) => vec![window(last_such(e, loose(start).1), e)],
         (None, None) => {
-            let (s, half_start) = loose(start);
+            let (s, _) = loose(start);
             let (e, half_end) = loose(end);
             if e > s {
                 return vec![window(s, e)];
             }
-            let _ = half_start;
             vec![window(s, next_such(s, half_end)), window((s - HALF).rem_euclid(DAY), e)]
         }
     }

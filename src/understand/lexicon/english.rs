@@ -306,7 +306,10 @@ pub(super) const WORDS: Table = &[
         Closed,
         "closed close closes closing shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
     ),
-    (Except, "except excepting apart_from other_than besides except_for except_between barring anything_but any_language_but everything_but all_but anything_except"),
+    (
+        Except,
+        "except excepting apart_from other_than besides except_for except_between barring anything_but any_language_but everything_but all_but anything_except",
+    ),
     (
         PastVerb,
         "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been",

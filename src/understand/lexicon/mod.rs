@@ -6,6 +6,7 @@
 
 mod english;
 mod hindi;
+mod hindi_numbers;
 mod names;
 
 use std::collections::HashMap;
@@ -402,7 +403,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(build);
 /// The tables in force, and whether their spellings may be recognised by sound. The first table to claim a spelling wins.
 const TABLES: &[(Table, bool)] = &[
     (english::WORDS, false),
-    (hindi::NUMBERS, true),
+    (hindi_numbers::WORDS, true),
     (hindi::WORDS, true),
     (hindi::ENGLISH, false),
     (names::WORDS, false),
