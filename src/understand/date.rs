@@ -205,7 +205,7 @@ fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
     let (start, end) = (heard.clause_start(day.from), heard.clause_end(day.to));
     doubtful
         && (heard.any(start, day.from, |w| w == Word::PastVerb)
-            || heard.any(day.to, end, |w| matches!(w, Word::PastVerb | Word::Said)))
+            || heard.any(day.to, end, |w| matches!(w, Word::PastVerb | Word::Said | Word::HadSaid)))
 }
 
 /// The day that begins at token `i`.

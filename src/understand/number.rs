@@ -267,6 +267,19 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
                 break;
             }
         }
+        // "one thousand two fifty" leaves the hundred out; "five hundred and five fifty" is two numbers.
+        if terms > 0
+            && scale.is_none()
+            && let Some(rest) = left_out(tokens, count)
+        {
+            if limit < 1_000 || joined {
+                break;
+            }
+            num.value = num.value.checked_add(count.value.checked_mul(100)?)?.checked_add(rest.value)?;
+            num.to = rest.to;
+            num.scaled = None;
+            return Some(num);
+        }
         // "paanch paanch sau": the count is said twice.
         if terms == 0
             && scale.is_none()
@@ -395,6 +408,15 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         num.to = next.to;
     }
     num
+}
+
+/// The tens after an English unit that leave "hundred" out: "two | fifty".
+fn left_out(tokens: &[Token], count: Part) -> Option<Part> {
+    if count.kind != PartKind::Small || count.value >= 10 * ONE {
+        return None;
+    }
+    let rest = part(tokens, count.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens))?;
+    (rest.value >= 10 * ONE && scales(tokens, rest.to).is_none()).then_some(rest)
 }
 
 /// Two counts that make a range side by side: "chaar paanch", "pachis tees".

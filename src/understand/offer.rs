@@ -58,7 +58,8 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
 
     let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
-    let earlier = before(&|w| w == Word::Earlier) || after(&|w| matches!(w, Word::Earlier | Word::PastVerb));
+    let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
+        || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
     marks.others = (before(&|w| matches!(w, Word::Others | Word::Someone))
         || after(&|w| w == Word::Others)
@@ -260,6 +261,14 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
         || heard.any(to, right, |w| matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed))
         || heard.any(to, right, |w| w == Word::Not);
     if turned {
+        return true;
+    }
+    // "nahi ho payega 500 mein"
+    let denied = (left..from).find(|&at| heard.tokens[at].word == Word::Nahi);
+    if let Some(at) = denied
+        && heard.word(to) == Some(Word::In)
+        && heard.any(at + 1, from, |w| matches!(w, Word::Other | Word::Is | Word::Can))
+    {
         return true;
     }
     // "500, nahi ho payega": a denial that stands alone after the amount.

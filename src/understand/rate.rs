@@ -89,9 +89,11 @@ fn priced_unit(heard: &Heard, unit: usize) -> bool {
 pub(super) fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)> {
     let mut at = from;
     let mut of = false;
+    let mut comma = false;
     while at > previous {
         match heard.before(at) {
             Some(Word::Of | Word::HisaabSe) => of = true,
+            Some(Word::Comma) => comma = true,
             Some(
                 Word::Is
                 | Word::It
@@ -123,16 +125,21 @@ pub(super) fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<
     let Some(Word::Unit(Unit::Per(per))) = heard.word(unit) else {
         return None;
     };
+    if unit == 0 && comma {
+        return None;
+    }
     if unit == 0 {
         return (of || per == Per::Trip).then_some((per, per == Per::Trip));
     }
     if let Some(k) = heard.num_ending(unit) {
         let num = heard.nums[k];
-        let one = num.value == ONE;
+        let one = num.value == ONE && !comma;
         return (one && (num.from >= previous)).then_some((per, false));
     }
     match heard.before(unit) {
         Some(Word::PerUnit | Word::Each | Word::Article | Word::PerOrBut | Word::Slash) => Some((per, false)),
+        // "per ton basis, 420" may pause; a bare noun may not.
+        _ if comma => None,
         _ if per == Per::Trip => Some((per, true)),
         _ if of => Some((per, false)),
         _ => None,

@@ -66,7 +66,13 @@ fn polarities(heard: &Heard) -> Vec<Polarity> {
             Word::Yes => said.push(at(true, true, i, i + 1)),
             Word::Fine => said.push(at(true, true, i, i + 1)),
             Word::Ji => said.push(at(true, false, i, i + 1)),
-            Word::Wrong => said.push(at(negated_wrong(heard, i), true, i, i + 1)),
+            Word::Wrong => {
+                // "bilkul galat": the stress is on wrong.
+                if said.last().is_some_and(|s| s.yes && s.to == i) {
+                    said.pop();
+                }
+                said.push(at(negated_wrong(heard, i), true, i, i + 1));
+            }
             Word::NoProblem => {
                 // "no, no problem" is one yes.
                 while said.last().is_some_and(|s| !s.yes && s.to + 1 >= i && !corrected(heard, s.to, i)) {

@@ -178,7 +178,7 @@ pub(super) const WORDS: Table = &[
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
     (PerUnit, "per"),
-    (Each, "each every"),
+    (Each, "each every apiece"),
     (
         Label,
         "room gate po invoice tata eicher tracking lr docket awb consignment booking ticket flat plot sector platform dock bay otp \
@@ -219,7 +219,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Filler,
-        "the on um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
+        "the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
          listen only just hi hey kindly all then also even at_all all_inclusive plus_gst plus_tax plus_taxes \
          excluding_gst excluding_tax excluding_taxes including_gst including_tax including_taxes inclusive_of_gst \
          inclusive_of_tax inclusive_of_taxes with_gst without_gst gst_extra tax_extra plus_gst_extra exclusive_of_gst \
@@ -360,7 +360,7 @@ pub(super) const WORDS: Table = &[
     (Wrong, "wrong incorrect false negative untrue inaccurate"),
     (
         NoProblem,
-        "no_problem no_issue no_issues no_problems no_objection no_objections why_not not_a_problem no_worries no_prob \
+        "nothing_wrong no_problem no_issue no_issues no_problems no_objection no_objections why_not not_a_problem no_worries no_prob \
          not_an_issue never_mind_ok without_any_problem no_problem_at_all no_doubt without_a_doubt no_harm isnt_a_problem \
          no_tension no_difficulty no_trouble no_concerns no_hassle dont_worry wont_be_a_problem not_at_all_a_problem no_big_deal \
          no_such_problem no_issue_at_all dont_have_any_problem dont_have_a_problem dont_mind wouldnt_mind i_dont_mind \

@@ -149,7 +149,7 @@ pub(super) const WORDS: Table = &[
          lagegi banega padega padenge rahega rahenge lunga lenge leta lete hota honge aayega aayegi ayega dunga denge \
          lag jayega jaega jayegi jayenge aa jao karenge karunga banta banenge aaega lagega_hi padta leti lungi parega lgega jaega hoyega ja rahe raha rahi wala wale wali वाला वाले वाली",
     ),
-    (In, "में मे mein me m"),
+    (In, "में मे पे mein me m pe"),
     (Ko, "को ko"),
     (
         Without,
@@ -182,11 +182,12 @@ pub(super) const WORDS: Table = &[
     (You, "आप तुम aap tum"),
     (
         Said,
-        "बोला कहा बोले बोल_रहे कह_रहे बोली बताया कही बोला_था बोले_थे कहा_था बोल_दिया बोला_ना bola kaha bole bol_rahe keh_rahe kah_rahe boli bataya kahi bola_tha bole_the kaha_tha bol_diya bole_kya bol_rhe keh_rhe",
+        "बोला कहा बोले बोल_रहे कह_रहे बोली बताया कही बोल_दिया बोला_ना bola kaha bole bol_rahe keh_rahe kah_rahe boli bataya kahi bol_diya bole_kya bol_rhe keh_rhe",
     ),
+    (HadSaid, "बोला_था बोले_थे कहा_था bola_tha bole_the kaha_tha bataya_tha बताया_था kahe_the"),
     (
         NahiTo,
-        "nahi_to nahin_to nahi_toh varna warna नहीं_तो वरना nahin_toh otherwise kam_nahi_hoga kam_nahi_karunga कम_नहीं_होगा kam_nahi_karenge aur_kam_nahi aur_kuch_nahi और_कुछ_नहीं और_कम_नहीं isse_jyada_kuch_nahi",
+        "isse_kam_nahi isse_kam_mein_nahi isse_kam_me_nahi is_se_kam_nahi isse_kam_nahin isse_neeche_nahi isse_kam_mein_nahin इससे_कम_नहीं इससे_कम_में_नहीं इस_से_कम_नहीं nahi_to nahin_to nahi_toh varna warna नहीं_तो वरना nahin_toh otherwise kam_nahi_hoga kam_nahi_karunga कम_नहीं_होगा kam_nahi_karenge aur_kam_nahi aur_kuch_nahi और_कुछ_नहीं और_कम_नहीं isse_jyada_kuch_nahi",
     ),
     // People.
     (Can, "sakta sakte sakti sakti_hoon सकता सकते सकती"),

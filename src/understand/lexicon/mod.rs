@@ -161,6 +161,8 @@ pub(super) enum Word {
     Quote,
     YouErg,
     Said,
+    /// "bola tha": had said, which may quote or tell of an earlier price.
+    HadSaid,
     NahiTo,
     // People.
     I,
