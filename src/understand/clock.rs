@@ -157,7 +157,10 @@ fn bound(
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let make = |slot, to, flipped| Some(Found { slot, from: slot_from, to, flipped, weak: false });
+    let said = after.map(|a| a.1 - 1).or(before.map(|b| b.1)).and_then(|at| heard.word(at));
+    let make = |slot, to, flipped| {
+        Some(Found { slot: around(slot, said), from: slot_from, to, flipped, weak: false })
+    };
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);
         return match (closing, flip) {
@@ -205,6 +208,16 @@ fn bound(
                 && !matches!(before, Some((Opening::At, _)));
             Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
+    }
+}
+
+/// "before evening" ends where the evening begins, "after evening" begins where it ends; "dopahar ke baad" is after noon.
+fn around(slot: Slot, said: Option<Word>) -> Slot {
+    match (slot, said) {
+        (Slot::Until(End::Part(part)), Some(Word::SePehle | Word::Before)) => Slot::Fixed(None, Some(part.hours().0)),
+        (Slot::From(End::Part(Part::Afternoon)), Some(Word::KeBaad | Word::After)) => Slot::Fixed(Some(12 * 60), None),
+        (Slot::From(End::Part(part)), Some(Word::KeBaad | Word::After)) => Slot::Fixed(Some(part.hours().1), None),
+        (slot, _) => slot,
     }
 }
 

@@ -6,12 +6,12 @@
 use super::clock;
 use super::date;
 use super::heard::{Heard, Role, ends_clause, expects, is_filler};
-use super::lexicon::Word;
+use super::lexicon::{Unit, Word};
 use super::number::{Num, ONE};
 use super::offer::{self, Marks};
 use super::rate::{per_after, per_before};
 use super::settle::{self, Said};
-use super::{Kind, Money, Reading, Scene, Value};
+use super::{Kind, Money, Per, Reading, Scene, Value};
 
 /// An amount with what the words around it say.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +62,28 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     answer(heard, &options, unfinished)
 }
 
+/// Tokens that an offer rests on: the amount, and the unit of its rate.
+fn shown(heard: &Heard, offer: &Said<Offer>) -> (usize, usize) {
+    let Some(per) = offer.what.money.per else { return (offer.from, offer.to) };
+    let unit = |at: &usize| match heard.tokens[*at].word {
+        Word::Unit(Unit::Per(unit)) | Word::Rate(unit) => unit == per,
+        Word::Each => per == Per::Piece,
+        _ => false,
+    };
+    let end = heard.clause_end(offer.to).min(offer.to + 6);
+    let start = heard.clause_start(offer.from).max(offer.from.saturating_sub(8));
+    match ((offer.to..end).find(unit), (start..offer.from).rev().find(unit)) {
+        (Some(at), _) => (offer.from, at + 1),
+        (None, Some(at)) => (at, offer.to),
+        (None, None) => (offer.from, offer.to),
+    }
+}
+
 fn answer(heard: &Heard, options: &[Said<Offer>], unfinished: bool) -> Reading {
     let Some((first, last)) = options.first().zip(options.last()) else {
         return Reading { unfinished, ..Reading::default() };
     };
-    let span = heard.span(first.from, last.to);
+    let span = heard.span(shown(heard, first).0, shown(heard, last).1);
     let value = |money: Money| Some(Value::Money(money));
     if options.len() > 1 {
         let readings = options.iter().map(|o| value(o.what.money)).collect();

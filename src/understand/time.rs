@@ -388,15 +388,10 @@ fn last_such(end: i32, half: i32) -> i32 {
     (end - if back == 0 { HALF } else { back }).rem_euclid(DAY)
 }
 
-/// T2: the hours of a part of the day.
+/// Minutes of the day of both ends of a part of the day.
 fn span_of(part: Part) -> (i32, i32) {
-    match part {
-        Part::Early => (6 * 60, 9 * 60),
-        Part::Morning => (8 * 60, 12 * 60),
-        Part::Afternoon => (12 * 60, 16 * 60),
-        Part::Evening => (16 * 60, 20 * 60),
-        Part::Night => (20 * 60, 23 * 60),
-    }
+    let (start, end) = part.hours();
+    (i32::from(start), i32::from(end))
 }
 
 fn clock_time(minutes: i32) -> Time {

@@ -281,6 +281,19 @@ pub(super) enum Part {
     Night,
 }
 
+impl Part {
+    /// Minutes of the day where the part begins and ends when it is named alone.
+    pub(super) const fn hours(self) -> (u16, u16) {
+        match self {
+            Self::Early => (6 * 60, 9 * 60),
+            Self::Morning => (8 * 60, 12 * 60),
+            Self::Afternoon => (12 * 60, 16 * 60),
+            Self::Evening => (16 * 60, 20 * 60),
+            Self::Night => (20 * 60, 23 * 60),
+        }
+    }
+}
+
 /// Rows of a language: a meaning and its spellings.
 pub(super) type Table = &'static [(Word, &'static str)];
 
