@@ -150,14 +150,31 @@ impl Heard {
                 Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
                 Word::NumberSign => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
-                Word::LabelStem => return numbered,
+                Word::LabelStem => {
+                    return numbered || glue == 0 && self.placed(at);
+                }
                 Word::LabelLong => return numbered || num.digits >= 4 && !self.money_follows(num),
+                Word::Unit(Unit::Thing) if num.digits >= 3 && self.inside(at) => return true,
                 Word::Unit(Unit::Thing) | Word::My | Word::Your | Word::Apna => return numbered,
                 Word::PhoneNoun => return num.digits >= 4,
                 _ => break,
             }
         }
         numbered && num.digits >= 4
+    }
+
+    /// "in truck 4521"
+    fn inside(&self, at: usize) -> bool {
+        matches!(self.before(at), Some(Word::In | Word::At))
+    }
+
+    /// "in flat 302", "my flat": a place and not "flat 500".
+    fn placed(&self, at: usize) -> bool {
+        let mut at = at;
+        while matches!(self.before(at), Some(Word::Filler | Word::Article)) {
+            at -= 1;
+        }
+        matches!(self.before(at), Some(Word::In | Word::My | Word::At | Word::Hum))
     }
 
     fn money_follows(&self, num: Num) -> bool {

@@ -94,7 +94,9 @@ fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, 
         Word::He | Word::Others | Word::Human | Word::Someone => third,
         // "hum log Hindi bolte hain" is ourselves.
         Word::Unit(Unit::Thing) => third && !matches!(heard.before(at), Some(Word::Hum | Word::I)),
-        Word::My => third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human)),
+        Word::My => {
+            third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human | Word::Filler))
+        }
         _ => false,
     });
     let asked = heard.any(start, end, |w| w == Word::Want);

@@ -17,6 +17,14 @@ pub(super) fn settle(tokens: &mut [Token]) {
             Word::EnglishScale(scale) => Word::Scale(scale),
             Word::To | Word::Too if opens_scale(before, after) => Word::SoundAlike(2),
             Word::For if opens_scale(before, after) => Word::SoundAlike(4),
+            Word::ToOrTwo
+                if !(before.is_some_and(is_digit) && earlier.is_some_and(is_digit))
+                    && before.is_some_and(|w| is_number(w) || is_clock_mark(w))
+                    && after.is_some_and(|w| is_number(w) && !is_scale_or_unit(w)) =>
+            {
+                Word::To
+            }
+            Word::ToOrTwo => Word::Small(2),
             Word::To | Word::Too if marks_clock(after) => Word::Small(2),
             Word::For if marks_clock(after) => Word::Small(4),
             Word::Too if before.is_some_and(is_number) || before.is_some_and(is_clock_mark) => Word::To,
@@ -96,6 +104,11 @@ pub(super) fn is_number(word: Word) -> bool {
                 | Word::SauOrSo
                 | Word::TwoOrGive
         )
+}
+
+/// A digit as a word.
+fn is_digit(word: Word) -> bool {
+    matches!(word, Word::Count(0..=9) | Word::Small(0..=9))
 }
 
 /// A number that may stand before a scale.
@@ -203,6 +216,7 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
     }
     let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));
     match before {
+        Some(Word::Ko) if ends => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,
         Some(Word::Other | Word::Machine) if ends && latin => Word::Other,
         _ => Word::Count(2),

@@ -66,7 +66,8 @@ pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to);
     heard.any(start, from, |w| w == Word::Quote)
-        || heard.any(start, from, |w| matches!(w, Word::YouErg | Word::You)) && heard.any(to, end, |w| matches!(w, Word::Said | Word::HadSaid))
+        || heard.any(start, from, |w| matches!(w, Word::YouErg | Word::You))
+            && heard.any(to, end, |w| matches!(w, Word::Said | Word::HadSaid))
         || heard.any(to, end, |w| matches!(w, Word::Said | Word::HadSaid)) && heard.any(to, end, |w| w == Word::YouErg)
         || heard.any(to, end, |w| w == Word::Quote)
 }

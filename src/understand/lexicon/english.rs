@@ -181,16 +181,14 @@ pub(super) const WORDS: Table = &[
     (Each, "each every apiece"),
     (
         Label,
-        "room gate po invoice tata eicher tracking lr docket awb consignment booking ticket flat plot sector platform dock bay otp \
+        "room gate po invoice tata eicher tracking lr docket awb consignment booking ticket house shop street floor registration serial_no quote_id trip_id gala cabin building block store seat \
+         terminal zone phase wing vehicle_registration plot sector platform dock bay otp \
          pin pincode pin_code zip_code order_id tracking_id booking_id reference waybill shed godown_no unit_no warehouse \
          apartment challan bill_no id ref extension license licence door_no route highway consignment_id shipment_id \
          purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
     ),
     (LabelLong, "order bill account reference"),
-    (
-        LabelStem,
-        "truck lorry vehicle_registration vehicle car gst_in house shop street floor registration serial_no quote_id trip_id model gala cabin building block store",
-    ),
+    (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
     (NumberSign, "number numbers num no_. nos"),
     (PhoneNoun, "phone mobile contact whatsapp cell telephone landline dial"),
     // Joints.

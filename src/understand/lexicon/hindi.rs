@@ -378,7 +378,15 @@ pub(super) const WORDS: Table = &[
 /// English words in Devanagari.
 pub(super) const ENGLISH: Table = &[
     (Small(1), "वन"),
-    (Small(2), "टू टु"),
+    (ToOrTwo, "टू टु"),
+    (For, "फॉर"),
+    (AmPm(true), "पीएम्"),
+    (Part(Part::Early), "अर्ली_मॉर्निंग"),
+    (Part(Part::Evening), "ईवनिंग"),
+    (AfterLunch, "आफ्टर_लंच"),
+    (BeforeLunch, "बिफोर_लंच"),
+    (DayAfter, "डे_आफ्टर"),
+    (Day(2), "डे_आफ्टर_टुमॉरो"),
     (Small(3), "थ्री"),
     (Small(4), "फोर फ़ोर"),
     (Small(5), "फाइव फ़ाइव फाईव"),

@@ -133,7 +133,7 @@ pub(super) const WORDS: Table = &[
         "निन्यानवे निन्यानबे निनानवे निन्नानवे ninyanve ninyanave ninyaanve ninanve ninyanbe ninnyanve ninyaanave ninnanve nindyanve ninyanwe",
     ),
     (Scale(100), "सौ sau sou shau sauu"),
-    (SauOrSo, "so"),
+    (SauOrSo, "so सो"),
     (Scale(1_000), "हज़ार हजार hazaar hazar hajaar hajar hazzar hajjar hzar hajaaar"),
     (Scale(100_000), "लाख laakh lakh"),
     (Scale(10_000_000), "करोड़ करोड karod karor crore karore"),

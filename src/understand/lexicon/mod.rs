@@ -57,6 +57,8 @@ pub(super) enum Word {
     DoOrTwo,
     /// Devanagari "दो": two or give.
     TwoOrGive,
+    /// "टू": to between two numbers, else two.
+    ToOrTwo,
     /// "saath": sixty, or with.
     SixtyOrWith,
     /// "a", "an": one before a scale or unit.
