@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod simulate;
+mod terminal;
 mod try_text;
 
 use std::process::ExitCode;

@@ -23,7 +23,7 @@ use trunkline::config::agents::{self, Folder};
 use trunkline::conversation;
 use trunkline::understand::{self, Kind, Reading, Scene, Value};
 
-use crate::cli::{say, table};
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline try`.
 #[derive(Args)]

@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("simulator", 7),
     ("config", 8),
     ("server", 9),
+    ("terminal", 9),
     // The binary, which names the library as `trunkline::`.
     ("main", 10),
     ("cli", 10),
