@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use trunkline::agent::Agent;
 use trunkline::agent::field::{Field, FieldKind};
 use trunkline::config::Config;
-use trunkline::config::agents::{self, Folder};
+use trunkline::config::agents::Folder;
 use trunkline::conversation;
 use trunkline::understand::{self, Kind, Reading, Scene, Value};
 
@@ -198,7 +198,8 @@ pub(crate) fn try_text(config: &Config, args: &Try) -> anyhow::Result<ExitCode> 
 }
 
 fn agent(folder: &Path, name: &str) -> anyhow::Result<Agent> {
-    let Folder { agents, problems } = agents::read(folder);
+    let folder = Folder::read(folder);
+    let (agents, problems) = (folder.agents(), folder.problems());
     let known: Vec<_> = agents.iter().map(|agent| agent.agent_type.clone()).collect();
     match agents.into_iter().find(|agent| agent.agent_type == name) {
         Some(agent) => Ok(agent),
