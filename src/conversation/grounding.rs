@@ -163,7 +163,7 @@ impl Eye<'_> {
         let finding = match (&reading.value, reading.ambiguous) {
             (None, false) => Finding::Nothing,
             // He stopped in the middle: "five hundred and".
-            (Some(value), false) if reading.unfinished && within(field, value) => {
+            (Some(value), false) if reading.unfinished && stops(text, &reading.span) && within(field, value) => {
                 Finding::Unclear { likeliest: Some(collect(value)), readings: vec![collect(value)] }
             }
             (Some(value), false) if within(field, value) => Finding::Clear(collect(value)),
@@ -230,6 +230,11 @@ fn choose(field: &Field, entry: &Entry) -> Sight {
         }
     };
     Sight { finding, span }
+}
+
+/// Whether hardly anything comes after the words of a value.
+fn stops(text: &str, span: &Range<usize>) -> bool {
+    text.get(span.end..).is_some_and(|after| tokens(after).len() <= 1)
 }
 
 /// The caller's whole words as the value of a field of free words: only where nobody can pick them out.

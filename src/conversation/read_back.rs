@@ -16,17 +16,14 @@ use crate::agent::{Agent, Language, ReadBack};
 impl Conversation {
     /// Takes the answer to a read-back; false if the words were about something else.
     pub(super) fn read_back_answered(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> bool {
-        let names: Vec<String> = std::mem::take(&mut self.reading);
+        let names: Vec<String> = self.reading.clone();
         let fields: Vec<&Field> = names.iter().filter_map(|name| agent.field(name)).collect();
         let answer = match turn {
-            UserTurn::Pressed(digits) => {
-                self.deaf.push(self.turn);
-                match digits.as_str() {
-                    "1" => Some(true),
-                    "2" => Some(false),
-                    _ => None,
-                }
-            }
+            UserTurn::Pressed(digits) => match digits.trim_end_matches('#') {
+                "1" => Some(true),
+                "2" => Some(false),
+                _ => None,
+            },
             UserTurn::Said { text, .. } => yes_no(text, now),
             UserTurn::Silent => None,
         };
@@ -34,19 +31,21 @@ impl Conversation {
             UserTurn::Said { .. } => self.corrections(agent, &fields, answer),
             UserTurn::Pressed(_) | UserTurn::Silent => Vec::new(),
         };
+        if corrected.is_empty() && answer.is_none() {
+            return false;
+        }
+        self.reading.clear();
         match (corrected.is_empty(), answer) {
-            (true, None) => {
-                self.reading = names;
-                return false;
-            }
             (true, Some(false)) => self.refused(&fields),
-            (true, Some(true)) => names.iter().for_each(|name| self.values.confirm(name)),
+            (true, Some(true) | None) => names.iter().for_each(|name| self.values.confirm(name)),
             // "No, six hundred": what was not corrected was right.
             (false, _) => {
                 names.iter().filter(|name| !corrected.contains(name)).for_each(|name| self.values.confirm(name));
             }
         }
-        if answer != Some(false) || !corrected.is_empty() {
+        if matches!(turn, UserTurn::Pressed(_)) {
+            self.deaf.push(self.turn);
+        } else if answer != Some(false) || !corrected.is_empty() {
             // The rest of the sentence may hold other fields: "yes, and at five".
             self.ground(agent, &[], &names, false);
         }
@@ -57,6 +56,7 @@ impl Conversation {
     fn corrections(&mut self, agent: &Agent, fields: &[&Field], answer: Option<bool>) -> Vec<String> {
         let Some(entry) = self.history.caller().next().cloned() else { return Vec::new() };
         let mut corrected = Vec::new();
+        let sights = self.sights(agent, fields, &entry);
         // A plain yes or no answers the question; it is not a new value of a yes/no field.
         for field in fields.iter().filter(|field| field.kind != FieldKind::YesNo) {
             let name = field.name.as_str();
@@ -64,6 +64,8 @@ impl Conversation {
                 continue;
             };
             let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
+            let seen = sights.iter().find(|seen| seen.field.name == name && !seen.displaced);
+            let finding = seen.map_or(Finding::Nothing, |seen| seen.sight.finding.clone());
             let (said, others) = match eye.with_more_words(field, &held.0, &entry) {
                 // "In the morning" chooses between the readings of "five to eight".
                 Some(value) if held.1.iter().chain([&held.0]).any(|reading| reading.typed == value.typed) => {
@@ -72,7 +74,7 @@ impl Conversation {
                     corrected.push(name.to_owned());
                     continue;
                 }
-                Some(_) | None => match eye.find(field, &entry) {
+                Some(_) | None => match finding {
                     Finding::Clear(value) => (value, Vec::new()),
                     Finding::Unclear { mut readings, .. } if !readings.is_empty() => (readings.remove(0), readings),
                     Finding::Nothing | Finding::Beyond(_) | Finding::Unclear { .. } => continue,

@@ -121,9 +121,11 @@ impl Conversation {
             (Finding::Clear(value), None) => self.values.hold(name, value, sure, Vec::new()),
             (Finding::Clear(value), Some(proposed)) => {
                 // A mind that repeats the old value does not contradict a new one.
-                let stale = self.values.get(name).is_some_and(|held| {
-                    held.value.evidence.turn < entry.turn && grounding::agree(&held.value, &proposed)
-                });
+                let stale = self
+                    .history
+                    .caller()
+                    .filter(|old| old.turn < entry.turn && !self.deaf.contains(&old.turn))
+                    .any(|old| same(eye.find(field, old), &proposed).is_some());
                 let agreed = stale || grounding::agree(&value, &proposed) || agent.read_back == ReadBack::Never;
                 self.values.hold(name, value, sure, Vec::new());
                 if !agreed {
@@ -187,13 +189,15 @@ impl Conversation {
     }
 
     /// What each field sees in the words, those of which another field has the better claim marked.
-    fn sights<'a>(&self, agent: &'a Agent, asked: &[&Field], entry: &Entry) -> Vec<Seen<'a>> {
+    pub(super) fn sights<'a>(&self, agent: &'a Agent, asked: &[&Field], entry: &Entry) -> Vec<Seen<'a>> {
+        // Words after a read-back may be about anything.
+        let ears = asked.first().filter(|_| self.reading.is_empty()).map(|asked| asked.kind);
         let mut seen: Vec<(Seen<'a>, u8)> = agent
             .fields
             .iter()
             .map(|field| {
                 let rank = asked.iter().position(|other| other.name == field.name);
-                let (sight, claim) = sight(agent, field, rank, asked, entry);
+                let (sight, claim) = sight(agent, field, rank, ears, entry);
                 (Seen { field, sight, displaced: false }, claim)
             })
             .collect();
@@ -251,20 +255,19 @@ impl Conversation {
 }
 
 /// What one field sees.
-struct Seen<'a> {
-    field: &'a Field,
-    sight: Sight,
+pub(super) struct Seen<'a> {
+    pub(super) field: &'a Field,
+    pub(super) sight: Sight,
     /// Another field has the better claim to the words.
-    displaced: bool,
+    pub(super) displaced: bool,
 }
 
 /// What a field sees, and how good its claim is: words that say their kind themselves, then bare words it was asked for.
-fn sight(agent: &Agent, field: &Field, rank: Option<usize>, asked: &[&Field], entry: &Entry) -> (Sight, u8) {
+fn sight(agent: &Agent, field: &Field, rank: Option<usize>, ears: Option<FieldKind>, entry: &Entry) -> (Sight, u8) {
     let nothing = || (Sight { finding: Finding::Nothing, span: 0..0 }, 0);
     let own = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
     // A field beside the one asked for hears with its ears; where several are asked for, each must recognise its words by themselves.
-    let expect =
-        asked.first().filter(|asked| rank.is_none() && asked.kind != field.kind).and_then(|asked| asked.kind.spoken());
+    let expect = ears.filter(|kind| rank.is_none() && *kind != field.kind).and_then(FieldKind::spoken);
     let beside = Eye { timezone: &agent.timezone, expect };
     match field.kind {
         FieldKind::Text => nothing(),
@@ -275,7 +278,7 @@ fn sight(agent: &Agent, field: &Field, rank: Option<usize>, asked: &[&Field], en
         FieldKind::Number if rank == Some(0) => (own.look(field, entry), ASKED),
         FieldKind::Number => {
             let sight = beside.look(field, entry);
-            let named = counts(field, &entry.text, &sight.span);
+            let named = matches!(sight.finding, Finding::Clear(_)) && counts(field, &entry.text, &sight.span);
             if named { (sight, PLAIN) } else { nothing() }
         }
         FieldKind::Date | FieldKind::Money | FieldKind::Phone | FieldKind::TimeWindow => {
