@@ -1,7 +1,5 @@
 //! What the commands do: put the parts together, run them, tell people how it went.
 
-mod assemble;
-
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
@@ -11,14 +9,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::session::Switchboard;
-use trunkline::telemetry;
+use trunkline::server::{Options, Server};
 
-use assemble::Server;
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -55,31 +54,31 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(BAD_CONFIG));
     }
     let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
-    let metrics = telemetry::start_metrics()?;
-    let server = Server::start(&config, folder.agents(), false, metrics.clone()).await?;
-    let switchboard = &server.switchboard;
-    info!(address = server.url, public_url = config.public_url, "listening");
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
+    let server = Server::open(&config, folder.agents(), listener, Options::default()).await?;
+    info!(address = %server.address(), public_url = config.public_url, "listening");
 
     let (mut terminate, mut interrupt, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let mut upkeep = tokio::time::interval(Duration::from_secs(5));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&mut folder, switchboard),
-            () = changes.next() => reload(&mut folder, switchboard),
-            _ = upkeep.tick() => metrics.upkeep(),
+            _ = hang_up.recv() => reload(&mut folder, &server),
+            () = changes.next() => reload(&mut folder, &server),
         }
     }
-    info!(live_calls = switchboard.live_calls(), seconds = config.drain.as_secs(), "draining");
-    switchboard.begin_drain();
-    tokio::select! {
-        all = switchboard.drained(config.drain) => if !all { warn!(live_calls = switchboard.live_calls(), "calls cut off") },
-        _ = terminate.recv() => warn!("told twice to stop"),
-        _ = interrupt.recv() => warn!("told twice to stop"),
+    info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
+    let hurry = CancellationToken::new();
+    let stopping = server.stop(config.drain, hurry.clone());
+    tokio::pin!(stopping);
+    loop {
+        tokio::select! {
+            stopped = &mut stopping => break stopped?,
+            _ = terminate.recv() => hurry.cancel(),
+            _ = interrupt.recv() => hurry.cancel(),
+        }
     }
-    server.stop().await?;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -156,7 +155,7 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 /// New versions of agents count from the next call on; bad ones are told of, and the old ones stay.
-fn reload(folder: &mut Folder, switchboard: &Switchboard) {
+fn reload(folder: &mut Folder, server: &Server) {
     let changed = folder.read_again();
     for problem in folder.problems() {
         error!("agent refused: {problem}");
@@ -164,7 +163,7 @@ fn reload(folder: &mut Folder, switchboard: &Switchboard) {
     if changed {
         let agents = folder.agents();
         info!(agents = agents.len(), "agents read again");
-        switchboard.set_agents(agents);
+        server.switchboard().set_agents(agents);
     }
 }
 
@@ -173,22 +172,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected NAME=VALUE".to_owned()),
     }
-}
-
-fn table<'a, const N: usize>(out: &mut String, head: [&'a str; N], rows: impl Iterator<Item = [&'a str; N]>) {
-    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let cells: Vec<_> =
-            row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.push('\n');
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes()).context("standard output is closed")
 }
 
 fn complain(what: &impl Display) {

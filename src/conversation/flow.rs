@@ -93,6 +93,31 @@ impl Conversation {
         effects
     }
 
+    /// Carries on after the other mode, or another process, was lost: begins where nothing was said, repeats what is open, answers
+    /// words that were not answered, ends what was to end.
+    pub fn resume(&mut self, agent: &Agent, now: DateTime) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Some(ending) = self.ending.clone() {
+            effects.push(Effect::End(ending));
+        } else if self.stage.is_over() {
+            effects.push(Effect::End(Ending::HangUp));
+        } else if self.history.entries().is_empty() {
+            return self.begin(agent, now);
+        } else if self.stage == Stage::LanguageSelection {
+            self.ask_language(agent, now, &mut effects);
+        } else if self.unanswered() {
+            let turn = self.history.caller().next().map(|entry| entry.text.clone()).unwrap_or_default();
+            self.collect(agent, &UserTurn::Said { text: turn, audio_ms: None }, now, &mut effects);
+        } else {
+            self.ask_what_is_open(agent, now, &mut effects);
+        }
+        effects
+    }
+
+    fn unanswered(&self) -> bool {
+        self.history.entries().last().is_some_and(|entry| entry.role == prompt::Speaker::Caller)
+    }
+
     /// The final form of the caller's last words, and where they are in the recording.
     pub fn amend_last_words(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
         self.history.amend_caller(text, audio_ms);

@@ -70,6 +70,14 @@ impl History {
         }
     }
 
+    /// Continues the line that was cut: it was not the caller who cut it.
+    pub(super) fn agent_said_again(&mut self, text: &str, turn: u32, at: DateTime) {
+        if let Some(last) = self.0.last_mut().filter(|last| last.role == Speaker::Agent && last.turn == turn) {
+            last.interrupted = false;
+        }
+        self.agent_said(text, turn, at);
+    }
+
     pub(super) fn amend_caller(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
         if let Some(last) = self.0.iter_mut().rev().find(|entry| entry.role == Speaker::Caller) {
             text.clone_into(&mut last.text);

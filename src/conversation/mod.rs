@@ -238,6 +238,11 @@ impl Conversation {
         self.history.cut(heard, self.turn, now);
     }
 
+    /// Words that were not heard before are said again, in the other mode.
+    pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.history.agent_said_again(text, self.turn, now);
+    }
+
     /// The call ended from outside: hung up, lost, never connected.
     pub fn ended_outside(&mut self, connected: bool) {
         if !self.stage.is_over() {

@@ -1,26 +1,20 @@
-//! A stand-in for the switchboard.
+//! Everything between the routes and the pure core: who is on the line, in which mode, with which helpers.
+//!
+//! One task drives each streamed call (`stream`); gather is state per request (`gather`). Both act on one [`entry::Session`] a call,
+//! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
+//! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+mod entry;
+mod gather;
+mod line;
+mod media;
+mod speech;
+mod stream;
+mod switchboard;
 
-use arc_swap::ArcSwap;
-use axum::extract::ws::WebSocket;
 use serde_json::{Map, Value};
 
-use crate::agent::Agent;
-use crate::provider::elevenlabs::ears::Ears;
-use crate::provider::elevenlabs::voice::Voice;
-use crate::provider::gemini::Gemini;
-use crate::store::Store;
-use crate::store::recording::Recordings;
-use crate::store::speech_cache::SpeechCache;
-use crate::twilio::CallSid;
-use crate::twilio::phone::E164;
-use crate::twilio::rest::Rest;
-use crate::twilio::twiml::Verb;
-use crate::twilio::webhook::Form;
+pub use switchboard::{Agents, Config, Parts, Switchboard};
 
 /// A call to start.
 #[derive(Clone, Debug, Default)]
@@ -141,117 +135,4 @@ pub struct GatherQuery {
     pub turn: Option<u32>,
     /// A visit that only asks whether the mind has answered by now.
     pub wait: Option<u32>,
-}
-
-/// What the switchboard needs to know of the environment.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Scheme, host and port by which Twilio reaches us.
-    pub public_url: String,
-    /// Calls held at once, at most.
-    pub max_calls: usize,
-    /// The number our calls are from.
-    pub caller_id: Option<E164>,
-    /// Record every call, whatever its agent says.
-    pub record_all: bool,
-    /// Folder of the recordings.
-    pub recordings: PathBuf,
-}
-
-/// The parts a call is made of; what is absent has an embedded default or a mode that needs none.
-#[derive(Debug)]
-pub struct Parts {
-    /// What is kept.
-    pub store: Store,
-    /// Speech that is kept.
-    pub speech_cache: SpeechCache,
-    /// Writes recordings.
-    pub recordings: Option<Recordings>,
-    /// Hears streamed calls; without it calls are held in gather.
-    pub ears: Option<Ears>,
-    /// Speaks; without it calls are held in gather, with Twilio's own voice.
-    pub voice: Option<Voice>,
-    /// Thinks; without it the agent's own questions are asked in order.
-    pub mind: Option<Gemini>,
-    /// Starts and ends calls.
-    pub line: Option<Rest>,
-}
-
-/// The agents in force.
-pub type Agents = Arc<Vec<Arc<Agent>>>;
-
-/// Handle.
-#[derive(Clone)]
-pub struct Switchboard(Arc<Inside>);
-
-struct Inside {
-    parts: Parts,
-    agents: ArcSwap<Vec<Arc<Agent>>>,
-    draining: AtomicBool,
-}
-
-#[expect(clippy::unused_async, reason = "a stand-in")]
-#[expect(missing_docs, reason = "a stand-in")]
-impl Switchboard {
-    pub fn open(_config: Config, parts: Parts, agents: Vec<Agent>) -> Self {
-        let agents = ArcSwap::from_pointee(agents.into_iter().map(Arc::new).collect());
-        Self(Arc::new(Inside { parts, agents, draining: AtomicBool::new(false) }))
-    }
-    pub fn set_agents(&self, agents: Vec<Agent>) {
-        self.0.agents.store(Arc::new(agents.into_iter().map(Arc::new).collect()));
-    }
-    pub async fn start_call(&self, request: StartCall) -> Result<CallSid, StartCallError> {
-        let known: Vec<_> = self.agents().iter().map(|agent| agent.agent_type.clone()).collect();
-        if !known.contains(&request.agent_type) {
-            return Err(StartCallError::UnknownAgent { known });
-        }
-        if !request.phone.starts_with('+') {
-            return Err(StartCallError::BadPhone);
-        }
-        Err(StartCallError::NoPhoneLine)
-    }
-    pub async fn voice(&self, _query: VoiceQuery, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn process_response(&self, _: GatherQuery, _: Form, _: Option<String>) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn stream_ended(&self, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn transfer_ended(&self, _form: Form) -> Vec<Verb> {
-        vec![Verb::Hangup]
-    }
-    pub async fn call_status(&self, _form: Form) {}
-    pub async fn stream_status(&self, _form: Form) {}
-    pub async fn media_stream(&self, mut socket: WebSocket) {
-        while let Some(Ok(_)) = socket.recv().await {}
-    }
-    pub async fn hang_up(&self, _sid: &CallSid) -> Result<(), HangUpError> {
-        Err(HangUpError::NotFound)
-    }
-    pub fn events(&self, _sid: &CallSid) -> Option<tokio::sync::broadcast::Receiver<Value>> {
-        None
-    }
-    pub fn live_calls(&self) -> usize {
-        0
-    }
-    pub fn draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
-    }
-    pub fn begin_drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
-    }
-    pub async fn drained(&self, _within: Duration) -> bool {
-        true
-    }
-    pub fn store(&self) -> &Store {
-        &self.0.parts.store
-    }
-    pub fn speech_cache(&self) -> &SpeechCache {
-        &self.0.parts.speech_cache
-    }
-    pub fn agents(&self) -> Agents {
-        self.0.agents.load_full()
-    }
 }

@@ -3,14 +3,48 @@
 //! It reads what a recogniser wrote and returns typed values with the byte span of their words. It never invents: no value
 //! without words. It is not a model, knows no agent and no clock. Key types: [`Kind`], [`Scene`], [`Reading`], [`Value`].
 
+mod clock;
+mod count;
+mod date;
+mod display;
+mod ending;
+mod handover;
+mod heard;
+mod language;
+mod lexicon;
+mod money;
+mod number;
+mod offer;
+mod phone;
+mod sense;
+mod settle;
+mod spoken;
+mod time;
+mod token;
+mod yes_no;
+
 use std::ops::Range;
 
 use jiff::civil::{Date, DateTime, Time};
 
+use heard::Heard;
+
+pub use display::{amount, clock as clock_text, display};
+pub use spoken::{speakable, words};
+
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
-    let _ = (text, kind, scene);
-    Reading::default()
+    let mut heard = Heard::new(text);
+    match kind {
+        Kind::Date => date::read(&mut heard, scene),
+        Kind::Handover => handover::read(&heard),
+        Kind::Language => language::read(&heard),
+        Kind::Money => money::read(&mut heard, scene),
+        Kind::Number => count::read(&mut heard, scene),
+        Kind::Phone => phone::read(&heard),
+        Kind::TimeWindow => time::read(&mut heard, scene),
+        Kind::YesNo => yes_no::read(&heard),
+    }
 }
 
 /// What is looked for in a text.
@@ -118,30 +152,4 @@ pub struct TimeWindow {
     pub end: Option<Time>,
     /// The day of the start, if one was said.
     pub date: Option<Date>,
-}
-
-impl Per {
-    /// The unit's name in documents.
-    pub fn as_str(self) -> &'static str {
-        "stub"
-    }
-}
-/// stub
-pub fn display(_: &Value) -> String {
-    String::new()
-}
-/// stub
-pub fn amount(_: i64) -> String {
-    String::new()
-}
-/// stub
-pub mod spoken {
-    /// stub
-    pub fn words(_: &super::Value, _: &str) -> String {
-        String::new()
-    }
-    /// stub
-    pub fn speakable(text: &str, _: &str) -> String {
-        text.to_owned()
-    }
 }

@@ -45,7 +45,6 @@ impl Server {
             max_calls: 10,
             caller_id: None,
             record_all: false,
-            recordings: config.recordings.clone(),
         };
         let parts = Parts {
             store: store.clone(),

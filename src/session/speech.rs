@@ -1,0 +1,159 @@
+//! Words to sound: the cache, the vendor's voice, and Twilio's own where both fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use metrics::counter;
+use tokio::time::timeout;
+
+use super::switchboard::Switchboard;
+use crate::agent::text::fill;
+use crate::agent::{Agent, Language};
+use crate::conversation::clause;
+use crate::provider::{ProviderError, SpeechFormat, VoiceSpec};
+use crate::store::speech_cache::{SpeechForm, SpeechKey};
+use crate::telemetry;
+use crate::twilio::twiml::{Prompt, Say};
+use crate::understand;
+
+/// How a language sounds, in the vendor's terms.
+pub(super) fn voice_spec(language: &Language) -> VoiceSpec {
+    let voice = &language.voice;
+    VoiceSpec {
+        voice_id: voice.voice_id.clone(),
+        model_id: voice.model_id.clone(),
+        language: language.iso639().to_owned(),
+        stability: voice.stability,
+        similarity_boost: voice.similarity_boost,
+        speed: voice.speed,
+    }
+}
+
+/// The cache's key of words that are ready to be spoken.
+pub(super) fn key(language: &Language, speakable: &str, form: SpeechForm) -> SpeechKey {
+    let voice = &language.voice;
+    SpeechKey {
+        text: speakable.to_owned(),
+        voice_id: voice.voice_id.clone(),
+        model_id: voice.model_id.clone(),
+        settings: format!(
+            "stability={} similarity_boost={} speed={}",
+            voice.stability, voice.similarity_boost, voice.speed
+        ),
+        language: language_name(language).to_owned(),
+        form,
+    }
+}
+
+/// The last part of a cached file's name.
+fn language_name(language: &Language) -> &str {
+    match language.iso639() {
+        "bn" => "bengali",
+        "en" => "english",
+        "gu" => "gujarati",
+        "hi" => "hindi",
+        "kn" => "kannada",
+        "ml" => "malayalam",
+        "mr" => "marathi",
+        "pa" => "punjabi",
+        "ta" => "tamil",
+        "te" => "telugu",
+        _ => &language.code,
+    }
+}
+
+impl Switchboard {
+    /// Words for `<Gather>`: cached speech where there is some or the voice gives it in time, else Twilio's own voice.
+    pub(super) async fn prompts(&self, agent: &Agent, says: &[(String, String)]) -> Vec<Prompt> {
+        join_all(says.iter().map(|(text, code)| async move {
+            let language = agent.language_or_first(Some(code));
+            let speakable = understand::speakable(text, &language.code);
+            match timeout(RENDER, self.mp3(language, &speakable)).await {
+                Ok(Some(url)) => Prompt::Play { url },
+                Ok(None) | Err(_) => Prompt::Say(Say {
+                    text: speakable,
+                    voice: Some(language.twilio_voice.clone()),
+                    language: language.code.clone(),
+                }),
+            }
+        }))
+        .await
+    }
+
+    async fn mp3(&self, language: &Language, speakable: &str) -> Option<String> {
+        let voice = self.parts().voice.clone()?;
+        let key = key(language, speakable, SpeechForm::Mp3);
+        let spec = voice_spec(language);
+        let cache = self.speech_cache().clone();
+        let text = speakable.to_owned();
+        // On a task of its own: a rendering that is paid for is finished and kept, also when this answer cannot wait for it.
+        let rendering = self.tracker().spawn(async move {
+            cache.get_or_render(&key, async { voice.render(&text, &spec, SpeechFormat::Mp3).await }).await
+        });
+        match rendering.await {
+            Ok(Ok((_, file))) => Some(format!("{}/audio/{file}", self.config().public_url)),
+            Ok(Err(error)) => {
+                note(&error);
+                counter!(telemetry::PROVIDER_FALLBACKS, "part" => "voice", "to" => "say").increment(1);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them. Variables have their
+    /// defaults; a text with others is rendered when it is first said.
+    pub(super) async fn render_ahead(&self) {
+        let Some(voice) = self.parts().voice.clone() else { return };
+        let mut failures = 0;
+        for agent in self.agents().iter() {
+            for language in &agent.languages {
+                let spec = Arc::new(voice_spec(language));
+                let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
+                let texts = language.texts.all().filter(|(name, _)| *name != "read_back").map(|(_, text)| text);
+                for text in texts.chain(questions.map(String::as_str)) {
+                    let filled = fill(text, &agent.variables);
+                    let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
+                    for (text, form) in sentences.chain([(filled.as_str(), SpeechForm::Mp3)]) {
+                        let speakable = understand::speakable(text, &language.code);
+                        let key = key(language, &speakable, form);
+                        let format = match form {
+                            SpeechForm::Mp3 => SpeechFormat::Mp3,
+                            SpeechForm::Ulaw => SpeechFormat::Ulaw,
+                        };
+                        let render = async { voice.render(&speakable, &spec, format).await };
+                        if let Err(error) = self.speech_cache().get_or_render(&key, render).await {
+                            note(&error);
+                            failures += 1;
+                        }
+                        if failures > MAX_FAILURES_AHEAD {
+                            tracing::warn!("fixed texts are not rendered ahead: the voice keeps failing");
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        tracing::info!("every fixed text is rendered");
+    }
+
+    /// Fixed speech for a stream, if it is kept.
+    pub(super) async fn kept_speech(&self, key: &SpeechKey) -> Option<Bytes> {
+        if let Some(hot) = self.speech_cache().get_hot(key) {
+            return Some(hot);
+        }
+        self.speech_cache().get(key).await
+    }
+}
+
+/// Logs and counts a vendor's failure.
+pub(super) fn note(error: &ProviderError) {
+    tracing::warn!(%error, "a vendor failed");
+    counter!(telemetry::PROVIDER_ERRORS, "vendor" => error.vendor, "kind" => error.kind.as_str()).increment(1);
+}
+
+/// How long a webhook waits for speech before Twilio's own voice says it. With the mind's time it stays under three seconds.
+const RENDER: Duration = Duration::from_millis(1_500);
+const MAX_FAILURES_AHEAD: u32 = 3;

@@ -1,0 +1,261 @@
+//! What the words around an amount make of it: side amount, total, bound, refused, quoted, somebody else's, usual or final.
+//!
+//! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
+
+use super::heard::{Heard, ends_clause};
+use super::lexicon::{Unit, Word};
+use super::settle;
+
+/// The marks of one amount.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) side: bool,
+    pub(super) total: bool,
+    pub(super) bound: bool,
+    pub(super) floor: bool,
+    pub(super) ceiling: bool,
+    pub(super) base: bool,
+    pub(super) refused: bool,
+    pub(super) denied: bool,
+    pub(super) quoted: bool,
+    /// Another's price or an earlier one.
+    pub(super) others: bool,
+    /// "normally", "list rate".
+    pub(super) usual: bool,
+    /// "final", "for you".
+    pub(super) settled: bool,
+}
+
+/// The marks of amount `i` of `places` (token ranges, in order); `range` if it has an upper end of its own.
+pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: bool) -> Marks {
+    let (from, to) = places[i];
+    let left = left_edge(heard, places, i);
+    let right = right_edge(heard, places, i);
+    let before = |is: &dyn Fn(Word) -> bool| heard.any(left, from, is);
+    let after = |is: &dyn Fn(Word) -> bool| heard.any(to, right, is);
+    let mut marks = Marks::default();
+
+    marks.total = before(&|w| w == Word::Total) || after(&|w| w == Word::Total);
+    let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
+    let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
+        || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
+        || before(&|w| w == Word::LessThan)
+            && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
+        || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
+    let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
+        || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
+        || !range && (heard.word(to) == Some(Word::Till) || matches!(heard.before(from), Some(Word::Till)));
+    marks.floor = floor;
+    marks.ceiling = ceiling;
+    marks.bound =
+        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
+
+    marks.side = side(heard, left, from, to, right);
+    marks.quoted = settle::quoted(heard, from, to) || asked(heard, left, from, to);
+    marks.denied = settle::denied_before(heard, from);
+    let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
+    marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
+
+    let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
+    let earlier = before(&|w| w == Word::Earlier) || after(&|w| matches!(w, Word::Earlier | Word::PastVerb));
+    let usual = before(&|w| w == Word::Normal);
+    marks.others = (before(&|w| matches!(w, Word::Others))
+        || after(&|w| w == Word::Others)
+        || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
+        || earlier)
+        && !settled_after_other(heard, left, from);
+    marks.settled = settled && !marks.others && !usual_after_settled(heard, left, from);
+    marks.usual = usual && !marks.settled;
+    marks
+}
+
+/// "this time" after "last time" in one breath: what comes last counts.
+fn settled_after_other(heard: &Heard, left: usize, from: usize) -> bool {
+    let last = |is: fn(Word) -> bool| (left..from).rev().find(|&at| is(heard.tokens[at].word));
+    match (last(|w| w == Word::Final), last(|w| matches!(w, Word::Others | Word::Earlier | Word::He))) {
+        (Some(settled), Some(other)) => settled > other,
+        _ => false,
+    }
+}
+
+fn usual_after_settled(heard: &Heard, left: usize, from: usize) -> bool {
+    let last = |is: fn(Word) -> bool| (left..from).rev().find(|&at| is(heard.tokens[at].word));
+    match (last(|w| w == Word::Normal), last(|w| w == Word::Final)) {
+        (Some(usual), Some(settled)) => usual > settled,
+        _ => false,
+    }
+}
+
+/// "500 plus" at the end is a bound; "500 plus loading" is not.
+fn plus_ends(heard: &Heard, to: usize) -> bool {
+    heard.word(to + 1).is_none_or(|w| ends_clause(w))
+}
+
+/// True if "between" opens right before token `from`.
+pub(super) fn opened_between(heard: &Heard, from: usize) -> bool {
+    let mut at = from;
+    while let Some(word) = heard.before(at) {
+        at -= 1;
+        match word {
+            Word::Between => return true,
+            Word::Filler | Word::About | Word::Rupee | Word::Of | Word::Is => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn boundary(word: Word) -> bool {
+    ends_clause(word) || matches!(word, Word::And | Word::Plus | Word::Or | Word::Correct | Word::Hyphen)
+}
+
+/// Words that begin the phrase of the amount that follows them.
+fn opens(word: Word) -> bool {
+    matches!(
+        word,
+        Word::Side
+            | Word::Charge
+            | Word::Final
+            | Word::Normal
+            | Word::Earlier
+            | Word::Others
+            | Word::Total
+            | Word::AtLeast
+            | Word::AtMost
+            | Word::Another
+            | Word::My
+            | Word::I
+            | Word::Hum
+            | Word::With
+    )
+}
+
+fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
+    let from = places[i].0;
+    let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
+        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
+    };
+    if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
+        return at + 1;
+    }
+    share(heard, previous, from)
+}
+
+fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
+    let to = places[i].1;
+    let Some(next) = places.get(i + 1).map(|p| p.0) else {
+        return (to..heard.tokens.len())
+            .find(|&at| {
+                let word = heard.tokens[at].word;
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && side_follows(heard, at)
+            })
+            .unwrap_or(heard.tokens.len());
+    };
+    let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
+    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
+}
+
+/// "500 and loading extra": what follows "and" is another matter.
+fn side_follows(heard: &Heard, at: usize) -> bool {
+    matches!(heard.word(at + 1), Some(Word::Side)) || true
+}
+
+/// Where two amounts with no boundary between them divide the words between them.
+fn share(heard: &Heard, from: usize, to: usize) -> usize {
+    let opening = (from..to).find(|&at| {
+        let word = heard.tokens[at].word;
+        let trip = matches!(word, Word::Unit(Unit::Per(_)))
+            && at > from
+            && !matches!(
+                heard.tokens[at - 1].word,
+                Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For
+            );
+        let side_of_first = word == Word::Side
+            && at > from
+            && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
+        let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
+        (opens(word) || trip) && !side_of_first && !side_right_after
+    });
+    opening.unwrap_or(to)
+}
+
+/// A side amount: loading and the like beside it, or marked extra.
+fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> bool {
+    let covers = |w: Word| matches!(w, Word::Included | Word::KeSaath | Word::Without | Word::With | Word::Free);
+    // Before the amount.
+    let before = (left..from).rev().find(|&at| heard.tokens[at].word == Word::Side);
+    if let Some(at) = before {
+        let covered = heard
+            .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
+            || heard.any(at + 1, from, |w| {
+                covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
+            });
+        if !covered {
+            return true;
+        }
+    }
+    if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another))
+        && !(before.is_some() && heard.any(left, from, |w| w == Word::Total))
+    {
+        let without = heard.any(left, from, |w| matches!(w, Word::Without | Word::No | Word::Not));
+        if !without {
+            return true;
+        }
+    }
+    // After it.
+    let after = (to..right).find(|&at| heard.tokens[at].word == Word::Side);
+    let extra = (to..right).find(|&at| matches!(heard.tokens[at].word, Word::Extra | Word::Another));
+    match (after, extra) {
+        (Some(side), extra) => {
+            let covered = heard.any(to, side, |w| {
+                covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But)
+            }) || heard.any(side + 1, right, covers);
+            if covered {
+                return false;
+            }
+            let linked = heard.any(to, side, |w| matches!(w, Word::For | Word::Of | Word::Extra | Word::Another));
+            let ends = !heard.any(side + 1, right, |w| matches!(w, Word::Extra));
+            // "500 loading alag": the loading is apart, the amount is not it.
+            linked || ends || extra.is_some_and(|e| e < side)
+        }
+        (None, Some(extra)) => {
+            !heard.any(to, extra, |w| matches!(w, Word::No | Word::Not | Word::Without))
+                && !heard.any(extra, right, |w| w == Word::Nahi)
+        }
+        (None, None) => false,
+    }
+}
+
+/// A price that is turned down.
+fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, limit: usize) -> bool {
+    let turned = heard.any(left, from, |w| matches!(w, Word::Cant | Word::Fails | Word::TooLow | Word::NoNeed))
+        || heard.any(to, right, |w| matches!(w, Word::TooLow | Word::Fails | Word::Cant | Word::Nahi | Word::NoNeed))
+        || heard.any(to, right, |w| w == Word::Not);
+    if turned {
+        return true;
+    }
+    // "500, nahi ho payega": a denial that stands alone after the amount.
+    let clause = heard.clause_end(to).min(limit);
+    if !matches!(heard.word(clause), Some(Word::Comma | Word::Ellipsis | Word::Stop)) {
+        return false;
+    }
+    let next_end = heard.clause_end(clause + 1).min(limit);
+    let alone = heard.any(clause + 1, next_end, |w| matches!(w, Word::Fails | Word::TooLow));
+    alone
+        && next_end == heard.clause_end(clause + 1)
+        && clause + 1 < next_end
+        && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
+}
+
+/// An amount inside a question that offers nothing.
+fn asked(heard: &Heard, left: usize, from: usize, to: usize) -> bool {
+    let end = (to..heard.tokens.len())
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
+        .unwrap_or(heard.tokens.len());
+    let question = heard.word(end) == Some(Word::Question);
+    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
+        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
+    let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
+    question && (wonders || !offers && !heard.any(to, end, |w| w == Word::Comma))
+}

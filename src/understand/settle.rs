@@ -1,0 +1,98 @@
+//! Which of several values of one kind stands: corrections, denials, quotations, alternatives.
+//!
+//! Knows nothing of what the values mean; works on where they stand among the words. Key types: [`Said`].
+
+use super::heard::Heard;
+use super::lexicon::Word;
+
+/// A value and the tokens that it rests on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<T> {
+    pub(super) what: T,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// True if "not" or "didn't say" stands right before token `from`.
+pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
+    let mut at = from;
+    while let Some(word) = heard.before(at) {
+        at -= 1;
+        match word {
+            Word::Not | Word::DidntSay => return true,
+            Word::For
+            | Word::At
+            | Word::Of
+            | Word::Is
+            | Word::About
+            | Word::Filler
+            | Word::Rupee
+            | Word::Ko
+            | Word::In
+            | Word::From
+            | Word::Between
+            | Word::Article => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// True if a Hindi "nahi" follows token `to` in its clause before token `limit`, with no other value between.
+pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
+    let end = heard.clause_end(to).min(limit);
+    heard.any(to, end, |w| w == Word::Nahi)
+        || (end < limit
+            && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis))
+            && lone_nahi(heard, end + 1, limit))
+}
+
+/// "500, nahi": a denial of its own clause that nothing follows.
+fn lone_nahi(_heard: &Heard, _from: usize, _limit: usize) -> bool {
+    false
+}
+
+/// True if words between tokens `from` and `to` take back what was said before them.
+pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
+    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
+}
+
+/// Drops every value that a later one corrects.
+pub(super) fn correct<T>(heard: &Heard, said: &mut Vec<Said<T>>, mut carry: impl FnMut(&T, &mut T)) {
+    let mut i = 0;
+    while i + 1 < said.len() {
+        if corrects(heard, said[i].to, said[i + 1].from) {
+            let old = said.remove(i);
+            carry(&old.what, &mut said[i].what);
+        } else {
+            i += 1;
+        }
+    }
+}
+
+/// True if the clause around tokens `from..to` quotes the agent.
+pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
+    let start = heard.clause_start(from);
+    let end = heard.clause_end(to);
+    heard.any(start, from, |w| w == Word::Quote)
+        || heard.any(start, from, |w| matches!(w, Word::YouErg | Word::You)) && heard.any(to, end, |w| w == Word::Said)
+        || heard.any(to, end, |w| w == Word::Said) && heard.any(to, end, |w| w == Word::YouErg)
+        || heard.any(to, end, |w| w == Word::Quote)
+}
+
+/// Token ranges between the words of alternative that stand between two values.
+pub(super) fn alternatives(heard: &Heard, values: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut cuts = Vec::new();
+    let mut start = 0;
+    for i in 0..heard.tokens.len() {
+        let splits = heard.tokens[i].word == Word::Or
+            && values.iter().any(|v| v.0 >= start && v.1 <= i)
+            && values.iter().any(|v| v.0 > i);
+        if splits {
+            cuts.push((start, i));
+            start = i + 1;
+        }
+    }
+    cuts.push((start, heard.tokens.len()));
+    cuts
+}
