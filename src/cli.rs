@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::server::{Options, Server};
+use trunkline::session::Switchboard;
 
 use crate::terminal::{say, table};
 
@@ -64,8 +65,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&mut folder, &server),
-            () = changes.next() => reload(&mut folder, &server),
+            _ = hang_up.recv() => reload(&mut folder, server.switchboard()),
+            () = changes.next() => reload(&mut folder, server.switchboard()),
         }
     }
     info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
@@ -155,7 +156,7 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 /// New versions of agents count from the next call on; bad ones are told of, and the old ones stay.
-fn reload(folder: &mut Folder, server: &Server) {
+fn reload(folder: &mut Folder, switchboard: &Switchboard) {
     let changed = folder.read_again();
     for problem in folder.problems() {
         error!("agent refused: {problem}");
@@ -163,7 +164,7 @@ fn reload(folder: &mut Folder, server: &Server) {
     if changed {
         let agents = folder.agents();
         info!(agents = agents.len(), "agents read again");
-        server.switchboard().set_agents(agents);
+        switchboard.set_agents(agents);
     }
 }
 

@@ -74,8 +74,8 @@ pub(crate) async fn demo(config: &Config, demo: &Demo) -> anyhow::Result<ExitCod
     let config = Config::read(|name| settings.get(name).and_then(Value::as_str).map(str::to_owned))
         .map_err(|bad| anyhow::anyhow!("{bad}"))?;
     let folder = Folder::read(&config.agents_dir);
-    let (agents, problems) = (folder.agents(), folder.problems());
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    ensure!(folder.problems().is_empty(), "{}", folder.problems().join("\n"));
+    let agents = folder.agents();
     ensure!(
         agents.iter().any(|agent| agent.agent_type == AGENT),
         "no {AGENT} agent in {}",

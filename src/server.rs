@@ -109,7 +109,7 @@ impl Server {
 async fn switchboard(
     config: &Config,
     agents: Vec<Agent>,
-    address: SocketAddr,
+    here: SocketAddr,
     options: Options,
 ) -> anyhow::Result<Switchboard> {
     let mongodb = config
@@ -118,16 +118,16 @@ async fn switchboard(
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
     let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
     let client = provider::http_client(CONNECT)?;
-    let url_of = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
+    let address = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
     let elevenlabs = match &config.elevenlabs.api_key {
         Some(key) => {
-            Some(ElevenLabsConfig::new(url_of("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone()))
+            Some(ElevenLabsConfig::new(address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone()))
         }
         None => None,
     };
     let mind = match &config.gemini.api_key {
         Some(key) => {
-            let url = url_of("GEMINI_API_URL", &config.gemini.api_url)?;
+            let url = address("GEMINI_API_URL", &config.gemini.api_url)?;
             Some(Gemini::new(GeminiConfig::new(url, key.clone(), config.gemini.model.clone()), client.clone()))
         }
         None => None,
@@ -155,7 +155,7 @@ async fn switchboard(
     let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
     let known = session::Config {
         // Where LISTEN left the port to the system, only the socket knows it.
-        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{here}")),
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,
