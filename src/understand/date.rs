@@ -281,7 +281,12 @@ fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// "teen din", "a week": how many days, and where the words end.
 fn days_count(heard: &Heard, i: usize) -> Option<(i64, usize)> {
+    // "do teen din": no single day.
+    let pair = heard.num_ending(i).is_some()
+        || matches!(heard.before(i), Some(Word::Or | Word::To | Word::Se | Word::Hyphen))
+            && i.checked_sub(1).is_some_and(|at| heard.num_ending(at).is_some());
     let (n, at) = match heard.num_at(i) {
+        Some(_) if pair => return None,
         Some(k) => (heard.nums[k].whole()?, heard.nums[k].to),
         None if matches!(heard.word(i), Some(Word::Article)) => (1, i + 1),
         None => return None,
@@ -414,7 +419,9 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
     let clock = matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee));
-    if joint == Word::Hyphen || clock {
+    // "25-11" is a day and a month only where a day was asked for; "2-5" is a range.
+    let hyphen = joint == Word::Hyphen && (heard.expect != Some(Kind::Date) || second >= first);
+    if hyphen || clock {
         return None;
     }
     let date = day_month(today, small(first)?, small(second)?)?;

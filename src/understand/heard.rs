@@ -28,16 +28,18 @@ pub(super) struct Heard {
     pub(super) tokens: Vec<Token>,
     pub(super) nums: Vec<Num>,
     pub(super) roles: Vec<Role>,
+    /// What the agent just asked for.
+    pub(super) expect: Option<Kind>,
 }
 
 impl Heard {
     /// Tokenises `text` and finds its numbers and their plain roles.
-    pub(super) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str, expect: Option<Kind>) -> Self {
         let mut tokens = token::tokenise(text);
         sense::settle(&mut tokens);
         let nums = number::scan(&tokens);
         let roles = vec![Role::Bare; nums.len()];
-        let mut heard = Self { tokens, nums, roles };
+        let mut heard = Self { tokens, nums, roles, expect };
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
         }

@@ -115,7 +115,7 @@ pub(super) fn hour(heard: &Heard, i: usize) -> Option<Hour> {
 
 /// "1400 to 1700 hours", "230 to 430 pm": the mark at the far end serves both.
 fn far_mark(heard: &Heard, to: usize) -> Option<Word> {
-    if !matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se)) {
+    if !matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se | Word::And)) {
         return None;
     }
     let num = heard.nums[heard.num_at(to + 1)?];

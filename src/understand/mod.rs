@@ -38,7 +38,7 @@ pub use spoken::{speakable, words};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
-    let mut heard = Heard::new(text);
+    let mut heard = Heard::new(text, scene.expect);
     match kind {
         Kind::Date => date::read(&mut heard, scene),
         Kind::Handover => handover::read(&heard),

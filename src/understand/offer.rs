@@ -264,7 +264,7 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
         return true;
     }
     // "nahi ho payega 500 mein"
-    let denied = (left..from).find(|&at| heard.tokens[at].word == Word::Nahi);
+    let denied = (left..from).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::PlainNo));
     if let Some(at) = denied
         && heard.word(to) == Some(Word::In)
         && heard.any(at + 1, from, |w| matches!(w, Word::Other | Word::Is | Word::Can))

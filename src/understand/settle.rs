@@ -45,7 +45,9 @@ pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
 
 /// True if words between tokens `from` and `to` take back what was said before them.
 pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
-    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
+    heard.any(from, to, |w| {
+        matches!(w, Word::Correct | Word::Nahi | Word::No | Word::PlainNo | Word::DidntSay | Word::Wrong)
+    })
 }
 
 /// Drops every value that a later one corrects.

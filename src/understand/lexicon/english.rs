@@ -406,8 +406,8 @@ pub(super) const WORDS: Table = &[
     (
         Human,
         "person human humans manager supervisor operator executive representative agent human_being real_person someone_real \
-         staff owner senior boss rep customer_care customer_service customer_support helpline live_agent superior officer \
-         real_human actual_person live_person incharge in_charge call_center_person head",
+         owner senior boss rep customer_care customer_service customer_support helpline live_agent superior officer \
+         real_human actual_person live_person incharge in_charge call_center_person",
     ),
     (Someone, "someone somebody anyone anybody some_one any_one"),
     (Talk, "talk talking speak speaking_to speaking_with conversation discuss chat"),

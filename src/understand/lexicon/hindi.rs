@@ -170,6 +170,7 @@ pub(super) const WORDS: Table = &[
          bhai_sahab matr poora_matra namaste namaskar नमस्ते नमस्कार सुनो सुनिए भैया ok_to achha_to accha_to theek_hai_to ठीक_है_तो gst_alag gst_alag_se जीएसटी_अलग जीएसटी_अलग_से plus_jeeesti \
          gst_extra_lagega pichli_baar_jaisa pichli_baar_ki_tarah pichli_baar_wala पिछली_बार_जैसा sahi_mein sach_mein_dekho na",
     ),
+    (Other, "chai chay चाय"),
     // Correction, denial, quoting.
     (
         Correct,
@@ -195,7 +196,7 @@ pub(super) const WORDS: Table = &[
     (He, "वह वो वे उनका उनके wo woh vo uske uski unke unka unki उसके उनकी उसकी उनसे"),
     (Apna, "अपना अपने अपनी apna apne apni"),
     (My, "मेरा मेरी मेरे हमारा हमारे हमारी mera meri mere hamara hamare hamari humara humare humari"),
-    (Your, "आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
+    (Your, "तेरा तेरी तेरे tera teri tere आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
     (
         Stem,
         "दे बता कर करा करवा भेज लिख बोल रख लगा दिला जोड़ मिला बुला लगवा रखवा de bata kar kara karwa karva bhej likh bol rakh laga dila jod mila bula lagwa rakhwa karaa likhwa likhva milwa milva puchh bulwa le ले",
@@ -214,7 +215,7 @@ pub(super) const WORDS: Table = &[
     (Part(Part::Morning), "सुबह सवेरे सुबेरे प्रातः मॉर्निंग सुबा subah subha subeh savere sawere subh subhah"),
     (
         Part(Part::Afternoon),
-        "दोपहर दुपहर आफ्टरनून अपराह्न दोपहर_बाद dopahar dopeher dupahar dopahr dopehar dophar duphar dopaher dopher dopahar_baad",
+        "do_pahar do_peher दो_पहर दोपहर दुपहर आफ्टरनून अपराह्न दोपहर_बाद dopahar dopeher dupahar dopahr dopehar dophar duphar dopaher dopher dopahar_baad",
     ),
     (Part(Part::Evening), "शाम सायं संध्या साँझ इवनिंग shaam sham saam shaamko saanjh shaaam"),
     (Part(Part::Night), "रात रात्रि नाइट raat raath rat_ko raatri rat_ke rat"),
