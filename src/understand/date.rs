@@ -188,7 +188,9 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
     let lone: Vec<usize> = (0..heard.nums.len()).filter(|&k| usable(heard, k)).collect();
     for k in lone {
         let num = heard.nums[k];
-        if matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent)) {
+        if heard.num_at(num.to).is_some()
+            || matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent))
+        {
             continue;
         }
         let number = num.whole().and_then(|n| u8::try_from(n).ok()).unwrap_or(0);

@@ -95,6 +95,11 @@ pub(super) fn word(tokens: &[Token], i: usize) -> Option<Word> {
 fn part(tokens: &[Token], i: usize) -> Option<Part> {
     let simple = |value: i64, to, kind| Some(Part { value, to, kind });
     let first = match word(tokens, i)? {
+        Word::Digits { whole: top @ 1..=3, len: 1, places: 0, .. } if written_fraction(tokens, i).is_some() => {
+            let bottom = written_fraction(tokens, i)?;
+            simple(ONE * i64::try_from(top).ok()? / bottom, i + 3, PartKind::Fraction)
+        }
+        Word::Point => decimal(tokens, Part { value: 0, to: i, kind: PartKind::Digits }).filter(|p| p.to > i),
         Word::Digits { whole, frac, places, .. } => {
             let value = fixed(whole, frac, places)?;
             simple(value, i + 1, PartKind::Digits)
@@ -131,6 +136,19 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         }
         Some(Word::Point) => decimal(tokens, first),
         _ => Some(first),
+    }
+}
+
+/// "1/2 lakh", "3/4 ton": the lower half of a fraction as written, before a scale or unit.
+fn written_fraction(tokens: &[Token], i: usize) -> Option<i64> {
+    let glued = tokens.get(i + 1..i + 3)?.iter().all(|t| t.glued);
+    match (word(tokens, i + 1)?, word(tokens, i + 2)?, word(tokens, i + 3)?) {
+        (
+            Word::Slash,
+            Word::Digits { whole: bottom @ (2 | 4), len: 1, places: 0, .. },
+            Word::Scale(_) | Word::Unit(_),
+        ) if glued => i64::try_from(bottom).ok(),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
 
-use super::heard::{Heard, ends_clause};
+use super::heard::{Heard, ends_clause, is_filler};
 use super::lexicon::{Unit, Word};
 use super::{Per, settle};
 
@@ -35,20 +35,27 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let after = |is: &dyn Fn(Word) -> bool| heard.any(to, right, is);
     let mut marks = Marks { total: before(&|w| w == Word::Total) || after(&|w| w == Word::Total), ..Marks::default() };
     let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
+    // A bound after the amount is its own only if no other number follows it: "600 upto 10 km".
+    let bounded = |is: &dyn Fn(Word) -> bool| {
+        (to..right).any(|at| is(heard.tokens[at].word) && heard.num_at(heard.skip(at + 1, is_filler)).is_none())
+    };
     let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
-        || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
+        || bounded(&|w| matches!(w, Word::AtLeast | Word::NotLess))
         || before(&|w| w == Word::LessThan)
             && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
-        || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
+        || bounded(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
+        || bounded(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || matches!(heard.word(to), Some(Word::KeAndar))
         || matches!(heard.before(from), Some(Word::Within))
         || !range && (heard.word(to) == Some(Word::Till) || till_opens(heard, from));
     marks.floor = floor;
     marks.ceiling = ceiling;
-    marks.bound =
-        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.bound = floor
+        || ceiling
+        || before(&less)
+        || bounded(&less)
+        || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);

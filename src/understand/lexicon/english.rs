@@ -130,7 +130,7 @@ pub(super) const WORDS: Table = &[
     (
         Final,
         "now final finally for_you for_u just_for_you only_for_you last_price best_price final_price special_price \
-         this_time today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
+         this_time new_rate new_price new_charge revised_rate revised today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
          final_offer special_rate net_price currently at_present these_days for_your_company",
     ),
     (
@@ -140,7 +140,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Earlier,
-        "last_time previous previously last_week last_month last_year earlier last_trip used_to in_the_past before_this \
+        "old_rate old_price old_charge last_time previous previously last_week last_month last_year earlier last_trip used_to in_the_past before_this \
          last_order last_load previous_time last_booking past_trip last_season back_then the_other_day days_ago weeks_ago months_ago",
     ),
     (
@@ -390,7 +390,7 @@ pub(super) const WORDS: Table = &[
         Answering,
         "tell_me speaking go_on who_is_this whos_this who_is_speaking whos_calling who_is_calling who_are_you hello_hello whos_speaking who_is_it who_is_that what_do_you_want how_can_i_help hello how_may_i_help whos_that who_is_there whos_there who_am_i_talking_to who_am_i_speaking_to who_is_on_the_line what_is_it what_happened im_listening i_am_listening say_it",
     ),
-    (What, "what huh"),
+    (What, "what huh how_about"),
     (Wh, "why how when where which who whose whom do_you are_you_sure have_you did_you"),
     // Languages.
     (
