@@ -7,6 +7,7 @@ use super::heard::{Heard, Role, expects, is_filler};
 use super::hour::{Hour, Mark, Point, counted_after, hour, part_after};
 use super::lexicon::{Part, Unit, Word};
 use super::number::ONE;
+use super::rate::per_after;
 use super::{Kind, Per, Scene};
 
 /// One end of a window.
@@ -484,8 +485,10 @@ fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
         Some(Kind::Money) => {
             let beside = heard.nums.iter().zip(&heard.roles).any(|(n, role)| {
                 (n.to <= first.from || n.from >= to)
-                    && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
-            });
+                    && (matches!(role, Role::Money)
+                        || matches!(role, Role::Bare)
+                            && (n.value > largest || per_after(heard, n.to, n.value).is_some_and(|p| p.1 > 0)))
+            }) || heard.tokens.iter().any(|t| matches!(t.word, Word::Free | Word::FreeOfCharge));
             let timed = heard
                 .tokens
                 .iter()

@@ -277,6 +277,8 @@ fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             let date = after_month_word(heard, i, n, today).or_else(|| day_of_month(today, n))?;
             said(date, at + 1)
         }
+        // "25 ko aana": a day of the month without its word.
+        Some(Word::Ko) if at == num.to && num.digits > 0 => said(day_of_month(today, n)?, at + 1),
         _ => None,
     }
 }
@@ -420,7 +422,8 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         let date = make(i16::try_from(year).ok()?, small(second)?, small(first)?)?;
         return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
-    let clock = matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee));
+    let clock =
+        matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee | Word::Scale(_)));
     // "25-11" is a day and a month only where a day was asked for; "2-5" is a range.
     let hyphen = joint == Word::Hyphen && (heard.expect != Some(Kind::Date) || second >= first);
     if hyphen || clock {

@@ -43,6 +43,17 @@ impl Heard {
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
         }
+        // "2 to 3 hours": the unit is of both ends.
+        for k in (1..heard.nums.len()).rev() {
+            let (low, high) = (heard.nums[k - 1], heard.nums[k]);
+            let joined = low.to == high.from
+                || high.from == low.to + 1
+                    && matches!(heard.word(low.to), Some(Word::To | Word::Se | Word::Hyphen | Word::Or | Word::Till));
+            let counted = matches!(heard.roles[k], Role::Duration | Role::Quantity);
+            if joined && counted && heard.roles[k - 1] == Role::Bare && low.value < high.value {
+                heard.roles[k - 1] = heard.roles[k];
+            }
+        }
         heard
     }
 

@@ -4,8 +4,9 @@
 //! ("two fifty"), digit strings ("one two double zero"), split digits ("5 00"). It gives no number a role: money, hours, dates and
 //! labels are told apart elsewhere. Values are exact, in millionths. Key types: [`Num`].
 
+use super::Per;
 use super::digits::{digit_string, split_digits};
-use super::lexicon::Word;
+use super::lexicon::{Unit, Word};
 use super::sense::is_number;
 use super::token::Token;
 
@@ -277,6 +278,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             continue;
         };
         if terms > 0 && scale.is_none() {
+            // "750 and 10 30", "500 and das gyarah": another number begins.
+            if joined && word(tokens, count.to).is_some_and(|w| is_number(w) && !matches!(w, Word::Scale(_))) {
+                break;
+            }
             let fraction = matches!(count.kind, PartKind::Fraction | PartKind::Quarters(_));
             if count.value >= limit.saturating_mul(ONE)
                 || fraction && !joined
@@ -290,7 +295,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             && scale.is_none()
             && let Some(rest) = left_out(tokens, count)
         {
-            if limit < 1_000 || joined {
+            if limit < 1_000 || joined || count.value >= 10 * ONE {
                 break;
             }
             num.value = num.value.checked_add(count.value.checked_mul(100)?)?.checked_add(rest.value)?;
@@ -430,7 +435,7 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
 
 /// The tens after an English unit that leave "hundred" out: "two | fifty".
 fn left_out(tokens: &[Token], count: Part) -> Option<Part> {
-    if count.kind != PartKind::Small || count.value >= 10 * ONE {
+    if count.kind != PartKind::Small || count.value >= 20 * ONE {
         return None;
     }
     let rest = part(tokens, count.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens))?;
@@ -466,11 +471,37 @@ fn neighbours(tokens: &[Token], first: Part, terms: usize) -> Option<(i64, i64, 
 
 /// True if the count that ends before `at` is an hour of its own: "five hundred | two pm", "five hundred and | two to five".
 fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
-    if value > 24 * ONE {
+    if matches!(word(tokens, at), Some(Word::AmPm(_) | Word::Oclock)) {
+        return true;
+    }
+    if value > 31 * ONE {
         return false;
     }
+    // "and 12 in the afternoon", "and 28/11"
+    let mut after = at;
+    while matches!(word(tokens, after), Some(Word::In | Word::Filler | Word::At)) {
+        after += 1;
+    }
+    let dated = matches!(word(tokens, at), Some(Word::Slash)) && tokens[at].glued;
+    if dated || matches!(word(tokens, after), Some(Word::Part(_))) {
+        return true;
+    }
     match word(tokens, at) {
-        Some(Word::AmPm(_) | Word::Oclock | Word::Clock { .. } | Word::Bajkar) => true,
+        Some(
+            Word::AmPm(_)
+            | Word::Oclock
+            | Word::Clock { .. }
+            | Word::Bajkar
+            | Word::Part(_)
+            | Word::Tonight
+            | Word::Unit(Unit::Per(Per::Hour) | Unit::Minute)
+            | Word::Tarikh
+            | Word::Month(_)
+            | Word::KeBaad
+            | Word::SePehle
+            | Word::PehleNahi
+            | Word::BaadMat,
+        ) => true,
         Some(Word::To | Word::Se | Word::Hyphen | Word::Till) if value <= 12 * ONE => match part(tokens, at + 1) {
             Some(end) => end.value <= 12 * ONE && scales(tokens, end.to).is_none(),
             None => false,

@@ -162,7 +162,18 @@ fn opens(word: Word) -> bool {
 fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     let from = places[i].0;
     let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
-        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
+        // "can't come before 4 and 1200": what is said of an hour is not said of the amount.
+        let other = |at: usize| {
+            let start = heard.clause_start(at);
+            heard.nums.iter().any(|n| n.from >= start && n.to <= at)
+        };
+        return (0..from)
+            .rev()
+            .find(|&at| match heard.tokens[at].word {
+                Word::And => other(at),
+                word => ends_clause(word),
+            })
+            .map_or(0, |at| at + 1);
     };
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
@@ -178,7 +189,9 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
                 let word = heard.tokens[at].word;
                 // "toll and parking extra" is one matter.
                 let listed = heard.before(at) == Some(Word::Side) && heard.word(at + 1) == Some(Word::Side);
-                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && !listed
+                // "700 and above" goes on.
+                let bounds = matches!(heard.word(at + 1), Some(Word::MoreThan | Word::LessThan | Word::Onwards));
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && !listed && !bounds
             })
             .unwrap_or(heard.tokens.len());
     };
