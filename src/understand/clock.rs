@@ -6,7 +6,7 @@
 use super::heard::{Heard, Role, expects, is_filler};
 use super::hour::{Hour, Mark, Point, counted_after, hour, part_after};
 use super::lexicon::{Part, Unit, Word};
-use super::number::ONE;
+use super::number::{Num, ONE};
 use super::rate::per_after;
 use super::{Kind, Per, Scene};
 
@@ -190,6 +190,12 @@ fn bound(
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
                 || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
                 || shares_mark(heard, to)
+                || expects(scene, Kind::Money)
+                    && point.hour <= 12
+                    && heard.before(from) == Some(Word::About)
+                    && heard.tokens.iter().any(|t| matches!(t.word, Word::Part(_)))
+                    && !counted_after(heard, to)
+                    && beside(heard, from, to)
                 || earlier.last().is_some_and(|f| {
                     f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_))
                 });
@@ -478,25 +484,30 @@ fn beech_follows(heard: &Heard, i: usize) -> bool {
 
 /// True if an unmarked pair of hours is a window here.
 fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
-    let largest = 24 * ONE;
     match scene.expect {
         Some(Kind::TimeWindow) => true,
         Some(Kind::Number) => false,
         Some(Kind::Money) => {
-            let beside = heard.nums.iter().zip(&heard.roles).any(|(n, role)| {
-                (n.to <= first.from || n.from >= to)
-                    && (matches!(role, Role::Money)
-                        || matches!(role, Role::Bare)
-                            && (n.value > largest || per_after(heard, n.to, n.value).is_some_and(|p| p.1 > 0)))
-            }) || heard.tokens.iter().any(|t| matches!(t.word, Word::Free | Word::FreeOfCharge));
             let timed = heard
                 .tokens
                 .iter()
                 .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
-            first.point.hour <= 12 && (beside || timed)
+            let hour = first.point.hour <= 12;
+            hour && (beside(heard, first.from, to) || timed && first.point.minute == 0)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
     }
+}
+
+/// True if the text holds an amount outside tokens `from..to`.
+fn beside(heard: &Heard, from: usize, to: usize) -> bool {
+    let amount = |n: &Num| n.value > 24 * ONE || per_after(heard, n.to, n.value).is_some_and(|p| p.1 > 0);
+    heard
+        .nums
+        .iter()
+        .zip(&heard.roles)
+        .any(|(n, role)| (n.to <= from || n.from >= to) && (*role == Role::Money || *role == Role::Bare && amount(n)))
+        || heard.tokens.iter().any(|t| matches!(t.word, Word::Free | Word::FreeOfCharge))
 }
 
 /// First token at or after `i` that begins another hour or part of the day.

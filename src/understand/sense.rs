@@ -214,7 +214,8 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         }
         _ => {}
     }
-    let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));
+    let ends = after
+        .is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::And | Word::But | Word::Please));
     match before {
         Some(Word::Ko) if ends => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,

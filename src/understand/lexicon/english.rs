@@ -292,7 +292,7 @@ pub(super) const WORDS: Table = &[
     (After, "after post later_than past_the"),
     (Before, "before prior_to earlier_than ahead_of pre"),
     (By, "by latest_by no_later_than not_later_than at_the_latest_by"),
-    (Onwards, "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards"),
+    (Onwards, "onwards onward and_onwards or_later or_after on_wards or_afterwards"),
     (
         NotBefore,
         "not_before no_earlier_than not_earlier_than never_before earliest the_earliest not_until not_till only_after",

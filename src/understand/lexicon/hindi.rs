@@ -129,7 +129,7 @@ pub(super) const WORDS: Table = &[
     (Each, "हर प्रत्येक har pratyek hr"),
     (Label, "रूम गेट पीओ इनवॉइस कमरा कमरे प्लॉट फ्लैट ट्रैकिंग बिल्टी kamra kamre bilti लाइसेंस पिनकोड पिन_कोड ओटीपी डॉक"),
     (LabelLong, "ऑर्डर आर्डर बिल"),
-    (LabelStem, "गाड़ी_का मकान खाता makan khata gaadi_ka gadi_ka दुकान dukan dukaan गली gali"),
+    (LabelStem, "मकान खाता makan khata दुकान dukan dukaan गली gali"),
     (NumberSign, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
     (PhoneNoun, "फोन फ़ोन मोबाइल व्हाट्सएप वाट्सएप"),
     // Joints.
