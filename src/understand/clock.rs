@@ -3,7 +3,7 @@
 //! Finds [`Slot`]s: a point, a pair of ends, or one end, each with what was said of am and pm. Turning an unmarked hour into a time
 //! of day is the work of [`super::time`]. A number becomes an hour only if a mark, a joint or the agent's question makes it one.
 
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::hour::{Hour, Mark, Point, counted_after, hour, part_after};
 use super::lexicon::{Part, Unit, Word};
 use super::number::{Num, ONE};
@@ -188,7 +188,7 @@ fn bound(
         End::Point(point) => {
             let lone = sure
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
-                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
+                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to) && !pronoun(heard, from, to)
                 || shares_mark(heard, to)
                 || expects(scene, Kind::Money)
                     && point.hour <= 12
@@ -251,6 +251,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
                     | Word::Is
                     | Word::Ko
                     | Word::In
+                    | Word::Inside
                     | Word::At
                     | Word::Comma
                     | Word::Between
@@ -275,7 +276,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         found.from = i.min(found.from);
         return Some(found);
     }
-    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In));
+    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In | Word::Inside));
     if matches!(heard.word(joint), Some(Word::To | Word::Till | Word::Se | Word::Hyphen))
         && let Some((end, mut to, _)) = end_at(heard, joint + 1)
     {
@@ -296,8 +297,9 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next =
-            heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
+        let next = heard.skip(at + 1, |w| {
+            is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::Inside | Word::At)
+        });
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
             let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
@@ -357,6 +359,7 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             | Word::Of
             | Word::Is
             | Word::In
+            | Word::Inside
             | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
@@ -393,7 +396,7 @@ fn closing(heard: &Heard, to: usize) -> Option<(Closing, usize)> {
 /// "in 2 hours", "within 3 hours", "do ghante baad", "half an hour from now".
 fn ahead(heard: &Heard, i: usize) -> Option<Found> {
     let opened = match heard.word(i)? {
-        Word::In | Word::After => Some(false),
+        Word::Inside | Word::After => Some(false),
         Word::Within => Some(true),
         _ => None,
     };
@@ -470,7 +473,7 @@ fn opened_between(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Between => return true,
-            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In => {}
+            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In | Word::Inside => {}
             _ => return false,
         }
     }

@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 
 use super::calendar::{day_month, day_of_month, first_after, make, monday_of, next_month, number_of, plus};
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::lexicon::{Unit, Word};
 use super::settle::{self, Said};
 use super::{Kind, Per, Reading, Scene, Value};
@@ -189,6 +189,7 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
     for k in lone {
         let num = heard.nums[k];
         if heard.num_at(num.to).is_some()
+            || pronoun(heard, num.from, num.to)
             || matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent))
         {
             continue;
@@ -245,7 +246,7 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             said(day_of_month(today, n)?, num.to)
         }
         Word::Digits { .. } => written(heard, i, today).or_else(|| counted(heard, i, today)),
-        Word::In | Word::After | Word::KeBaad => {
+        Word::Inside | Word::After | Word::KeBaad => {
             let num_at = heard.skip(i + 1, is_filler);
             let (n, to) = days_count(heard, num_at)?;
             said(plus(today, n)?, to)
@@ -445,7 +446,9 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         }
         Word::Unit(Unit::Week) => in_week(heard, i, today, 7),
         Word::Unit(Unit::Month) => {
-            let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Comma));
+            let at = heard.skip(i + 2, |w| {
+                matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Comma)
+            });
             let (n, to) = match heard.word(at)? {
                 Word::Ordinal(n) => (n, at + 1),
                 _ => {
@@ -462,7 +465,8 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// "next week Friday": the weekday of that week.
 fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>> {
-    let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Ko));
+    let at =
+        heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Ko));
     let Some(Word::Weekday(w)) = heard.word(at) else { return None };
     let date = plus(monday_of(today)?, ahead + i64::from(w) - 1)?;
     Some(Said { what: certain(date), from: i, to: at + 1 })
@@ -483,7 +487,7 @@ fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
 /// "agle mahine ki 5 tarikh": the month word before the number.
 fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date> {
     let mut at = i;
-    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In)) {
+    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside)) {
         at -= 1;
     }
     let month = matches!(heard.before(at), Some(Word::Unit(Unit::Month))) && at >= 2;

@@ -178,7 +178,7 @@ impl Heard {
 
     /// "in truck 4521"
     fn inside(&self, at: usize) -> bool {
-        matches!(self.before(at), Some(Word::In | Word::At))
+        matches!(self.before(at), Some(Word::In | Word::Inside | Word::At))
     }
 
     /// "in flat 302", "my flat": a place and not "flat 500".
@@ -187,7 +187,7 @@ impl Heard {
         while matches!(self.before(at), Some(Word::Filler | Word::Article)) {
             at -= 1;
         }
-        matches!(self.before(at), Some(Word::In | Word::My | Word::At | Word::Hum))
+        matches!(self.before(at), Some(Word::In | Word::Inside | Word::My | Word::At | Word::Hum))
     }
 
     fn money_follows(&self, num: Num) -> bool {
@@ -299,6 +299,23 @@ fn is_mark(word: Word) -> bool {
                 | Word::Clock { .. }
                 | Word::AmPm(_)
         )
+}
+
+/// "one", "ek" in "this one", "ek baat", or a number before "of": no hour, day or price of its own.
+pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
+    let single = to == from + 1 && !heard.tokens[from].written;
+    let one = single && matches!(heard.tokens[from].word, Word::Count(1) | Word::Small(1));
+    let alone = heard.skip(to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
+    let counted = matches!(heard.word(to), Some(Word::Moment | Word::Of | Word::Human | Word::Talk));
+    let half = single && heard.tokens[from].word == Word::Half;
+    one && !alone
+        && matches!(
+            heard.word(to),
+            Some(Word::Other | Word::Is | Word::Ordinal(_) | Word::Moment | Word::Talk | Word::Of)
+        )
+        || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
+        || single && counted
+        || half
 }
 
 /// True for words that end a clause.

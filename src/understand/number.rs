@@ -479,7 +479,7 @@ fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
     }
     // "and 12 in the afternoon", "and 28/11"
     let mut after = at;
-    while matches!(word(tokens, after), Some(Word::In | Word::Filler | Word::At)) {
+    while matches!(word(tokens, after), Some(Word::In | Word::Inside | Word::Filler | Word::At)) {
         after += 1;
     }
     let dated = matches!(word(tokens, at), Some(Word::Slash)) && tokens[at].glued;

@@ -45,7 +45,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
                             | Word::Human
                     )
                 ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
-                    || matches!(after, Some(Word::In));
+                    || matches!(after, Some(Word::In | Word::Other));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
             Word::Kilo if before.is_some_and(is_small) && !matches!(after, Some(Word::KeBaad)) => Word::Scale(1_000),
@@ -208,8 +208,10 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
     }
     match before {
         Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneNoun) => return Word::Give,
-        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee)) => return Word::Give,
-        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => {
+        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee | Word::Paise)) => return Word::Give,
+        Some(Word::Rupee | Word::Paise)
+            if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) =>
+        {
             return Word::Give;
         }
         _ => {}

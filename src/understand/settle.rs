@@ -29,6 +29,7 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
             | Word::Rupee
             | Word::Ko
             | Word::In
+            | Word::Inside
             | Word::From
             | Word::Between
             | Word::Article => {}

@@ -130,7 +130,7 @@ pub(super) const WORDS: Table = &[
     (
         Final,
         "now final finally for_you for_u just_for_you only_for_you last_price best_price final_price special_price \
-         this_time new_rate new_price new_charge revised_rate revised today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
+         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
          final_offer special_rate net_price currently at_present these_days for_your_company",
     ),
     (
@@ -152,6 +152,7 @@ pub(super) const WORDS: Table = &[
          other_truckers neighbour everyone_else everybody_else other_agency another_agency another_driver",
     ),
     (Included, "included inclusive including inclusive_of includes with_everything covered include"),
+    (Moment, "moment moments thing things jiffy"),
     (Percent, "percent percentage per_cent percents"),
     // Units and labels.
     (Unit(Unit::Per(Per::Trip)), "trip trips round rounds round_trip"),
@@ -206,7 +207,7 @@ pub(super) const WORDS: Table = &[
     (It, "it"),
     (Is, "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands"),
     (At, "at @"),
-    (In, "in into in_about in_around"),
+    (Inside, "in into in_about in_around"),
     (OrdinalMark, "st nd rd th"),
     (With, "with along_with"),
     (Without, "without excluding excl minus not_including exclusive_of excludes"),
@@ -234,7 +235,7 @@ pub(super) const WORDS: Table = &[
          i_misspoke mistake instead",
     ),
     (No, "no nope nah noo naah"),
-    (Not, "not isnt aint wasnt arent"),
+    (Not, "not isnt aint wasnt arent no_one nobody noone"),
     (
         Cant,
         "cant cannot wont dont couldnt wouldnt doesnt didnt unable shouldnt can_not will_not do_not does_not would_not \
@@ -378,7 +379,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         DontKnow,
-        "i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
+        "wrong_number i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
          i_am_not_sure im_not_sure no_clue dunno unsure it_depends depends have_to_check need_to_check will_have_to_check \
          let_me_check let_me_see let_me_think i_will_check ill_check not_aware dont_remember cant_remember \
          cant_hear cannot_hear dont_understand didnt_understand didnt_get not_clear not_audible come_again say_again \

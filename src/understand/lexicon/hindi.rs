@@ -114,14 +114,15 @@ pub(super) const WORDS: Table = &[
         Unit(Unit::Per(Per::Piece)),
         "पीस नग बॉक्स पेटी पेटियां डिब्बा डिब्बे बैग बोरी बोरियां बोरे बोरा पैकेट कार्टन nag peti petiyan petiya dibba dibbe bori boriyan bora bore boriya pees naag",
     ),
+    (Moment, "बार काम चीज़ चीज दफा पल baar kaam cheez chiz dafa pal bar"),
     (Unit(Unit::Minute), "मिनट मिनिट minat minut mint सेकंड सेकेंड sekand"),
     (Unit(Unit::Week), "हफ्ता हफ्ते हफ़्ते सप्ताह hafta hafte haftey saptah"),
     (Unit(Unit::Month), "महीना महीने महीनों mahina mahine maheena maheene"),
     (Unit(Unit::Year), "साल सालों saal saalon"),
     (
         Unit(Unit::Thing),
-        "गाड़ी गाड़ियां गाडी गाड़ियों ट्रक लोग आदमी_लोग मजदूर लीटर मीटर फुट फीट क्विंटल कुंटल बार टायर चक्का टेम्पो gaadi gadi gaadiyan gadiyan gaadiya log logon majdoor mazdoor \
-         liter fut feet kwintal kuntal baar chakka tempo gari gaari gaadiyon kuintal bande बंदे लेबर_लोग driver ड्राइवर gadiya",
+        "गाड़ी गाड़ियां गाडी गाड़ियों ट्रक लोग आदमी_लोग मजदूर लीटर मीटर फुट फीट क्विंटल कुंटल टायर चक्का टेम्पो gaadi gadi gaadiyan gadiyan gaadiya log logon majdoor mazdoor \
+         liter fut feet kwintal kuntal chakka tempo gari gaari gaadiyon kuintal bande बंदे लेबर_लोग driver ड्राइवर gadiya",
     ),
     (Rate(Per::Day), "रोज़ाना रोजाना दिहाड़ी rozana rojana dihadi dihaadi pratidin प्रतिदिन"),
     (PerUnit, "प्रति prati parti"),
