@@ -496,7 +496,8 @@ fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
                 .iter()
                 .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
             let hour = first.point.hour <= 12;
-            hour && (beside(heard, first.from, to) || timed && first.point.minute == 0)
+            let closed = heard.any(heard.clause_start(first.from), heard.clause_end(to), |w| w == Word::Closed);
+            hour && (closed || beside(heard, first.from, to) || timed && first.point.minute == 0)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
     }

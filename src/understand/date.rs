@@ -190,6 +190,7 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
         let num = heard.nums[k];
         if heard.num_at(num.to).is_some()
             || pronoun(heard, num.from, num.to)
+            || heard.before(num.from) == Some(Word::At)
             || matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent))
         {
             continue;

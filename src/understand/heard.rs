@@ -46,6 +46,16 @@ impl Heard {
         // "2 to 3 hours": the unit is of both ends.
         for k in (1..heard.nums.len()).rev() {
             let (low, high) = (heard.nums[k - 1], heard.nums[k]);
+            // "4 by 6 feet"
+            if high.from == low.to + 1
+                && heard.word(low.to) == Some(Word::By)
+                && low.value < 100 * ONE
+                && heard.roles[k] != Role::Money
+                && matches!(heard.roles[k - 1], Role::Bare | Role::Label)
+                && !matches!(heard.word(high.to), Some(Word::AmPm(_) | Word::Oclock))
+            {
+                (heard.roles[k - 1], heard.roles[k]) = (Role::Quantity, Role::Quantity);
+            }
             let joined = low.to == high.from
                 || high.from == low.to + 1
                     && matches!(heard.word(low.to), Some(Word::To | Word::Se | Word::Hyphen | Word::Or | Word::Till));
@@ -161,6 +171,7 @@ impl Heard {
             at -= 1;
             match word {
                 Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
+                Word::NumberSign if glue == 0 && !self.money_follows(num) => return true,
                 Word::NumberSign => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
                 Word::LabelStem => {
@@ -206,6 +217,16 @@ impl Heard {
 
     /// True if token `i` is the one at `offset` of letters, digits, letters, digits with the lengths of a number plate.
     fn in_plate(&self, i: usize, offset: usize) -> bool {
+        // "DL 1L AB 1234"
+        if offset == 3
+            && let Some([one, two, _]) = i.checked_sub(3).and_then(|from| self.tokens.get(from..i))
+            && matches!(one.word, Word::Digits { len: 1..=2, .. })
+            && two.glued
+            && two.to - two.from == 1
+            && matches!(self.tokens[i].word, Word::Digits { len: 3..=4, .. })
+        {
+            return true;
+        }
         let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else {
             return false;
         };

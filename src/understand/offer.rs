@@ -117,7 +117,7 @@ fn usual_after_settled(heard: &Heard, left: usize, from: usize) -> bool {
 
 /// "500 plus" at the end is a bound; "500 plus loading" is not.
 fn plus_ends(heard: &Heard, to: usize) -> bool {
-    heard.word(to + 1).is_none_or(ends_clause)
+    heard.word(heard.skip(to + 1, is_filler)).is_none_or(ends_clause)
 }
 
 /// True if "between" opens right before token `from`.

@@ -174,7 +174,7 @@ pub(super) const WORDS: Table = &[
         "truck trucks vehicle vehicles people persons men foot feet ft litre litres liter liters metre metres meter \
          meters wheeler wheelers wheels tyre tyres floors times quintal quintals drivers helpers labourers workers \
          cars tempos pickups loads orders shipments containers pallets drums rolls crates stops points cft sqft inch inches \
-         locations places drops guys passengers members",
+         degrees degree locations places drops guys passengers members",
     ),
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
@@ -186,7 +186,7 @@ pub(super) const WORDS: Table = &[
          terminal zone phase wing vehicle_registration plot sector platform dock bay otp \
          pin pincode pin_code zip_code order_id tracking_id booking_id reference waybill shed godown_no unit_no warehouse \
          apartment challan bill_no id ref extension license licence door_no route highway consignment_id shipment_id \
-         purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
+         purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door version covid page class level size age",
     ),
     (LabelLong, "order bill account reference"),
     (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
