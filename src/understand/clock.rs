@@ -158,7 +158,7 @@ fn bound(
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let said = after.map(|a| a.1 - 1).or(before.map(|b| b.1)).and_then(|at| heard.word(at));
+    let said = after.map(|a| a.1 - 1).or_else(|| before.map(|b| b.1)).and_then(|at| heard.word(at));
     let make = |slot, to, flipped| Some(Found { slot: around(slot, said), from: slot_from, to, flipped, weak: false });
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);

@@ -194,7 +194,9 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
                     | Word::Dozen
             )
         );
-        match before {
+        // "I only do": a filler does not part the verb from its subject.
+        let subject = if before == Some(Word::Filler) { earlier } else { before };
+        match subject {
             Some(Word::I | Word::Cant | Word::Please | Word::Not) => return Word::Other,
             Some(Word::To | Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}

@@ -135,7 +135,8 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                 });
             let clause_end = heard.clause_end(f.to);
             let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb)
-                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
+                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier))
+                || heard.any(start, clause_end, |w| w == Word::Yesterday);
             let refused = !f.flipped
                 && (settle::denied_before(heard, f.from)
                     || heard.any(start, f.from, |w| matches!(w, Word::Cant))

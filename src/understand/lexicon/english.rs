@@ -218,7 +218,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Filler,
-        "the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
+        "good_morning good_evening good_afternoon good_night good_day very_good_morning happy_diwali the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
          listen only just hi hey kindly all then also even at_all all_inclusive plus_gst plus_tax plus_taxes \
          excluding_gst excluding_tax excluding_taxes including_gst including_tax including_taxes inclusive_of_gst \
          inclusive_of_tax inclusive_of_taxes with_gst without_gst gst_extra tax_extra plus_gst_extra exclusive_of_gst \

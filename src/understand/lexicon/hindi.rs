@@ -166,7 +166,7 @@ pub(super) const WORDS: Table = &[
     (Then, "तो toh tho फिर phir fir"),
     (
         Filler,
-        "अरे भाई सर देखो देखिए जनाब यार साहब मैडम बस सिर्फ केवल मात्र ही भी ना न समझो मान_लो अच्छा_तो are arre arey bhai bhaiya sir dekho dekhiye dekhiyega janab \
+        "shubh_raatri shubh_ratri shubh_prabhat suprabhat शुभ_रात्रि सुप्रभात शुभ_प्रभात गुड_मॉर्निंग गुड_इवनिंग raat_bhar रात_भर अरे भाई सर देखो देखिए जनाब यार साहब मैडम बस सिर्फ केवल मात्र ही भी ना न समझो मान_लो अच्छा_तो are arre arey bhai bhaiya sir dekho dekhiye dekhiyega janab \
          yaar saab sahab saheb madam bas sirf kewal keval matra hi bhi samjho maan_lo suno suniye sunno dekh dekhie bhaisaab \
          bhai_sahab matr poora_matra namaste namaskar नमस्ते नमस्कार सुनो सुनिए भैया ok_to achha_to accha_to theek_hai_to ठीक_है_तो gst_alag gst_alag_se जीएसटी_अलग जीएसटी_अलग_से plus_jeeesti \
          gst_extra_lagega pichli_baar_jaisa pichli_baar_ki_tarah pichli_baar_wala पिछली_बार_जैसा sahi_mein sach_mein_dekho na",
