@@ -12,24 +12,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
-use trunkline::agent::Agent;
-use trunkline::config::agents::{self, Folder};
+use tracing::{error, info, warn};
+use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::http::{self, App};
-use trunkline::provider;
-use trunkline::provider::elevenlabs::ElevenLabsConfig;
-use trunkline::provider::elevenlabs::ears::Ears;
-use trunkline::provider::elevenlabs::voice::Voice;
-use trunkline::provider::gemini::{Gemini, GeminiConfig};
-use trunkline::session::{self, Parts, Switchboard};
-use trunkline::store::mongo::MongoConfig;
-use trunkline::store::recording::Recordings;
-use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use trunkline::store::{Store, StoreConfig};
-use trunkline::telemetry;
-use trunkline::twilio::phone::E164;
-use trunkline::twilio::rest::{Rest, RestConfig};
+use trunkline::server::{Options, Server};
+use trunkline::session::Switchboard;
+
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -60,40 +49,37 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         warn!("{warning}");
     }
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    if !problems.is_empty() {
-        complain(&format!("bad agents:\n{}", problems.join("\n")));
+    let mut folder = Folder::read(&config.agents_dir);
+    if !folder.problems().is_empty() {
+        complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
-    let metrics = telemetry::start_metrics()?;
-    let switchboard = open(&config, agents).await?;
+    let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
-    info!(address = %listener.local_addr()?, public_url = config.public_url, "listening");
-    let stop = CancellationToken::new();
-    let app = App::new(routes_config(&config), switchboard.clone(), metrics.clone());
-    let server = tokio::spawn(http::serve(listener, app, stop.clone()));
+    let server = Server::open(&config, folder.agents(), listener, Options::default()).await?;
+    info!(address = %server.address(), public_url = config.public_url, "listening");
 
     let (mut terminate, mut interrupt, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let mut upkeep = tokio::time::interval(Duration::from_secs(5));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload_agents(&config, &switchboard),
-            _ = upkeep.tick() => metrics.upkeep(),
+            _ = hang_up.recv() => reload(&mut folder, server.switchboard()),
+            () = changes.next() => reload(&mut folder, server.switchboard()),
         }
     }
-    info!(live_calls = switchboard.live_calls(), seconds = config.drain.as_secs(), "draining");
-    switchboard.begin_drain();
-    tokio::select! {
-        all = switchboard.drained(config.drain) => if !all { warn!(live_calls = switchboard.live_calls(), "calls cut off") },
-        _ = terminate.recv() => warn!("told twice to stop"),
-        _ = interrupt.recv() => warn!("told twice to stop"),
+    info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
+    let hurry = CancellationToken::new();
+    let stopping = server.stop(config.drain, hurry.clone());
+    tokio::pin!(stopping);
+    loop {
+        tokio::select! {
+            stopped = &mut stopping => break stopped?,
+            _ = terminate.recv() => hurry.cancel(),
+            _ = interrupt.recv() => hurry.cancel(),
+        }
     }
-    stop.cancel();
-    server.await??;
-    switchboard.store().shutdown(Duration::from_secs(5)).await;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -104,8 +90,10 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     table(&mut out, ["variable", "in force", ""], config.in_force().iter().map(|(name, value)| [*name, value, ""]));
     let parts = config.parts();
     table(&mut out, ["part", "in force", "why"], parts.iter().map(|part| [part.name, &part.in_force, &part.why]));
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    let described: Vec<_> = agents
+    let folder = Folder::read(&config.agents_dir);
+    let problems = folder.problems();
+    let described: Vec<_> = folder
+        .agents()
         .iter()
         .map(|agent| {
             let languages: Vec<_> = agent.languages.iter().map(|language| language.code.as_str()).collect();
@@ -117,7 +105,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
-    for problem in &problems {
+    for problem in problems {
         out.push_str(&format!("wrong: {problem}\n"));
     }
     say(&out)?;
@@ -167,74 +155,16 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Puts the server's parts together.
-async fn open(config: &Config, agents: Vec<Agent>) -> anyhow::Result<Switchboard> {
-    let mongodb = config.mongodb.as_ref();
-    let mongodb = mongodb
-        .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
-    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
-    let client = provider::http_client(CONNECT)?;
-    let url = |name: &str, text: &str| url::Url::parse(text).with_context(|| format!("{name}: {text}"));
-    let elevenlabs = match &config.elevenlabs.api_key {
-        Some(key) => Some(ElevenLabsConfig::new(url("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone())),
-        None => None,
-    };
-    let mind = match &config.gemini.api_key {
-        Some(key) => {
-            let address = url("GEMINI_API_URL", &config.gemini.api_url)?;
-            Some(Gemini::new(GeminiConfig::new(address, key.clone(), config.gemini.model.clone()), client.clone()))
-        }
-        None => None,
-    };
-    let twilio = &config.twilio;
-    let line = match (&twilio.account_sid, &twilio.auth_token) {
-        (Some(sid), Some(token)) => {
-            let line = RestConfig::new(twilio.api_url.clone(), sid.clone(), token.expose());
-            let client =
-                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(CONNECT);
-            Some(Rest::new(line, client.build()?))
-        }
-        _ => None,
-    };
-    let recordings = config.data_dir.join("recordings");
-    let parts = Parts {
-        store,
-        speech_cache: SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?,
-        recordings: Some(Recordings::start(&recordings, 1)?),
-        ears: elevenlabs.clone().map(Ears::new),
-        voice: elevenlabs.map(|known| Voice::new(known, client)),
-        mind,
-        line,
-    };
-    let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
-    let known = session::Config {
-        public_url: config.reachable_at(),
-        max_calls: config.max_calls,
-        caller_id,
-        record_all: false,
-        recordings,
-    };
-    Ok(Switchboard::open(known, parts, agents))
-}
-
-fn routes_config(config: &Config) -> http::Config {
-    http::Config {
-        public_url: config.public_url.clone(),
-        twilio_auth_token: config.twilio.auth_token.clone(),
-        api_token: config.api_token.clone(),
-        recordings: config.data_dir.join("recordings"),
-        parts: config.parts(),
+/// New versions of agents count from the next call on; bad ones are told of, and the old ones stay.
+fn reload(folder: &mut Folder, switchboard: &Switchboard) {
+    let changed = folder.read_again();
+    for problem in folder.problems() {
+        error!("agent refused: {problem}");
     }
-}
-
-/// New versions of the agents for calls from now on; where a file is bad, all stay as they are.
-fn reload_agents(config: &Config, switchboard: &Switchboard) {
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    if problems.is_empty() {
+    if changed {
+        let agents = folder.agents();
         info!(agents = agents.len(), "agents read again");
         switchboard.set_agents(agents);
-    } else {
-        warn!("agents stay as they are: {}", problems.join("; "));
     }
 }
 
@@ -245,28 +175,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn table<'a, const N: usize>(out: &mut String, head: [&'a str; N], rows: impl Iterator<Item = [&'a str; N]>) {
-    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let cells: Vec<_> =
-            row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.push('\n');
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes()).context("standard output is closed")
-}
-
 fn complain(what: &impl Display) {
     // Where standard error is closed, the exit code still tells.
     writeln!(std::io::stderr(), "trunkline: {what}").ok();
 }
 
-/// How long a connection to a vendor may take.
-const CONNECT: Duration = Duration::from_secs(3);
 /// `EX_CONFIG` of other systems is 78; 64 (`EX_USAGE`) is what this program promises.
 const BAD_CONFIG: u8 = 64;

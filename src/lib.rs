@@ -16,9 +16,11 @@
 //! | 4 | [`telemetry`] | logs, metrics, secrets and redaction |
 //! | 5 | [`provider`] | the vendors that hear, speak and think |
 //! | 5 | [`store`] | what is kept: journal, MongoDB, speech cache, recordings |
+//! | 6 | [`session`] | calls being held: the task of a streamed call, gather turns, the switchboard |
 //! | 7 | [`http`] | routes for Twilio, developers, operators and people |
-//! | 8 | [`config`] | the environment, read and checked |
 //! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
+//! | 8 | [`config`] | the environment, read and checked |
+//! | 8 | [`server`] | everything put together |
 
 pub mod agent;
 pub mod audio;
@@ -27,6 +29,7 @@ pub mod config;
 pub mod conversation;
 pub mod http;
 pub mod provider;
+pub mod server;
 pub mod session;
 pub mod simulator;
 pub mod store;

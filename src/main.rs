@@ -1,6 +1,9 @@
 //! The command line: what is asked, and who does it. Each command is in [`cli`].
 
 mod cli;
+mod demo;
+mod simulate;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -24,8 +27,12 @@ enum Command {
     Serve,
     /// Check configuration and agents, and say which part is in force; exits 64 if something is wrong
     Check,
+    /// Hold one whole simulated call against the real server, and show it; needs no keys
+    Demo(demo::Demo),
     /// Ask the running server to start a call, and print its call_sid
     Call(cli::Call),
+    /// Call any server that speaks Media Streams, many times at once, and measure
+    Simulate(simulate::Simulate),
 }
 
 /// These win over the environment.
@@ -67,7 +74,10 @@ fn main() -> ExitCode {
     };
     // Whoever installed a provider before us had the same one in mind.
     rustls::crypto::ring::default_provider().install_default().ok();
-    if let Err(error) = telemetry::start_logs(config.log_format, &config.log_filter) {
+    // The demo's own lines are the show; what goes wrong is told all the same.
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Simulate(_)) && config.log_filter == "info";
+    let filter = if quiet { "error" } else { &config.log_filter };
+    if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -78,6 +88,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve => cli::serve(config).await,
             Command::Check => cli::check(&config).await,
+            Command::Demo(args) => demo::demo(&config, &args).await,
+            Command::Simulate(args) => simulate::simulate(&config, args).await,
             Command::Call(call) => cli::call(&config, call).await,
         }
     });

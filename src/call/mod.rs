@@ -337,7 +337,7 @@ impl Call {
             exchange.report.first_clause_ms.get_or_insert(ms(now));
         }
         self.timers.set(Timer::SpeechLate, now + turn_taking::SPEECH_LATE);
-        let text = understand::spoken::speakable(text, language);
+        let text = understand::speakable(text, language);
         actions.push(Action::Speak { turn: self.turn, clause, text, language: language.to_owned(), fixed });
     }
 

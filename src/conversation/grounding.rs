@@ -118,10 +118,7 @@ impl Eye<'_> {
             display: understand::display(value),
             typed: self.typed(value),
             evidence: evidence(entry, words),
-            words: Words {
-                en: understand::spoken::words(value, "en-IN"),
-                hi: understand::spoken::words(value, "hi-IN"),
-            },
+            words: Words { en: understand::words(value, "en-IN"), hi: understand::words(value, "hi-IN") },
         };
         match (&reading.value, reading.ambiguous) {
             (Some(value), false) if within(field, value) => Finding::Clear(collect(value)),

@@ -69,7 +69,7 @@ impl Switchboard {
     pub(super) async fn prompts(&self, agent: &Agent, says: &[(String, String)]) -> Vec<Prompt> {
         join_all(says.iter().map(|(text, code)| async move {
             let language = agent.language_or_first(Some(code));
-            let speakable = understand::spoken::speakable(text, &language.code);
+            let speakable = understand::speakable(text, &language.code);
             match timeout(RENDER, self.mp3(language, &speakable)).await {
                 Ok(Some(url)) => Prompt::Play { url },
                 Ok(None) | Err(_) => Prompt::Say(Say {
@@ -117,7 +117,7 @@ impl Switchboard {
                     let filled = fill(text, &agent.variables);
                     let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
                     for (text, form) in sentences.chain([(filled.as_str(), SpeechForm::Mp3)]) {
-                        let speakable = understand::spoken::speakable(text, &language.code);
+                        let speakable = understand::speakable(text, &language.code);
                         let key = key(language, &speakable, form);
                         let format = match form {
                             SpeechForm::Mp3 => SpeechFormat::Mp3,

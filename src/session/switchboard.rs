@@ -1,7 +1,6 @@
 //! All calls of this process: opened, found, saved, drained, swept.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,8 +40,6 @@ pub struct Config {
     pub caller_id: Option<E164>,
     /// Record every call, whatever its agent says.
     pub record_all: bool,
-    /// Folder of the recordings.
-    pub recordings: PathBuf,
 }
 
 /// The parts a call is made of; what is absent has an embedded default or a mode that needs none.

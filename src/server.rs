@@ -1,0 +1,171 @@
+//! The whole server, put together from a [`Config`]: what `trunkline serve`, the demo and the tests run.
+//!
+//! Key type: [`Server`]. Invariant: a server that was opened has bound its address and read its agents; nothing of it outlives [`Server::stop`].
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use url::Url;
+
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::http::{self, App};
+use crate::provider;
+use crate::provider::elevenlabs::ElevenLabsConfig;
+use crate::provider::elevenlabs::ears::Ears;
+use crate::provider::elevenlabs::voice::Voice;
+use crate::provider::gemini::{Gemini, GeminiConfig};
+use crate::session::{self, Parts, Switchboard};
+use crate::store::mongo::MongoConfig;
+use crate::store::recording::Recordings;
+use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
+use crate::store::{Store, StoreConfig};
+use crate::telemetry;
+use crate::twilio::phone::E164;
+use crate::twilio::rest::{Rest, RestConfig};
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    switchboard: Switchboard,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// What the configuration does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Record every call, whatever its agent says.
+    pub record_all: bool,
+}
+
+impl Server {
+    /// Opens the store, the speech cache and the vendors' clients, and answers on `listener`.
+    ///
+    /// # Errors
+    /// Something of ours cannot be opened: the journal, the cache's folder, the recordings' folder.
+    pub async fn open(
+        config: &Config,
+        agents: Vec<Agent>,
+        listener: TcpListener,
+        options: Options,
+    ) -> anyhow::Result<Self> {
+        let metrics = telemetry::start_metrics()?;
+        let address = listener.local_addr()?;
+        let switchboard = switchboard(config, agents, address, options).await?;
+        let routes = http::Config {
+            public_url: config.public_url.clone(),
+            twilio_auth_token: config.twilio.auth_token.clone(),
+            api_token: config.api_token.clone(),
+            recordings: config.data_dir.join("recordings"),
+            parts: config.parts(),
+        };
+        let stop = CancellationToken::new();
+        let app = App::new(routes, switchboard.clone(), metrics.clone());
+        let serving = tokio::spawn(http::serve(listener, app, stop.clone()));
+        let upkeep = stop.clone();
+        tokio::spawn(async move {
+            while upkeep.run_until_cancelled(tokio::time::sleep(UPKEEP)).await.is_some() {
+                metrics.upkeep();
+            }
+        });
+        Ok(Self { address, switchboard, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its calls.
+    pub fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
+    /// Refuses new calls, lets live ones finish for at most `drain` or until `hurry` is cancelled, then stops.
+    ///
+    /// # Errors
+    /// The task that answers requests failed.
+    pub async fn stop(self, drain: Duration, hurry: CancellationToken) -> anyhow::Result<()> {
+        self.switchboard.begin_drain();
+        match hurry.run_until_cancelled(self.switchboard.drained(drain)).await {
+            Some(true) => {}
+            Some(false) => warn!(live_calls = self.switchboard.live_calls(), "calls cut off"),
+            None => warn!("told twice to stop"),
+        }
+        self.stop.cancel();
+        self.serving.await??;
+        self.switchboard.store().shutdown(FLUSH).await;
+        Ok(())
+    }
+}
+
+async fn switchboard(
+    config: &Config,
+    agents: Vec<Agent>,
+    here: SocketAddr,
+    options: Options,
+) -> anyhow::Result<Switchboard> {
+    let mongodb = config
+        .mongodb
+        .as_ref()
+        .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
+    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
+    let client = provider::http_client(CONNECT)?;
+    let address = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
+    let elevenlabs = match &config.elevenlabs.api_key {
+        Some(key) => {
+            Some(ElevenLabsConfig::new(address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone()))
+        }
+        None => None,
+    };
+    let mind = match &config.gemini.api_key {
+        Some(key) => {
+            let url = address("GEMINI_API_URL", &config.gemini.api_url)?;
+            Some(Gemini::new(GeminiConfig::new(url, key.clone(), config.gemini.model.clone()), client.clone()))
+        }
+        None => None,
+    };
+    let twilio = &config.twilio;
+    let line = match (&twilio.account_sid, &twilio.auth_token) {
+        (Some(sid), Some(token)) => {
+            let line = RestConfig::new(twilio.api_url.clone(), sid.clone(), token.expose());
+            let client =
+                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(CONNECT);
+            Some(Rest::new(line, client.build()?))
+        }
+        (Some(_), None) | (None, _) => None,
+    };
+    let recordings = config.data_dir.join("recordings");
+    let parts = Parts {
+        store,
+        speech_cache: SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?,
+        recordings: Some(Recordings::start(&recordings, RECORDING_THREADS)?),
+        ears: elevenlabs.clone().map(Ears::new),
+        voice: elevenlabs.map(|known| Voice::new(known, client)),
+        mind,
+        line,
+    };
+    let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
+    let known = session::Config {
+        // Where LISTEN left the port to the system, only the socket knows it.
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{here}")),
+        max_calls: config.max_calls,
+        caller_id,
+        record_all: options.record_all,
+    };
+    Ok(Switchboard::open(known, parts, agents))
+}
+
+/// How long a connection to a vendor may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long the store may feed MongoDB at the end.
+const FLUSH: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(5);
+const RECORDING_THREADS: usize = 1;
