@@ -144,10 +144,14 @@ impl Conversation {
             if field.kind.spoken().is_some_and(|kind| eye.unfinished(kind, text, now)) {
                 return Completeness::Unfinished;
             }
+            // The welcome asks for everything, later questions for what is missing first.
+            if !any || self.stage == Stage::Welcome {
+                whole &= eye.find(field, &entry) != Finding::Nothing;
+            }
             any = true;
-            whole &= eye.find(field, &entry) != Finding::Nothing;
         }
-        if any && whole { Completeness::Complete } else { Completeness::Usual }
+        let question = text.trim_end().ends_with('?');
+        if question || (any && whole) { Completeness::Complete } else { Completeness::Usual }
     }
 
     /// The question that is open now, in the language spoken: what a reprompt repeats.
@@ -424,7 +428,7 @@ impl Conversation {
     }
 
     /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if anything is new.
-    fn ground(&mut self, agent: &Agent, proposals: &[(String, String)]) -> bool {
+    pub(super) fn ground(&mut self, agent: &Agent, proposals: &[(String, String)]) -> bool {
         let Some(entry) = self.history.caller().next().cloned() else { return false };
         let mut news = false;
         for field in &agent.fields {

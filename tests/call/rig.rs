@@ -16,7 +16,7 @@ use trunkline::simulator::playback::Playback;
 
 /// Anything that reaches the call from outside, to be delivered at its time.
 #[derive(Clone, Debug)]
-pub enum Outside {
+pub(crate) enum Outside {
     Digit(char),
     EarsLost,
     Final(String),
@@ -34,7 +34,7 @@ pub enum Outside {
 
 /// What the scripted mind does with a question.
 #[derive(Clone, Debug)]
-pub enum Thought {
+pub(crate) enum Thought {
     /// Answers this JSON.
     Answer(String),
     /// Fails.
@@ -45,52 +45,52 @@ pub enum Thought {
     Never,
 }
 
-pub struct Rig {
-    pub call: Call,
-    pub now: u64,
-    pub agent: Arc<Agent>,
+pub(crate) struct Rig {
+    pub(crate) call: Call,
+    pub(crate) now: u64,
+    pub(crate) agent: Arc<Agent>,
     inbox: BTreeMap<(u64, u64), Outside>,
     seq: u64,
-    pub playback: Playback,
+    pub(crate) playback: Playback,
     /// All that the caller heard of the agent, and when.
-    pub heard: Vec<u8>,
-    pub heard_at: Vec<u64>,
+    pub(crate) heard: Vec<u8>,
+    pub(crate) heard_at: Vec<u64>,
     /// Whether the line brings frames.
-    pub frames: bool,
+    pub(crate) frames: bool,
     /// Frames that never arrive: from, to (ms).
-    pub lost: Option<(u64, u64)>,
+    pub(crate) lost: Option<(u64, u64)>,
     caller: BTreeMap<u64, Utterance>,
     /// Words the recogniser has and no commit has taken: text and when it is complete.
     words: VecDeque<(u64, String)>,
-    pub partials: bool,
-    pub partial_delay: u64,
+    pub(crate) partials: bool,
+    pub(crate) partial_delay: u64,
     /// `None`: it never answers a commit.
-    pub final_delay: Option<u64>,
-    pub thoughts: VecDeque<Thought>,
-    pub prompts: Vec<Prompt>,
-    pub mind_delay: u64,
-    pub voice_delay: u64,
+    pub(crate) final_delay: Option<u64>,
+    pub(crate) thoughts: VecDeque<Thought>,
+    pub(crate) prompts: Vec<Prompt>,
+    pub(crate) mind_delay: u64,
+    pub(crate) voice_delay: u64,
     /// The voice says nothing at all, or fails.
-    pub voice: Voice,
-    pub ms_per_character: u64,
-    pub log: Vec<String>,
+    pub(crate) voice: Voice,
+    pub(crate) ms_per_character: u64,
+    pub(crate) log: Vec<String>,
     sending: Option<(u32, usize)>,
     sent: Vec<u8>,
-    pub closed: Option<(u64, Closing)>,
-    pub reports: Vec<TurnReport>,
+    pub(crate) closed: Option<(u64, Closing)>,
+    pub(crate) reports: Vec<TurnReport>,
     /// What was asked of the mind and not yet ended, dropped or answered.
-    pub asked: Vec<u32>,
+    pub(crate) asked: Vec<u32>,
     turn_of_media: u32,
     actions: Vec<Action>,
     /// Audio sent in all.
-    pub sent_bytes: usize,
-    pub clears: Vec<u64>,
-    pub commits: Vec<u64>,
-    pub spoken: Vec<(u32, String)>,
+    pub(crate) sent_bytes: usize,
+    pub(crate) clears: Vec<u64>,
+    pub(crate) commits: Vec<u64>,
+    pub(crate) spoken: Vec<(u32, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
+pub(crate) enum Voice {
     Speaks,
     Fails,
     Silent,
@@ -101,35 +101,35 @@ struct Utterance {
     from: u64,
 }
 
-pub fn logistics() -> Agent {
+pub(crate) fn logistics() -> Agent {
     agent::parse("logistics.toml", include_str!("../../agents/logistics.toml")).unwrap()
 }
 
-pub fn recording(name: &str) -> Vec<u8> {
+pub(crate) fn recording(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/src/simulator/speech/{name}.ulaw", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-pub fn answer(say: &str, kind: &str) -> Thought {
+pub(crate) fn answer(say: &str, kind: &str) -> Thought {
     Thought::Answer(json(say, kind))
 }
 
-pub fn json(say: &str, kind: &str) -> String {
+pub(crate) fn json(say: &str, kind: &str) -> String {
     serde_json::json!({ "say": say, "type": kind, "data": {} }).to_string()
 }
 
 impl Rig {
     /// A call in English with a mind, not recorded, that has begun.
-    pub fn english() -> Self {
+    pub(crate) fn english() -> Self {
         Self::begun(logistics(), Some("en-IN"), true)
     }
 
-    pub fn begun(agent: Agent, language: Option<&str>, mind: bool) -> Self {
+    pub(crate) fn begun(agent: Agent, language: Option<&str>, mind: bool) -> Self {
         let mut rig = Self::new(agent, language, mind);
         rig.give(Outside::Started);
         rig
     }
 
-    pub fn new(agent: Agent, language: Option<&str>, mind: bool) -> Self {
+    pub(crate) fn new(agent: Agent, language: Option<&str>, mind: bool) -> Self {
         let opening = Opening { language: language.map(str::to_owned), mind, ..Opening::default() };
         let agent = Arc::new(agent);
         let conversation = Conversation::new(&agent, opening);
@@ -172,12 +172,12 @@ impl Rig {
     }
 
     /// The caller says a recording at this time; the recogniser hears these words in it.
-    pub fn say(&mut self, at: u64, name: &str, text: &str) -> u64 {
+    pub(crate) fn say(&mut self, at: u64, name: &str, text: &str) -> u64 {
         self.utter(at, recording(name), text)
     }
 
     /// The caller makes these sounds; gives when they end.
-    pub fn utter(&mut self, at: u64, audio: Vec<u8>, text: &str) -> u64 {
+    pub(crate) fn utter(&mut self, at: u64, audio: Vec<u8>, text: &str) -> u64 {
         let length = audio.len() as u64 / 8;
         let words: Vec<&str> = text.split_whitespace().collect();
         for (n, word) in words.iter().enumerate() {
@@ -191,13 +191,13 @@ impl Rig {
         at + length
     }
 
-    pub fn later(&mut self, at: u64, what: Outside) {
+    pub(crate) fn later(&mut self, at: u64, what: Outside) {
         self.seq += 1;
         self.inbox.insert((at, self.seq), what);
     }
 
     /// Hands it over now.
-    pub fn give(&mut self, what: Outside) {
+    pub(crate) fn give(&mut self, what: Outside) {
         let event = match &what {
             Outside::Digit(digit) => Event::Dtmf(*digit),
             Outside::EarsLost => Event::EarsLost,
@@ -226,7 +226,7 @@ impl Rig {
     }
 
     /// Lets time pass up to `until`, or to the end of the call.
-    pub fn run(&mut self, until: u64) {
+    pub(crate) fn run(&mut self, until: u64) {
         while self.now < until && self.closed.is_none() {
             self.now += 1;
             self.step();
@@ -234,13 +234,13 @@ impl Rig {
     }
 
     /// Lets time pass until the call is over; fails if it lasts longer than `most`.
-    pub fn run_to_the_end(&mut self, most: u64) {
+    pub(crate) fn run_to_the_end(&mut self, most: u64) {
         self.run(most);
         assert!(self.closed.is_some(), "the call goes on after {most} ms:\n{}", self.log());
     }
 
     /// Lets time pass until the agent has been silent for `quiet` ms after having said something.
-    pub fn run_until_quiet(&mut self, quiet: u64) {
+    pub(crate) fn run_until_quiet(&mut self, quiet: u64) {
         let mut last = self.now;
         let before = self.heard.len();
         for _ in 0..60_000 {
@@ -259,7 +259,7 @@ impl Rig {
     }
 
     /// Lets time pass until the agent begins to be heard.
-    pub fn run_until_heard(&mut self) {
+    pub(crate) fn run_until_heard(&mut self) {
         let before = self.heard.len();
         for _ in 0..60_000 {
             if self.closed.is_some() || self.heard.len() > before {
@@ -455,18 +455,18 @@ impl Rig {
         self.later(at, Outside::MindDone(turn));
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.join("\n")
     }
 
     /// The log from a time on.
-    pub fn log_from(&self, from: u64) -> String {
+    pub(crate) fn log_from(&self, from: u64) -> String {
         let late = |line: &&String| line.trim_start().split(' ').next().and_then(|at| at.parse().ok()).is_some_and(|at: u64| at >= from);
         self.log.iter().filter(late).cloned().collect::<Vec<_>>().join("\n")
     }
 
     /// The history, one line a line: `caller: …`, `agent: …`, `agent (cut): …`.
-    pub fn history(&self) -> Vec<String> {
+    pub(crate) fn history(&self) -> Vec<String> {
         let entries = self.call.conversation().history().entries().iter();
         entries
             .map(|entry| match (entry.role, entry.interrupted) {
@@ -477,13 +477,13 @@ impl Rig {
             .collect()
     }
 
-    pub fn count(&self, what: &str) -> usize {
+    pub(crate) fn count(&self, what: &str) -> usize {
         self.log.iter().filter(|line| line.contains(what)).count()
     }
 }
 
 /// The voice's sound for a text: no two stretches are alike, so that a byte lost or doubled shows.
-pub fn audio_of(text: &str, ms_per_character: u64) -> Vec<u8> {
+pub(crate) fn audio_of(text: &str, ms_per_character: u64) -> Vec<u8> {
     let seed = text.bytes().fold(17_u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let length = (text.chars().count() as u64 * ms_per_character * 8) as u32;
     (0..length).map(|n| (seed.wrapping_add(n).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
