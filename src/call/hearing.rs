@@ -140,8 +140,8 @@ impl Hearing {
             return !self.partial.is_empty() && now.saturating_sub(self.partial_at) >= STABLE;
         }
         let quiet = match (self.partial.is_empty(), self.completeness) {
-            (false, Completeness::Complete) => QUIET_COMPLETE,
-            (false, Completeness::Usual | Completeness::Unfinished) => QUIET_WORDS,
+            (false, Completeness::Complete) if self.partial_at > self.voiced_at => QUIET_COMPLETE,
+            (false, _) => QUIET_WORDS,
             (true, _) => QUIET_NO_WORDS,
         };
         self.without(self.loud_until_ms, now) >= quiet || self.silence(now) >= quiet + HISS
@@ -150,11 +150,6 @@ impl Hearing {
     pub(super) fn committed(&mut self) {
         self.uncommitted = false;
         self.owed = true;
-    }
-
-    /// Whether a commit is unanswered.
-    pub(super) fn owed(&self) -> bool {
-        self.owed
     }
 
     /// Takes words that are not final; true if they changed.
@@ -239,6 +234,12 @@ impl Hearing {
         !self.owed && self.partial.is_empty()
     }
 
+    /// Whether the partial words may be all: they came after the last sound of voice, or have stood still. A recogniser lags behind
+    /// the voice, so that what it said before may lack the last word.
+    pub(super) fn caught_up(&self, now: Duration) -> bool {
+        self.silence(now) >= WORD_GAP && (self.partial_at > self.voiced_at || now.saturating_sub(self.partial_at) >= LAG)
+    }
+
     pub(super) fn partial_words(&self) -> bool {
         !self.partial.is_empty()
     }
@@ -302,12 +303,16 @@ pub(super) fn same_words(one: &str, other: &str) -> bool {
 
 /// Frames that come this late have stopped coming.
 pub(super) const STALLED: Duration = Duration::from_millis(400);
-/// Silence after which final words are asked for where the partial ones are complete: a stop ("p", "t") is shorter.
+/// Silence after which final words are asked for where the partial ones are complete and say all that was spoken.
 const QUIET_COMPLETE: Duration = Duration::from_millis(80);
 /// The same where they may go on: not within a word.
-const QUIET_WORDS: Duration = Duration::from_millis(160);
+const QUIET_WORDS: Duration = Duration::from_millis(140);
 /// The same where there are none yet: they may be on their way, or it was a cough.
 const QUIET_NO_WORDS: Duration = Duration::from_millis(240);
+/// Silence after which words that are not final yet may be all; between two words of a sentence there is less.
+const WORD_GAP: Duration = Duration::from_millis(100);
+/// A recogniser seldom lags behind the voice by more.
+const LAG: Duration = Duration::from_millis(300);
 /// A word's last sound may be a hiss; if the line hisses for longer, it is the line's.
 const HISS: Duration = Duration::from_millis(160);
 /// Partial words that stand still this long without a voice are asked for.

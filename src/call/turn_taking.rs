@@ -125,7 +125,7 @@ impl Call {
             self.end_turn(now, actions);
         } else if tuning.speculate && self.exchange.is_none() {
             let early = match completeness {
-                Completeness::Complete if !settled => silence >= WORD_GAP && self.wasted < MAX_WASTED,
+                Completeness::Complete if !settled => self.wasted < MAX_WASTED && self.hearing.caught_up(now),
                 Completeness::Complete | Completeness::Usual => settled && self.wasted < MAX_WASTED_SETTLED,
                 Completeness::Unfinished => false,
             };
@@ -287,8 +287,6 @@ const FINAL_LATE_NO_WORDS: Duration = Duration::from_millis(600);
 /// A key press waits this long for the next one.
 const NEXT_DIGIT: Duration = Duration::from_millis(2_000);
 const MAX_DIGITS: usize = 32;
-/// Silence after which words that are not final yet may be all; between two words of a sentence there is less.
-const WORD_GAP: Duration = Duration::from_millis(100);
 /// Starts of the mind that may be thrown away in one turn before only final words are trusted.
 const MAX_WASTED: u32 = 2;
 /// Starts that may be thrown away in one turn at all.

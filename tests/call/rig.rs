@@ -66,6 +66,8 @@ pub(crate) struct Rig {
     pub(crate) partial_delay: u64,
     /// `None`: it never answers a commit.
     pub(crate) final_delay: Option<u64>,
+    /// What the next commit is answered with, whatever was said.
+    pub(crate) replace_final: Option<String>,
     pub(crate) thoughts: VecDeque<Thought>,
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) mind_delay: u64,
@@ -74,13 +76,11 @@ pub(crate) struct Rig {
     pub(crate) voice: Voice,
     pub(crate) ms_per_character: u64,
     pub(crate) log: Vec<String>,
-    sending: Option<(u32, usize)>,
-    sent: Vec<u8>,
+    sending: bool,
     pub(crate) closed: Option<(u64, Closing)>,
     pub(crate) reports: Vec<TurnReport>,
     /// What was asked of the mind and not yet ended, dropped or answered.
     pub(crate) asked: Vec<u32>,
-    turn_of_media: u32,
     actions: Vec<Action>,
     /// Audio sent in all.
     pub(crate) sent_bytes: usize,
@@ -150,6 +150,7 @@ impl Rig {
             partials: true,
             partial_delay: 100,
             final_delay: Some(150),
+            replace_final: None,
             thoughts: VecDeque::new(),
             prompts: Vec::new(),
             mind_delay: 200,
@@ -157,12 +158,10 @@ impl Rig {
             voice: Voice::Speaks,
             ms_per_character: 50,
             log: Vec::new(),
-            sending: None,
-            sent: Vec::new(),
+            sending: false,
             closed: None,
             reports: Vec::new(),
             asked: Vec::new(),
-            turn_of_media: 0,
             actions: Vec::new(),
             sent_bytes: 0,
             clears: Vec::new(),
@@ -336,17 +335,10 @@ impl Rig {
             assert!(self.closed.is_none(), "after Close: {action:?}");
             self.act(action);
         }
-        self.flush_media_note();
     }
 
     fn note(&mut self, text: &str) {
         self.log.push(format!("{:>6} {text}", self.now));
-    }
-
-    fn flush_media_note(&mut self) {
-        if self.sending.is_some_and(|(_, bytes)| bytes == 0) {
-            self.sending = None;
-        }
     }
 
     fn act(&mut self, action: Action) {
@@ -372,7 +364,7 @@ impl Rig {
                 for mark in self.playback.clear() {
                     self.later(self.now + 10, Outside::Mark(mark));
                 }
-                self.sending = None;
+                self.sending = false;
             }
             Action::Close(how) => {
                 self.note(&format!("Close {how:?}"));
@@ -386,7 +378,8 @@ impl Rig {
                     words.push(word);
                 }
                 if let Some(delay) = self.final_delay {
-                    self.later(self.now + delay, Outside::Final(words.join(" ")));
+                    let words = self.replace_final.take().unwrap_or_else(|| words.join(" "));
+                    self.later(self.now + delay, Outside::Final(words));
                 }
             }
             Action::DropMind { turn } => {
@@ -406,25 +399,23 @@ impl Rig {
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
             Action::Report(report) => self.reports.push(report),
             Action::SendMark(mark) => {
-                self.sending = None;
+                self.sending = false;
                 if let Some(name) = self.playback.mark(&mark.to_string()) {
                     self.later(self.now, Outside::Mark(name));
                 }
             }
             Action::SendMedia(audio) => {
-                if self.sending.is_none() {
+                if !self.sending {
                     self.note("SendMedia …");
-                    self.sending = Some((self.turn_of_media, 1));
+                    self.sending = true;
                 }
                 self.sent_bytes += audio.len();
-                self.sent.extend_from_slice(&audio);
                 self.playback.advance(self.now * 1_000);
                 assert!(self.playback.push(self.now * 1_000, &audio));
                 assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
             }
             Action::Speak { turn, clause, text, .. } => {
                 self.note(&format!("Speak {turn}.{clause} \"{text}\""));
-                self.turn_of_media = turn;
                 self.spoken.push((turn, text.clone()));
                 match self.voice {
                     Voice::Fails => self.later(self.now + 50, Outside::SpeechFailed(turn, clause)),
