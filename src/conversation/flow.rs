@@ -137,22 +137,21 @@ impl Conversation {
             return if yes_no(text, now).is_some() { Completeness::Complete } else { Completeness::Usual };
         }
         let entry = self.entry(text, now);
-        // The greeting asks for everything; afterwards the first field that is missing is the one asked for.
-        let asked = if self.stage == Stage::Welcome { usize::MAX } else { 1 };
-        let mut asked_for = 0;
-        let mut found = 0;
-        for (index, field) in self.values.missing(agent).enumerate() {
+        let mut whole = true;
+        let mut any = false;
+        for field in self.values.missing(agent) {
             let eye = self.eye(agent, field);
             if field.kind.spoken().is_some_and(|kind| eye.unfinished(kind, text, now)) {
                 return Completeness::Unfinished;
             }
-            if index < asked {
-                asked_for += 1;
-                found += usize::from(eye.find(field, &entry) != Finding::Nothing);
+            // The welcome asks for everything, later questions for what is missing first.
+            if !any || self.stage == Stage::Welcome {
+                whole &= eye.find(field, &entry) != Finding::Nothing;
             }
+            any = true;
         }
-        let answered = asked_for > 0 && found == asked_for;
-        if answered || text.trim_end().ends_with('?') { Completeness::Complete } else { Completeness::Usual }
+        let question = text.trim_end().ends_with('?');
+        if question || (any && whole) { Completeness::Complete } else { Completeness::Usual }
     }
 
     /// The question that is open now, in the language spoken: what a reprompt repeats.
@@ -429,7 +428,7 @@ impl Conversation {
     }
 
     /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if anything is new.
-    fn ground(&mut self, agent: &Agent, proposals: &[(String, String)]) -> bool {
+    pub(super) fn ground(&mut self, agent: &Agent, proposals: &[(String, String)]) -> bool {
         let Some(entry) = self.history.caller().next().cloned() else { return false };
         let mut news = false;
         for field in &agent.fields {
