@@ -258,6 +258,13 @@ impl Conversation {
         self.history.cut(heard, self.turn, now);
     }
 
+    /// The answer to the caller's last words was cut off before it was whole: what they say is kept all the same.
+    pub fn keep_what_was_said(&mut self, agent: &Agent) {
+        if self.stage == Stage::Collecting {
+            self.ground(agent, &[], &[], true);
+        }
+    }
+
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
         self.history.agent_said_again(text, self.turn, now);

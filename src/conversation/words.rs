@@ -46,7 +46,8 @@ impl Conversation {
             whole &= seen.is_some_and(|seen| !displaced && seen.sight.finding != Finding::Nothing);
         }
         // A bare "no" to a read-back is often the beginning of a correction.
-        if whole || answer == Some(true) { Completeness::Complete } else { Completeness::Usual }
+        let question = text.trim_end().ends_with('?');
+        if whole || question || answer == Some(true) { Completeness::Complete } else { Completeness::Usual }
     }
 
     /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if they say anything.
