@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("cli", 10),
     ("demo", 10),
     ("simulate", 10),
+    ("vendors", 10),
     // Declares the rest, and names nothing.
     ("lib", 8),
 ];
