@@ -80,6 +80,9 @@ impl House {
             record_all: false,
         };
         change(&mut plan);
+        // With RUST_LOG set, a failing test shows what the server said.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
