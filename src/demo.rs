@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use trunkline::config::Config;
-use trunkline::config::agents::{self, Folder};
+use trunkline::config::agents::Folder;
 use trunkline::server::{Options, Server};
 use trunkline::simulator::caller::{CallReport, Line, Party, Script};
 use trunkline::simulator::twilio::{FarEnd, FarEndConfig, Happening, LineEvent};
 use trunkline::simulator::vendors::{Sound, Vendors, VendorsConfig};
 
-use crate::cli::{say, table};
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline demo`.
 #[derive(Args)]
@@ -73,8 +73,9 @@ pub(crate) async fn demo(config: &Config, demo: &Demo) -> anyhow::Result<ExitCod
     let settings = settings(config, demo, &format!("http://{server_at}"), &far_end.url(), &vendors.url());
     let config = Config::read(|name| settings.get(name).and_then(Value::as_str).map(str::to_owned))
         .map_err(|bad| anyhow::anyhow!("{bad}"))?;
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    let folder = Folder::read(&config.agents_dir);
+    ensure!(folder.problems().is_empty(), "{}", folder.problems().join("\n"));
+    let agents = folder.agents();
     ensure!(
         agents.iter().any(|agent| agent.agent_type == AGENT),
         "no {AGENT} agent in {}",

@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod simulate;
+mod terminal;
 
 use std::process::ExitCode;
 

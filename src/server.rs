@@ -3,19 +3,17 @@
 //! Key type: [`Server`]. Invariant: a server that was opened has bound its address and read its agents; nothing of it outlives [`Server::stop`].
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 use url::Url;
 
 use crate::agent::Agent;
 use crate::config::Config;
-use crate::config::agents::{self, Folder};
 use crate::http::{self, App};
 use crate::provider;
 use crate::provider::elevenlabs::ElevenLabsConfig;
@@ -35,7 +33,6 @@ use crate::twilio::rest::{Rest, RestConfig};
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    agents_dir: PathBuf,
     switchboard: Switchboard,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
@@ -78,7 +75,7 @@ impl Server {
                 metrics.upkeep();
             }
         });
-        Ok(Self { address, agents_dir: config.agents_dir.clone(), switchboard, stop, serving })
+        Ok(Self { address, switchboard, stop, serving })
     }
 
     /// Where it listens.
@@ -89,17 +86,6 @@ impl Server {
     /// Its calls.
     pub fn switchboard(&self) -> &Switchboard {
         &self.switchboard
-    }
-
-    /// Reads the agents' files again. New versions hold for calls from now on; where any file is bad, all agents stay as they are.
-    pub fn reload_agents(&self) {
-        let Folder { agents, problems } = agents::read(&self.agents_dir);
-        if problems.is_empty() {
-            info!(agents = agents.len(), "agents read again");
-            self.switchboard.set_agents(agents);
-        } else {
-            warn!("agents stay as they are: {}", problems.join("; "));
-        }
     }
 
     /// Refuses new calls, lets live ones finish for at most `drain` or until `hurry` is cancelled, then stops.

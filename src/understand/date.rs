@@ -3,9 +3,9 @@
 //! Finds every day in a text with its readings; [`super::time`] uses the same finds for windows. Numbers that belong to a day are
 //! claimed, so that no other kind takes them. Key types: [`Day`].
 
-use jiff::Span;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
+use super::calendar::{day_month, day_of_month, first_after, make, monday_of, next_month, number_of, plus};
 use super::heard::{Heard, Role, expects, is_filler};
 use super::lexicon::{Unit, Word};
 use super::settle::{self, Said};
@@ -60,6 +60,7 @@ pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
         let limit = froms.iter().copied().find(|&f| f >= day.to).unwrap_or(heard.tokens.len());
         !settle::denied_before(heard, day.from)
             && !settle::quoted(heard, day.from, day.to)
+            && !settle::asked(heard, day.from, day.to)
             && !refused(heard, day.from, day.to, limit)
     });
     settle::correct(heard, &mut days, |_, _| {});
@@ -86,6 +87,11 @@ fn unify(days: &mut Vec<Said<Day>>) {
 fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to).min(limit);
+    // "tomorrow not today": the denial is of the day after it.
+    let end = match (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Not | Word::DidntSay)) {
+        Some(at) if limit < heard.tokens.len() && settle::denied_before(heard, limit) => at,
+        _ => end,
+    };
     // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
     let hours = |a: usize, b: usize| {
         (a..b)
@@ -147,10 +153,14 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
         if !matches!(heard.word(joint), Some(Word::Or | Word::To | Word::Se | Word::Hyphen)) {
             continue;
         }
-        let Some(k) = heard.num_ending(joint).filter(|&k| heard.roles[k] == Role::Bare) else { continue };
+        let Some(k) = heard.num_ending(joint).filter(|&k| heard.roles[k] == Role::Bare) else {
+            continue;
+        };
         let num = heard.nums[k];
         let calendar = heard.any(day.from, day.to, |w| matches!(w, Word::Month(_) | Word::Tarikh | Word::Ordinal(_)));
-        let Some(number) = num.whole().and_then(|n| u8::try_from(n).ok()).filter(|_| calendar) else { continue };
+        let Some(number) = num.whole().and_then(|n| u8::try_from(n).ok()).filter(|_| calendar) else {
+            continue;
+        };
         let month = heard.tokens[day.from..day.to].iter().find_map(|t| match t.word {
             Word::Month(m) => Some(m),
             _ => None,
@@ -193,7 +203,9 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
 fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
     let doubtful = heard.any(day.from, day.to, |w| matches!(w, Word::Kal | Word::Day(2 | 3) | Word::Weekday(_)));
     let (start, end) = (heard.clause_start(day.from), heard.clause_end(day.to));
-    doubtful && (heard.any(start, day.from, |w| w == Word::PastVerb) || heard.any(day.to, end, |w| w == Word::PastVerb))
+    doubtful
+        && (heard.any(start, day.from, |w| w == Word::PastVerb)
+            || heard.any(day.to, end, |w| matches!(w, Word::PastVerb | Word::Said | Word::HadSaid)))
 }
 
 /// The day that begins at token `i`.
@@ -330,7 +342,7 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
 
 /// True if the ordinal was written with digits, "25th".
 fn written_ordinal(heard: &Heard, i: usize) -> bool {
-    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].to - heard.tokens[i].from <= 4
+    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].written
 }
 
 /// "November 25th".
@@ -468,51 +480,4 @@ fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date>
 
 fn certain(date: Date) -> Day {
     Day { date, second: None, today: false }
-}
-
-fn make(year: i16, month: u8, day: u8) -> Option<Date> {
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
-}
-
-fn plus(date: Date, days: i64) -> Option<Date> {
-    let span = Span::new().try_days(days).ok()?;
-    date.checked_add(span).ok()
-}
-
-fn number_of(weekday: Weekday) -> u8 {
-    u8::try_from(weekday.to_monday_one_offset()).unwrap_or(1)
-}
-
-fn first_after(today: Date, w: u8) -> Option<Date> {
-    let ahead = (i64::from(w) - i64::from(number_of(today.weekday())) + 6).rem_euclid(7) + 1;
-    plus(today, ahead)
-}
-
-fn monday_of(today: Date) -> Option<Date> {
-    plus(today, 1 - i64::from(number_of(today.weekday())))
-}
-
-/// The first such day from today on, skipping months without it.
-fn day_of_month(today: Date, day: u8) -> Option<Date> {
-    let (mut year, mut month) = (today.year(), today.month());
-    for _ in 0..12 {
-        if let Some(date) = make(year, u8::try_from(month).ok()?, day).filter(|d| *d >= today) {
-            return Some(date);
-        }
-        month += 1;
-        if month > 12 {
-            (year, month) = (year + 1, 1);
-        }
-    }
-    None
-}
-
-fn next_month(today: Date, day: u8) -> Option<Date> {
-    let (year, month) = if today.month() == 12 { (today.year() + 1, 1) } else { (today.year(), today.month() + 1) };
-    make(year, u8::try_from(month).ok()?, day)
-}
-
-/// The next such day and month.
-fn day_month(today: Date, day: u8, month: u8) -> Option<Date> {
-    (0..8).find_map(|ahead| make(today.year() + ahead, month, day).filter(|d| *d >= today))
 }

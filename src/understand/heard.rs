@@ -138,7 +138,7 @@ impl Heard {
 
     /// "order number 4521", "room 500", "gate no 3": a label beside the number.
     fn labelled(&self, num: Num) -> bool {
-        if matches!(self.word(num.to), Some(Word::NumberWord)) && !self.money_follows(num) {
+        if matches!(self.word(num.to), Some(Word::NumberSign)) && !self.money_follows(num) {
             return true;
         }
         let mut at = num.from;
@@ -148,20 +148,37 @@ impl Heard {
             at -= 1;
             match word {
                 Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
-                Word::NumberWord => numbered = true,
+                Word::NumberSign => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
-                Word::LabelStem => return numbered,
+                Word::LabelStem => {
+                    return numbered || glue == 0 && self.placed(at);
+                }
                 Word::LabelLong => return numbered || num.digits >= 4 && !self.money_follows(num),
+                Word::Unit(Unit::Thing) if num.digits >= 3 && self.inside(at) => return true,
                 Word::Unit(Unit::Thing) | Word::My | Word::Your | Word::Apna => return numbered,
-                Word::PhoneWord => return num.digits >= 4,
+                Word::PhoneNoun => return num.digits >= 4,
                 _ => break,
             }
         }
         numbered && num.digits >= 4
     }
 
+    /// "in truck 4521"
+    fn inside(&self, at: usize) -> bool {
+        matches!(self.before(at), Some(Word::In | Word::At))
+    }
+
+    /// "in flat 302", "my flat": a place and not "flat 500".
+    fn placed(&self, at: usize) -> bool {
+        let mut at = at;
+        while matches!(self.before(at), Some(Word::Filler | Word::Article)) {
+            at -= 1;
+        }
+        matches!(self.before(at), Some(Word::In | Word::My | Word::At | Word::Hum))
+    }
+
     fn money_follows(&self, num: Num) -> bool {
-        matches!(self.word(num.to), Some(Word::Rupee | Word::Paise | Word::PerWord))
+        matches!(self.word(num.to), Some(Word::Rupee | Word::Paise | Word::PerUnit))
     }
 
     /// Digits among letters, as in a number plate: "MH12AB1234", "MH 12 AB 1234".
@@ -176,7 +193,9 @@ impl Heard {
 
     /// True if token `i` is the one at `offset` of letters, digits, letters, digits with the lengths of a number plate.
     fn in_plate(&self, i: usize, offset: usize) -> bool {
-        let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else { return false };
+        let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else {
+            return false;
+        };
         let letters = |t: &Token| t.to - t.from <= 3 && !is_mark(t.word) && !matches!(t.word, Word::Digits { .. });
         let digits = |t: &Token, most: u8| matches!(t.word, Word::Digits { len, places: 0, .. } if len <= most);
         letters(&plate[0])
@@ -184,7 +203,7 @@ impl Heard {
             && digits(&plate[1], 2)
             && letters(&plate[2])
             && digits(&plate[3], 4)
-            && plate[3].to - plate[3].from >= 3
+            && matches!(plate[3].word, Word::Digits { len: 3.., .. })
     }
 
     /// Digits that make up a telephone number, alone or with their neighbours.
@@ -261,7 +280,7 @@ fn is_mark(word: Word) -> bool {
                 | Word::Plus
                 | Word::Percent
                 | Word::At
-                | Word::NumberWord
+                | Word::NumberSign
                 | Word::And
                 | Word::Digits { .. }
                 | Word::Clock { .. }

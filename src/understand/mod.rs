@@ -3,19 +3,23 @@
 //! It reads what a recogniser wrote and returns typed values with the byte span of their words. It never invents: no value
 //! without words. It is not a model, knows no agent and no clock. Key types: [`Kind`], [`Scene`], [`Reading`], [`Value`].
 
+mod calendar;
 mod clock;
 mod count;
 mod date;
+mod digits;
 mod display;
 mod ending;
 mod handover;
 mod heard;
+mod hour;
 mod language;
 mod lexicon;
 mod money;
 mod number;
 mod offer;
 mod phone;
+mod rate;
 mod sense;
 mod settle;
 mod spoken;

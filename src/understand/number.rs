@@ -4,6 +4,7 @@
 //! ("two fifty"), digit strings ("one two double zero"), split digits ("5 00"). It gives no number a role: money, hours, dates and
 //! labels are told apart elsewhere. Values are exact, in millionths. Key types: [`Num`].
 
+use super::digits::{digit_string, split_digits};
 use super::lexicon::Word;
 use super::sense::is_number;
 use super::token::Token;
@@ -86,7 +87,7 @@ enum PartKind {
     Quarters(i64),
 }
 
-fn word(tokens: &[Token], i: usize) -> Option<Word> {
+pub(super) fn word(tokens: &[Token], i: usize) -> Option<Word> {
     tokens.get(i).map(|t| t.word)
 }
 
@@ -185,7 +186,7 @@ fn quarters(tokens: &[Token], i: usize, by: i64) -> Option<Part> {
     }
 }
 
-fn fixed(whole: u64, frac: u32, places: u8) -> Option<i64> {
+pub(super) fn fixed(whole: u64, frac: u32, places: u8) -> Option<i64> {
     let frac = i64::from(frac) * 10_i64.pow(6_u32.saturating_sub(u32::from(places)));
     i64::try_from(whole).ok()?.checked_mul(ONE)?.checked_add(frac)
 }
@@ -266,6 +267,27 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
                 break;
             }
         }
+        // "one thousand two fifty" leaves the hundred out; "five hundred and five fifty" is two numbers.
+        if terms > 0
+            && scale.is_none()
+            && let Some(rest) = left_out(tokens, count)
+        {
+            if limit < 1_000 || joined {
+                break;
+            }
+            num.value = num.value.checked_add(count.value.checked_mul(100)?)?.checked_add(rest.value)?;
+            num.to = rest.to;
+            num.scaled = None;
+            return Some(num);
+        }
+        // "paanch paanch sau": the count is said twice.
+        if terms == 0
+            && scale.is_none()
+            && let Some(again) = part(tokens, count.to).filter(|p| p.value == count.value && p.kind == count.kind)
+            && scales(tokens, again.to).is_some()
+        {
+            return spoken(tokens, count.to).map(|n| Num { from: i, ..n });
+        }
         if let Some(pair) = neighbours(tokens, count, terms) {
             num.lower = Some(pair.0);
             num.value = pair.1;
@@ -291,7 +313,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         };
         num.value = num.value.checked_add(value)?;
         num.scaled = match (terms, scale) {
-            (0, Some((scale, _))) => Some((count.value, scale)),
+            (0, Some((scale, _))) => Some((value / scale, scale)),
             _ => None,
         };
         num.scale |= scale.is_some();
@@ -380,12 +402,26 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         };
         num.value = num.value * 100 + next.value;
         num.to = next.to;
-    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && rest == hundreds + 1 {
+    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && close_by(hundreds, rest) {
         num.lower = Some(num.value);
         num.value = next.value;
         num.to = next.to;
     }
     num
+}
+
+/// The tens after an English unit that leave "hundred" out: "two | fifty".
+fn left_out(tokens: &[Token], count: Part) -> Option<Part> {
+    if count.kind != PartKind::Small || count.value >= 10 * ONE {
+        return None;
+    }
+    let rest = part(tokens, count.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens))?;
+    (rest.value >= 10 * ONE && scales(tokens, rest.to).is_none()).then_some(rest)
+}
+
+/// Two counts that make a range side by side: "chaar paanch", "pachis tees".
+fn close_by(low: i64, high: i64) -> bool {
+    high == low + 1 || low >= 5 && low % 5 == 0 && high % 5 == 0 && low < high && high - low <= 10 && high <= 2 * low
 }
 
 /// Two hours side by side before o'clock ("das gyarah baje") are not hundreds and rest.
@@ -432,81 +468,7 @@ fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
     }
 }
 
-/// Three or more digit words in a row, with double and triple.
-fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
-    let mut value: i64 = 0;
-    let mut count: u8 = 0;
-    let mut words = 0;
-    let mut at = i;
-    while count < 16 {
-        let (times, skip) = match word(tokens, at) {
-            Some(Word::Repeat(n)) => (n, 1),
-            _ => (1, 0),
-        };
-        let digit = match word(tokens, at + skip) {
-            Some(Word::Count(n) | Word::Small(n)) if n < 10 => i64::from(n),
-            Some(Word::Digits { whole, len: 1, places: 0, .. }) => i64::try_from(whole).ok()?,
-            Some(Word::Oh) if count > 0 => 0,
-            _ => break,
-        };
-        for _ in 0..times {
-            value = value.checked_mul(10)?.checked_add(digit)?;
-            count += 1;
-        }
-        at += skip + 1;
-        words += 1;
-    }
-    // A digit before a scale begins another number.
-    let scaled = matches!(word(tokens, at), Some(Word::Scale(_) | Word::AmPm(_) | Word::Oclock));
-    if words < 2 || count < 3 || scaled {
-        return None;
-    }
-    let mut num = plain(value.checked_mul(ONE)?, i, at);
-    num.digits = count;
-    // "one oh five" is also an hour and a minute.
-    if count == 3 && matches!(word(tokens, i + 1), Some(Word::Oh)) {
-        num.split = Some((u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?));
-    }
-    Some(num)
-}
-
-/// A group of one or two digits and a group of two or three that belong together: "5 00".
-fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
-    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else {
-        return None;
-    };
-    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1)
-    else {
-        return None;
-    };
-    if tokens[i + 1].glued {
-        return None;
-    }
-    let mut to = i + 2;
-    let mut value = whole * 10_u64.pow(u32::from(more)) + rest;
-    let mut digits = len + more;
-    // "1 50 000"
-    if let Some(Word::Digits { whole: third, len: last, places: 0, .. }) = word(tokens, to) {
-        if more == 2 && last == 3 {
-            value = value * 1000 + third;
-            digits += 3;
-            to += 1;
-        } else {
-            return None;
-        }
-    }
-    if matches!(word(tokens, to), Some(Word::Scale(_))) {
-        return None;
-    }
-    let mut num = plain(fixed(value, frac, places)?, i, to);
-    num.digits = digits;
-    if more == 2 && to == i + 2 && whole < 24 && rest < 60 {
-        num.split = Some((u8::try_from(whole).ok()?, u8::try_from(rest).ok()?));
-    }
-    Some(num)
-}
-
-fn plain(value: i64, from: usize, to: usize) -> Num {
+pub(super) fn plain(value: i64, from: usize, to: usize) -> Num {
     Num {
         value,
         lower: None,

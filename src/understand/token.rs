@@ -15,6 +15,8 @@ pub(super) struct Token {
     pub(super) to: usize,
     /// True if nothing stands between this token and the one before.
     pub(super) glued: bool,
+    /// True if written with digits.
+    pub(super) written: bool,
 }
 
 /// The tokens of a text.
@@ -38,10 +40,12 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         {
             last.word = Word::Ordinal(u8::try_from(*day).unwrap_or(0));
             last.to = piece.to;
+            last.written = true;
             i += count;
             continue;
         }
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued });
+        let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written });
         i += count;
     }
     tokens
@@ -255,7 +259,7 @@ fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
     at + 1
 }
 
-fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut String) -> usize {
+fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) -> usize {
     let next = at + c.len_utf8();
     let after = text[next..].chars().next();
     let before = text[..at].chars().next_back();
@@ -266,7 +270,7 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut S
         '/' if matches!(after, Some('-' | '=' | '–')) => (Some(Word::Rupee), next + after.map_or(0, char::len_utf8)),
         '/' => (Some(Word::Slash), next),
         '+' => (Some(Word::Plus), next),
-        '#' => (Some(Word::NumberWord), next),
+        '#' => (Some(Word::NumberSign), next),
         '&' => (Some(Word::And), next),
         '@' => (Some(Word::At), next),
         ',' | ';' | '—' | '،' => (Some(Word::Comma), next),

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -71,9 +71,7 @@ impl Mongod {
         let mut shell = Command::new("sh")
             .arg("-c")
             .arg(
-                // An interrupt goes to the whole process group; this shell stays to clear up.
-                r#"trap '' HUP INT TERM
-                dir=$1; shift
+                r#"dir=$1; shift
                 "$@" < /dev/null 2>&1 & pid=$!
                 echo "pid $pid"
                 read -r word || word=
@@ -92,7 +90,7 @@ impl Mongod {
             .spawn()
             .expect("sh starts");
         let output = shell.stdout.take().unwrap();
-        let (lines, log) = sync_channel(100);
+        let (lines, log) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 // The receiver may be gone; the pipe must be emptied all the same.
@@ -178,7 +176,6 @@ async fn connect(uri: &str) -> Client {
 }
 
 /// The server to start: `TRUNKLINE_TEST_MONGOD`, or the pinned one, fetched now if `make test` has not.
-#[expect(clippy::disallowed_methods, reason = "the roof of a test")]
 fn program() -> PathBuf {
     if let Some(own) = std::env::var_os("TRUNKLINE_TEST_MONGOD") {
         return own.into();

@@ -34,8 +34,8 @@ pub(super) const WORDS: Table = &[
     (Tens(70), "seventy"),
     (Tens(80), "eighty"),
     (Tens(90), "ninety ninty"),
-    (Scale(100), "hundred hundreds"),
-    (Scale(1_000), "thousand thousands thou grand"),
+    (EnglishScale(100), "hundred hundreds"),
+    (EnglishScale(1_000), "thousand thousands thou grand"),
     (Scale(100_000), "lakh lakhs lac lacs lakhh"),
     (Scale(10_000_000), "crore crores cr karor karod krore"),
     (Kilo, "k"),
@@ -177,22 +177,20 @@ pub(super) const WORDS: Table = &[
     ),
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
-    (PerWord, "per"),
-    (Each, "each every"),
+    (PerUnit, "per"),
+    (Each, "each every apiece"),
     (
         Label,
-        "room gate po invoice tracking lr docket awb consignment booking ticket flat plot sector platform dock bay otp \
+        "room gate po invoice tata eicher tracking lr docket awb consignment booking ticket house shop street floor registration serial_no quote_id trip_id gala cabin building block store seat \
+         terminal zone phase wing vehicle_registration plot sector platform dock bay otp \
          pin pincode pin_code zip_code order_id tracking_id booking_id reference waybill shed godown_no unit_no warehouse \
          apartment challan bill_no id ref extension license licence door_no route highway consignment_id shipment_id \
          purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
     ),
     (LabelLong, "order bill account reference"),
-    (
-        LabelStem,
-        "truck lorry vehicle_registration vehicle car gst_in house shop street floor registration serial_no quote_id trip_id model gala cabin building block store",
-    ),
-    (NumberWord, "number numbers num no_. nos"),
-    (PhoneWord, "phone mobile contact whatsapp cell telephone landline dial"),
+    (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
+    (NumberSign, "number numbers num no_. nos"),
+    (PhoneNoun, "phone mobile contact whatsapp cell telephone landline dial"),
     // Joints.
     (To, "to"),
     (Till, "till until til untill through"),
@@ -219,13 +217,13 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Filler,
-        "the on um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
+        "the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
          listen only just hi hey kindly all then also even at_all all_inclusive plus_gst plus_tax plus_taxes \
          excluding_gst excluding_tax excluding_taxes including_gst including_tax including_taxes inclusive_of_gst \
          inclusive_of_tax inclusive_of_taxes with_gst without_gst gst_extra tax_extra plus_gst_extra exclusive_of_gst \
          exclusive_of_tax gst_included tax_included including_all_taxes inclusive_of_all_taxes gst_additional gst_separate \
          excluding_all_taxes before_tax after_tax as_well same_as_last_time fixed flat_rate approximately_speaking \
-         all_inclusive_of_taxes inclusive_of_everything including_everything of_course_sir lets_say let_us_say say",
+         all_inclusive_of_taxes inclusive_of_everything including_everything lets_say let_us_say say",
     ),
     (Ellipsis, "… ..."),
     // Correction, denial, quoting.
@@ -254,7 +252,7 @@ pub(super) const WORDS: Table = &[
          do_you_say you_asked did_you_ask are_you_asking you_want_me",
     ),
     // People.
-    (I, "i we ill will would can will_i could should would_i let_us lets"),
+    (I, "i we im ive weve id ill will would can will_i could should would_i let_us lets"),
     (You, "you u ya_you"),
     (He, "he she they him them his her their theirs someones"),
     (My, "my our mine ours"),
@@ -288,7 +286,7 @@ pub(super) const WORDS: Table = &[
     (
         AnyTime,
         "any_time anytime whole_day all_day full_day entire_day throughout_the_day whenever any_hour all_day_long \
-         whole_of_the_day anytime_is_fine no_time_constraint round_the_clock the_whole_day 24_hours any_slot \
+         whole_of_the_day anytime_is_fine no_time_constraint round_the_clock the_whole_day any_slot \
          twenty_four_hours any_moment no_fixed_time whichever_time whatever_time through_the_day all_through_the_day",
     ),
     (After, "after post later_than past_the"),
@@ -304,9 +302,12 @@ pub(super) const WORDS: Table = &[
     (FromNow, "from_now hence later from_this_moment from_today"),
     (
         Closed,
-        "closed close shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
+        "closed close closes closing shut break breaks lunch_break tea_break busy off holiday occupied lunch lunchtime shutdown prayer",
     ),
-    (Except, "except excepting apart_from other_than besides except_for except_between barring"),
+    (
+        Except,
+        "except excepting apart_from other_than besides except_for except_between barring anything_but any_language_but everything_but all_but anything_except",
+    ),
     (
         PastVerb,
         "went came was were had sent called did left reached arrived spoke happened received delivered visited took gave been",
@@ -357,7 +358,7 @@ pub(super) const WORDS: Table = &[
     (Wrong, "wrong incorrect false negative untrue inaccurate"),
     (
         NoProblem,
-        "no_problem no_issue no_issues no_problems no_objection no_objections why_not not_a_problem no_worries no_prob \
+        "nothing_wrong no_problem no_issue no_issues no_problems no_objection no_objections why_not not_a_problem no_worries no_prob \
          not_an_issue never_mind_ok without_any_problem no_problem_at_all no_doubt without_a_doubt no_harm isnt_a_problem \
          no_tension no_difficulty no_trouble no_concerns no_hassle dont_worry wont_be_a_problem not_at_all_a_problem no_big_deal \
          no_such_problem no_issue_at_all dont_have_any_problem dont_have_a_problem dont_mind wouldnt_mind i_dont_mind \

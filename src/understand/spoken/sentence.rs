@@ -11,7 +11,9 @@ use super::Tongue;
 
 /// `text` with its digits as words of `language`; unchanged in a language that we have no words for.
 pub fn speakable(text: &str, language: &str) -> String {
-    let Some(tongue) = Tongue::of(language) else { return text.to_owned() };
+    let Some(tongue) = Tongue::of(language) else {
+        return text.to_owned();
+    };
     if !text.chars().any(|c| c.is_numeric() || c == '₹') {
         return text.to_owned();
     }
