@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use trunkline::audio::mulaw;
 use trunkline::config::Config;
-use trunkline::config::agents;
+use trunkline::config::agents::Folder;
 use trunkline::server::{Options, Server};
 use trunkline::simulator::caller::{CallReport, Script, Step};
 use trunkline::simulator::phrases::{PhraseBook, Recording};
@@ -118,10 +118,10 @@ impl House {
         settings.extend(plan.settings);
         let look = |wanted: &str| settings.iter().rev().find(|(name, _)| *name == wanted).map(|(_, text)| text.clone());
         let config = Config::read(look).unwrap();
-        let found = agents::read(&config.agents_dir);
-        assert!(found.problems.is_empty(), "{:?}", found.problems);
+        let found = Folder::read(&config.agents_dir);
+        assert!(found.problems().is_empty(), "{:?}", found.problems());
         let options = Options { record_all: plan.record_all };
-        let server = Server::open(&config, found.agents, listener, options).await.unwrap();
+        let server = Server::open(&config, found.agents(), listener, options).await.unwrap();
         let url = look("PUBLIC_URL").unwrap();
         Self { vendors, line, server, at, url, folder, client: reqwest::Client::new() }
     }

@@ -2,6 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod house;
-#[path = "../rig/mongod.rs"]
-mod mongod;
 mod parity;
+#[path = "../rig/mod.rs"]
+mod rig;
