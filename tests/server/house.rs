@@ -11,6 +11,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use trunkline::audio::mulaw;
 use trunkline::config::Config;
 use trunkline::config::agents::Folder;
@@ -71,6 +72,7 @@ pub(crate) struct House {
     pub(crate) url: String,
     pub(crate) folder: TempDir,
     client: reqwest::Client,
+    config: Config,
 }
 
 impl House {
@@ -132,7 +134,23 @@ impl House {
         let options = Options { record_all: plan.record_all };
         let server = Server::open(&config, found.agents(), listener, options).await.unwrap();
         let url = look("PUBLIC_URL").unwrap();
-        Self { vendors, line, server, at, url, folder, client: reqwest::Client::new() }
+        Self { vendors, line, server, at, url, folder, client: reqwest::Client::new(), config }
+    }
+
+    /// Stops the server and starts another one on the same files.
+    pub(crate) async fn again(self) -> Self {
+        let Self { vendors, line, server, folder, client, config, .. } = self;
+        within(server.stop(Duration::from_millis(100), CancellationToken::new())).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let agents = Folder::read(&config.agents_dir).agents();
+        let server = Server::open(&config, agents, listener, Options::default()).await.unwrap();
+        Self { vendors, line, server, at, url: format!("http://{at}"), folder, client, config }
+    }
+
+    /// How many calls the server knows.
+    pub(crate) async fn switchboard_calls(&self) -> usize {
+        self.get("/api/calls").await["items"].as_array().unwrap().len()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -236,7 +254,9 @@ impl House {
         idempotency: Option<&str>,
     ) -> (u16, String) {
         let signature = sign(AUTH_TOKEN, &format!("{}{target}", self.url), params);
-        let mut request = self.anybody(Method::POST, target).form(params).header("X-Twilio-Signature", signature);
+        let host = self.url.split_once("://").unwrap().1;
+        let mut request = self.anybody(Method::POST, target).form(params).header("Host", host);
+        request = request.header("X-Twilio-Signature", signature);
         if let Some(token) = idempotency {
             request = request.header("I-Twilio-Idempotency-Token", token);
         }

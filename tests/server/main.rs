@@ -3,8 +3,11 @@
 
 mod barge_in;
 mod house;
+mod memory;
 mod parity;
+mod proxy;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod socket;
+mod webhooks;
 mod wire;
