@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use trunkline::audio::mulaw;
 use trunkline::config::Config;
 use trunkline::config::agents::Folder;
 use trunkline::server::{Options, Server};
@@ -311,26 +310,16 @@ pub(crate) fn phrases<'a>(texts: impl IntoIterator<Item = &'a str>) -> Arc<Phras
     Arc::new(book)
 }
 
-/// Something like a voice, 55 ms a letter, whose bytes are the text's own.
+/// The sound of a text: pieces of the built-in recordings, 55 ms a letter, with the last bits changed, so that its bytes are its own.
 fn voice(text: &str) -> Bytes {
     use rand::{Rng as _, SeedableRng as _};
     let seed = text.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
     let mut chance = rand::rngs::StdRng::seed_from_u64(seed);
-    let samples = text.chars().count().max(4) * 55 * 8;
-    let (mut pitch, mut phase) = (120.0_f32, 0.0_f32);
-    let sound: Vec<i16> = (0..samples)
-        .map(|n| {
-            if n % 800 == 0 {
-                pitch = chance.random_range(100.0..180.0);
-            }
-            phase = (phase + pitch / 8_000.0).fract();
-            let tone: f32 = (1..=8).map(|k| (phase * k as f32 * std::f32::consts::TAU).sin() / k as f32).sum();
-            (tone * 6_000.0) as i16 + chance.random_range(-250..250)
-        })
-        .collect();
-    let mut bytes = Vec::new();
-    mulaw::encode_slice(&sound, &mut bytes);
-    bytes.into()
+    let book = PhraseBook::built_in();
+    let spoken: Vec<_> = book.recordings().iter().filter(|recording| !recording.text.is_empty()).collect();
+    let first = chance.random_range(0..spoken.len());
+    let sound = spoken.iter().cycle().skip(first).flat_map(|recording| recording.audio.iter());
+    sound.take(text.chars().count().max(8) * 55 * 8).map(|byte| byte ^ u8::from(chance.random_bool(0.5))).collect()
 }
 
 /// The quick agent's file. `top` is put at its top.

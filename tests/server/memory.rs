@@ -59,7 +59,7 @@ async fn check(database: &Database, call_sid: &str, mode: &str) {
     assert_eq!((json_of(&facts, "data"), json_of(&facts, "values")), (data, values));
     let evidence = json_of(&facts, "evidence");
     assert_eq!((&evidence["charge"]["words"], &evidence["charge"]["turn"]), (&json!("five hundred rupees"), &json!(2)));
-    assert_eq!((&evidence["time"]["words"], evidence["time"]["audio_ms"].is_array()), (&json!("two pm to five pm"), mode == "stream"));
+    assert_eq!((&evidence["time"]["words"], evidence["time"]["audio_ms"].is_array()), (&json!("two pm to five pm"), mode == "stream"), "{:#} {:#}", json_of(&call, "turns")[3], json_of(&call, "history"));
 }
 
 #[tokio::test]
