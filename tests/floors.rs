@@ -21,9 +21,13 @@ const FLOORS: &[(&str, u8)] = &[
     ("http", 7),
     ("simulator", 7),
     ("config", 8),
+    ("server", 9),
+    ("terminal", 9),
     // The binary, which names the library as `trunkline::`.
-    ("main", 8),
-    ("cli", 8),
+    ("main", 10),
+    ("cli", 10),
+    ("demo", 10),
+    ("simulate", 10),
     // Declares the rest, and names nothing.
     ("lib", 8),
 ];

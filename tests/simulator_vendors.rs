@@ -178,6 +178,13 @@ async fn a_speech_socket_speaks_what_can_be_written_down_again() {
     let words = Listener::default().hear(&vendors.spoken().book(), &heard).words;
     let words: Vec<String> = words.into_iter().map(|word| word.text).collect();
     assert_eq!(words.join(" "), "What is your charge?");
+    let another_run = self::vendors().await;
+    another_run.rehearse(["What is your charge?"]).await;
+    assert_eq!(
+        Listener::default().hear(&another_run.spoken().book(), &heard).words.len(),
+        4,
+        "the same voice in every run"
+    );
     send(&mut voice, json!({"close_socket": true})).await;
     assert_eq!(next(&mut voice).await["closed"], 1000);
 }
