@@ -523,9 +523,10 @@ impl Call {
     }
 
     fn say_goodbye(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.ending.is_some() {
+        if self.is_ending() {
             return;
         }
+        self.retract(now, actions);
         self.drop_answer(now, actions);
         let local = self.local(now);
         let effects = self.conversation.say_goodbye(&self.agent, local);

@@ -75,7 +75,7 @@ impl Call {
     /// Step one: sustained voice while we speak. Step two, by duration: voice that goes on.
     fn barge_in(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let tuning = self.agent.turn_taking;
-        if !tuning.barge_in || self.ending.is_some() || !self.hearing.speaking {
+        if !tuning.barge_in || self.is_ending() || !self.hearing.speaking {
             return;
         }
         let lasted = self.hearing.speech_ms();
@@ -121,7 +121,7 @@ impl Call {
         self.hearing.completeness = self.conversation_before().completeness(&self.agent, &words, local);
         let meant = !backchannel::is_only(&words);
         if self.speech.audible() || self.paused.is_some() {
-            if self.ending.is_some() || !self.agent.turn_taking.barge_in {
+            if self.is_ending() || !self.agent.turn_taking.barge_in {
                 return;
             }
             // Step two, by words. A quiet voice may not have made us pause: then the words alone must be enough.
@@ -133,7 +133,7 @@ impl Call {
             }
             return;
         }
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.confirmed) && meant && self.ending.is_none() {
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.confirmed) && meant && !self.is_ending() {
             // He goes on while we think: it was one turn.
             self.reopen(now, actions);
         }
@@ -149,6 +149,11 @@ impl Call {
         self.check_end(now, actions);
     }
 
+    /// Whether the call is surely on its way to its end. What an early start of the mind would end can still be thrown away.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some() && self.exchange.as_ref().is_none_or(|exchange| exchange.confirmed)
+    }
+
     /// The conversation the words are an answer to: a tentative turn does not count.
     fn conversation_before(&self) -> &crate::conversation::Conversation {
         match &self.exchange {
@@ -159,7 +164,7 @@ impl Call {
 
     /// Whether the caller's turn is over, and whether the mind may already start.
     fn check_end(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.ending.is_some() || !self.hearing.any_words() || self.paused.is_some() {
+        if self.is_ending() || !self.hearing.any_words() || self.paused.is_some() {
             return;
         }
         if self.exchange.as_ref().is_some_and(|exchange| exchange.confirmed) {
@@ -262,7 +267,7 @@ impl Call {
     }
 
     /// Throws a tentative answer away.
-    fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if self.exchange.as_ref().is_none_or(|exchange| exchange.confirmed) {
             return;
         }
@@ -344,7 +349,7 @@ impl Call {
     }
 
     pub(super) fn dtmf(&mut self, digit: char, now: Duration, actions: &mut Vec<Action>) {
-        if !self.started || self.ending.is_some() {
+        if !self.started || self.is_ending() {
             self.ignored += 1;
             return;
         }
