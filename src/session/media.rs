@@ -66,7 +66,10 @@ impl Switchboard {
     /// The one-time word must be the one that `/voice` gave to this very call, and is used up whether it fits or not.
     async fn admit(&self, start: Start) -> Result<(Arc<Entry>, Start), &'static str> {
         let said = start.custom_parameters.get("token").ok_or("no token")?;
-        let entry = self.find_once(&start.call_sid, ON_ITS_WAY, |session| session.token.is_some()).await.ok_or("unknown call")?;
+        let entry = self
+            .find_once(&start.call_sid, ON_ITS_WAY, |session| session.token.is_some())
+            .await
+            .ok_or("unknown call")?;
         let mut session = entry.session.lock().await;
         if session.mode != Mode::Stream || session.ended_at.is_some() {
             return Err("no stream is awaited");

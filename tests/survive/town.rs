@@ -113,7 +113,8 @@ impl Town {
     async fn ready(&self, n: usize) {
         let at = self.instances[n].at;
         within(async {
-            while !self.client.get(format!("http://{at}/readyz")).send().await.is_ok_and(|it| it.status().is_success()) {
+            while !self.client.get(format!("http://{at}/readyz")).send().await.is_ok_and(|it| it.status().is_success())
+            {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
@@ -234,17 +235,30 @@ impl Balancer {
 
 const ALTERNATE: usize = usize::MAX;
 
+/// Carries one request, or one socket. A server that is gone before its first byte is passed over, as proxies do: the request was lost
+/// with it, and each webhook may be repeated.
 async fn carry(mut from: TcpStream, targets: Arc<Mutex<Vec<SocketAddr>>>, first: usize) {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        if from.read_buf(&mut head).await.unwrap_or(0) == 0 {
+    let mut request = Vec::new();
+    let head = loop {
+        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if from.read_buf(&mut request).await.unwrap_or(0) == 0 {
+            return;
+        }
+    };
+    let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+    let length =
+        text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0").parse().unwrap_or(0);
+    while request.len() < head + length {
+        if from.read_buf(&mut request).await.unwrap_or(0) == 0 {
             return;
         }
     }
-    // A connection carries one request, so that the next may go elsewhere.
-    let line = head.windows(2).position(|two| two == b"\r\n").unwrap() + 2;
-    if !String::from_utf8_lossy(&head).to_ascii_lowercase().contains("upgrade: websocket") {
-        head.splice(line..line, *b"connection: close\r\n");
+    if !text.contains("upgrade: websocket") {
+        // A connection carries one request, so that the next may go elsewhere.
+        let line = text.find("\r\n").unwrap() + 2;
+        request.splice(line..line, *b"connection: close\r\n");
     }
     for n in 0..400 {
         let target = {
@@ -253,8 +267,11 @@ async fn carry(mut from: TcpStream, targets: Arc<Mutex<Vec<SocketAddr>>>, first:
         };
         if let Ok(mut to) = TcpStream::connect(target).await {
             to.set_nodelay(true).ok();
-            if to.write_all(&head).await.is_ok() {
-                tokio::io::copy_bidirectional(&mut from, &mut to).await.ok();
+            let mut answer = Vec::new();
+            if to.write_all(&request).await.is_ok() && to.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {
+                if from.write_all(&answer).await.is_ok() {
+                    tokio::io::copy_bidirectional(&mut from, &mut to).await.ok();
+                }
                 return;
             }
         }
