@@ -137,17 +137,22 @@ impl Conversation {
             return if yes_no(text, now).is_some() { Completeness::Complete } else { Completeness::Usual };
         }
         let entry = self.entry(text, now);
-        let mut whole = true;
-        let mut any = false;
-        for field in self.values.missing(agent) {
+        // The greeting asks for everything; afterwards the first field that is missing is the one asked for.
+        let asked = if self.stage == Stage::Welcome { usize::MAX } else { 1 };
+        let mut asked_for = 0;
+        let mut found = 0;
+        for (index, field) in self.values.missing(agent).enumerate() {
             let eye = self.eye(agent, field);
             if field.kind.spoken().is_some_and(|kind| eye.unfinished(kind, text, now)) {
                 return Completeness::Unfinished;
             }
-            any = true;
-            whole &= eye.find(field, &entry) != Finding::Nothing;
+            if index < asked {
+                asked_for += 1;
+                found += usize::from(eye.find(field, &entry) != Finding::Nothing);
+            }
         }
-        if any && whole { Completeness::Complete } else { Completeness::Usual }
+        let answered = asked_for > 0 && found == asked_for;
+        if answered || text.trim_end().ends_with('?') { Completeness::Complete } else { Completeness::Usual }
     }
 
     /// The question that is open now, in the language spoken: what a reprompt repeats.
