@@ -63,7 +63,8 @@ impl Switchboard {
         }
     }
 
-    /// The one-time word must be the one that `/voice` gave to this very call, and is used up whether it fits or not.
+    /// The one-time word must be the one that `/voice` gave to this very call. A wrong one does not use it up: nobody shall be able to
+    /// shut Twilio out.
     async fn admit(&self, start: Start) -> Result<(Arc<Entry>, Start), &'static str> {
         let said = start.custom_parameters.get("token").ok_or("no token")?;
         let entry = self

@@ -174,19 +174,29 @@ impl Driver {
                 return;
             }
         };
-        match media::parse(&text) {
-            Ok(Inbound::Media(media)) if media.track == Track::Inbound => {
+        let event = match media::parse_message(&text) {
+            Ok(message) if message.stream_sid.as_deref().is_some_and(|sid| sid != self.stream_sid.as_str()) => {
+                debug!("message of another stream ignored");
+                return;
+            }
+            Ok(message) => message.event,
+            Err(error) => {
+                debug!(%error, "message ignored");
+                return;
+            }
+        };
+        match event {
+            Inbound::Media(media) if media.track == Track::Inbound => {
                 let mut audio = Vec::with_capacity(256);
                 match media.decode_payload(&mut audio) {
                     Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
                     Err(error) => debug!(%error, "media ignored"),
                 }
             }
-            Ok(Inbound::Mark { name }) => self.handle(Event::Mark(&name), actions),
-            Ok(Inbound::Dtmf { digit }) => self.handle(Event::Dtmf(digit), actions),
-            Ok(Inbound::Stop { .. }) => self.handle(Event::Stop(Stop::Lost), actions),
-            Ok(Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. }) => {}
-            Err(error) => debug!(%error, "message ignored"),
+            Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
+            Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
+            Inbound::Stop { .. } => self.handle(Event::Stop(Stop::Lost), actions),
+            Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. } => {}
         }
     }
 

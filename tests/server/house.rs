@@ -11,7 +11,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use trunkline::audio::mulaw;
+use tokio_util::sync::CancellationToken;
 use trunkline::config::Config;
 use trunkline::config::agents::Folder;
 use trunkline::server::{Options, Server};
@@ -44,6 +44,15 @@ impl Plan {
         self.settings.push((name, value.into()));
     }
 
+    /// The stand-in model answers by what the caller said last: the first rule whose words are in it, else the last rule.
+    pub(crate) fn think(&mut self, rules: Vec<(&'static str, Value)>) {
+        self.vendors.think = Some(Arc::new(move |request| {
+            let last = request.caller().next_back().unwrap_or_default();
+            let rule = rules.iter().find(|(words, _)| last.contains(words)).or(rules.last());
+            rule.map_or_else(String::new, |(_, answer)| answer.as_str().map_or_else(|| answer.to_string(), str::to_owned))
+        }));
+    }
+
     /// Gives callers and the stand-in recogniser recordings of these words.
     pub(crate) fn words<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
         let book = phrases(texts);
@@ -62,6 +71,7 @@ pub(crate) struct House {
     pub(crate) url: String,
     pub(crate) folder: TempDir,
     client: reqwest::Client,
+    config: Config,
 }
 
 impl House {
@@ -123,7 +133,23 @@ impl House {
         let options = Options { record_all: plan.record_all };
         let server = Server::open(&config, found.agents(), listener, options).await.unwrap();
         let url = look("PUBLIC_URL").unwrap();
-        Self { vendors, line, server, at, url, folder, client: reqwest::Client::new() }
+        Self { vendors, line, server, at, url, folder, client: reqwest::Client::new(), config }
+    }
+
+    /// Stops the server and starts another one on the same files.
+    pub(crate) async fn again(self) -> Self {
+        let Self { vendors, line, server, folder, client, config, .. } = self;
+        within(server.stop(Duration::from_millis(100), CancellationToken::new())).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let agents = Folder::read(&config.agents_dir).agents();
+        let server = Server::open(&config, agents, listener, Options::default()).await.unwrap();
+        Self { vendors, line, server, at, url: format!("http://{at}"), folder, client, config }
+    }
+
+    /// How many calls the server knows.
+    pub(crate) async fn switchboard_calls(&self) -> usize {
+        self.get("/api/calls").await["items"].as_array().unwrap().len()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -227,7 +253,9 @@ impl House {
         idempotency: Option<&str>,
     ) -> (u16, String) {
         let signature = sign(AUTH_TOKEN, &format!("{}{target}", self.url), params);
-        let mut request = self.anybody(Method::POST, target).form(params).header("X-Twilio-Signature", signature);
+        let host = self.url.split_once("://").unwrap().1;
+        let mut request = self.anybody(Method::POST, target).form(params).header("Host", host);
+        request = request.header("X-Twilio-Signature", signature);
         if let Some(token) = idempotency {
             request = request.header("I-Twilio-Idempotency-Token", token);
         }
@@ -282,26 +310,16 @@ pub(crate) fn phrases<'a>(texts: impl IntoIterator<Item = &'a str>) -> Arc<Phras
     Arc::new(book)
 }
 
-/// Something like a voice, 55 ms a letter, whose bytes are the text's own.
+/// The sound of a text: pieces of the built-in recordings, 55 ms a letter, with the last bits changed, so that its bytes are its own.
 fn voice(text: &str) -> Bytes {
     use rand::{Rng as _, SeedableRng as _};
     let seed = text.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
     let mut chance = rand::rngs::StdRng::seed_from_u64(seed);
-    let samples = text.chars().count().max(4) * 55 * 8;
-    let (mut pitch, mut phase) = (120.0_f32, 0.0_f32);
-    let sound: Vec<i16> = (0..samples)
-        .map(|n| {
-            if n % 800 == 0 {
-                pitch = chance.random_range(100.0..180.0);
-            }
-            phase = (phase + pitch / 8_000.0).fract();
-            let tone: f32 = (1..=8).map(|k| (phase * k as f32 * std::f32::consts::TAU).sin() / k as f32).sum();
-            (tone * 6_000.0) as i16 + chance.random_range(-250..250)
-        })
-        .collect();
-    let mut bytes = Vec::new();
-    mulaw::encode_slice(&sound, &mut bytes);
-    bytes.into()
+    let book = PhraseBook::built_in();
+    let spoken: Vec<_> = book.recordings().iter().filter(|recording| !recording.text.is_empty()).collect();
+    let first = chance.random_range(0..spoken.len());
+    let sound = spoken.iter().cycle().skip(first).flat_map(|recording| recording.audio.iter());
+    sound.take(text.chars().count().max(8) * 55 * 8).map(|byte| byte ^ u8::from(chance.random_bool(0.5))).collect()
 }
 
 /// The quick agent's file. `top` is put at its top.
