@@ -21,7 +21,7 @@ use tracing::{debug, info};
 use super::entry::{Entry, Next, Unsaid};
 use super::speech::{key, note, voice_spec};
 use super::switchboard::Switchboard;
-use crate::agent::Agent;
+use crate::agent::{Agent, Mode};
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
 use crate::conversation::prompt::Prompt;
@@ -106,6 +106,7 @@ enum Woken {
     Voice(VoiceEvent),
     Mind(Option<String>),
     HangUp,
+    Lost,
     Goodbye,
     Time,
 }
@@ -123,6 +124,7 @@ impl Driver {
             let woken = tokio::select! {
                 biased;
                 () = entry.hang_up.cancelled() => Woken::HangUp,
+                () = entry.lost.cancelled() => Woken::Lost,
                 () = goodbye.cancelled(), if !said_goodbye => Woken::Goodbye,
                 message = self.socket.recv() => Woken::Socket(message),
                 Some(event) = self.helpers.voice_out.recv() => Woken::Voice(event),
@@ -132,6 +134,7 @@ impl Driver {
             };
             match woken {
                 Woken::HangUp => self.handle(Event::Stop(Stop::HangUp), &mut actions),
+                Woken::Lost => self.handle(Event::Stop(Stop::Lost), &mut actions),
                 Woken::Goodbye => {
                     said_goodbye = true;
                     self.handle(Event::Stop(Stop::Draining), &mut actions);
@@ -315,12 +318,15 @@ impl Driver {
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
     async fn leave(mut self, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
-        session.conversation = self.call.conversation().clone();
-        session.next = match closing {
-            Some(Closing::Ended(ending)) => Some(Next::End(ending)),
-            Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
-            Some(Closing::Gone) | None => None,
-        };
+        // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
+        if session.mode == Mode::Stream {
+            session.conversation = self.call.conversation().clone();
+            session.next = match closing {
+                Some(Closing::Ended(ending)) => Some(Next::End(ending)),
+                Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
+                Some(Closing::Gone) | None => None,
+            };
+        }
         if session.ended_at.is_some() {
             // The call's end was told before the socket's.
             session.conversation.ended_outside(true);
@@ -331,6 +337,7 @@ impl Driver {
             recorder.close();
         }
         self.board.save(&self.entry, &mut session).await;
+        self.entry.streaming.send_replace(false);
         drop(session);
         info!(ignored = self.call.ignored, "stream ended");
         self.helpers.stop();
