@@ -154,6 +154,24 @@ impl Conversation {
         if question || (any && whole) { Completeness::Complete } else { Completeness::Usual }
     }
 
+    /// Whether `words` give the value that was asked for and nothing else, and it is the one that `fewer` gave: "five hundred" and then
+    /// "five hundred rupees".
+    pub fn same_value(&self, agent: &Agent, fewer: &str, words: &str, now: DateTime) -> bool {
+        let Some(field) = self.values.missing(agent).next() else { return false };
+        if self.stage == Stage::LanguageSelection || self.values.any_unconfirmed() {
+            return false;
+        }
+        let eye = self.eye(agent, field);
+        let find = |text: &str| match eye.find(field, &self.entry(text, now)) {
+            Finding::Clear(value) => Some(value),
+            Finding::Nothing | Finding::Unclear { .. } => None,
+        };
+        find(fewer).zip(find(words)).is_some_and(|(before, after)| {
+            let whole = after.evidence.words.split_whitespace().count() == words.split_whitespace().count();
+            whole && before.typed == after.typed
+        })
+    }
+
     /// The question that is open now, in the language spoken: what a reprompt repeats.
     pub fn open_question(&self, agent: &Agent) -> Option<String> {
         let language = agent.language_or_first(self.language.as_deref());

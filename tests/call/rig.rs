@@ -48,7 +48,6 @@ pub(crate) enum Thought {
 pub(crate) struct Rig {
     pub(crate) call: Call,
     pub(crate) now: u64,
-    pub(crate) agent: Arc<Agent>,
     inbox: BTreeMap<(u64, u64), Outside>,
     seq: u64,
     pub(crate) playback: Playback,
@@ -135,9 +134,8 @@ impl Rig {
         let conversation = Conversation::new(&agent, opening);
         let began = date(2026, 11, 23).at(10, 0, 0, 0);
         Self {
-            call: Call::new(agent.clone(), conversation, began, false),
+            call: Call::new(agent, conversation, began, false),
             now: 0,
-            agent,
             inbox: BTreeMap::new(),
             seq: 0,
             playback: Playback::default(),
@@ -374,7 +372,10 @@ impl Rig {
                 self.note("Commit");
                 self.commits.push(self.now);
                 let mut words = Vec::new();
-                while let Some((_, word)) = self.words.pop_front_if(|(at, _)| *at <= self.now) {
+                // Who never answers never forgets.
+                while self.final_delay.is_some()
+                    && let Some((_, word)) = self.words.pop_front_if(|(at, _)| *at <= self.now)
+                {
                     words.push(word);
                 }
                 if let Some(delay) = self.final_delay {
@@ -450,12 +451,6 @@ impl Rig {
         self.log.join("\n")
     }
 
-    /// The log from a time on.
-    pub(crate) fn log_from(&self, from: u64) -> String {
-        let late = |line: &&String| line.trim_start().split(' ').next().and_then(|at| at.parse().ok()).is_some_and(|at: u64| at >= from);
-        self.log.iter().filter(late).cloned().collect::<Vec<_>>().join("\n")
-    }
-
     /// The history, one line a line: `caller: …`, `agent: …`, `agent (cut): …`.
     pub(crate) fn history(&self) -> Vec<String> {
         let entries = self.call.conversation().history().entries().iter();
@@ -466,6 +461,18 @@ impl Rig {
                 (Speaker::Agent, true) => format!("agent (cut): {}", entry.text),
             })
             .collect()
+    }
+
+    /// Fails unless the caller heard exactly this, not a byte lost or doubled.
+    pub(crate) fn assert_heard(&self, expected: &[u8]) {
+        let same = self.heard.iter().zip(expected).take_while(|(heard, expected)| heard == expected).count();
+        assert!(
+            self.heard == expected,
+            "heard {} bytes, expected {}; they differ from byte {same} on\n{}",
+            self.heard.len(),
+            expected.len(),
+            self.log()
+        );
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
