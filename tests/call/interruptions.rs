@@ -204,3 +204,15 @@ fn answers_of_dead_turns_and_repeated_events_change_nothing() {
     assert_eq!((rig.history(), rig.log(), rig.sent_bytes), (history, log, sent));
     assert!(rig.call.ignored > ignored);
 }
+
+#[test]
+fn a_voice_without_words_interrupts_and_the_silence_after_it_is_noticed() {
+    let mut rig = Rig::english();
+    rig.run(1_500);
+    rig.say(1_500, "hello_who_is_calling", "");
+    rig.run(4_000);
+    assert!(rig.history()[0].starts_with("agent (cut): "), "{}", rig.log());
+    rig.run(11_000);
+    assert!(rig.history().last().unwrap().contains("Sorry, I did not hear you."), "{}", rig.log());
+    rig.run_to_the_end(60_000);
+}

@@ -54,23 +54,23 @@ fn pieces() -> impl Strategy<Value = &'static str> {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        2 => prop::sample::select(vec!['1', '2', '9', '#', '*']).prop_map(Op::Digit),
+        20 => prop::sample::select(vec!['1', '2', '9', '#', '*']).prop_map(Op::Digit),
         1 => Just(Op::EarsLost),
-        12 => words().prop_map(Op::Final),
-        1 => any::<u16>().prop_map(Op::Gap),
-        2 => (0..4_u32, 0..12_u32, 0..4_u32).prop_map(|(epoch, turn, clause)| Op::Mark(epoch, turn, clause)),
-        10 => Just(Op::MarkDue),
-        12 => (0..3_u8, pieces()).prop_map(|(back, text)| Op::MindDelta(back, text)),
-        8 => (0..3_u8).prop_map(Op::MindDone),
-        3 => (0..3_u8).prop_map(Op::MindFailed),
-        14 => words().prop_map(Op::Partial),
-        30 => (any::<bool>(), 1..80_u8).prop_map(|(voice, frames)| Op::Sound(voice, frames)),
-        20 => (0..3_u8, 0..4_u8, 0..20_000_u16).prop_map(|(back, clause, bytes)| Op::SpeechAudio(back, clause, bytes)),
-        14 => (0..3_u8, 0..4_u8).prop_map(|(back, clause)| Op::SpeechDone(back, clause)),
+        120 => words().prop_map(Op::Final),
+        10 => any::<u16>().prop_map(Op::Gap),
+        20 => (0..4_u32, 0..12_u32, 0..4_u32).prop_map(|(epoch, turn, clause)| Op::Mark(epoch, turn, clause)),
+        100 => Just(Op::MarkDue),
+        120 => (0..3_u8, pieces()).prop_map(|(back, text)| Op::MindDelta(back, text)),
+        80 => (0..3_u8).prop_map(Op::MindDone),
+        30 => (0..3_u8).prop_map(Op::MindFailed),
+        140 => words().prop_map(Op::Partial),
+        300 => (any::<bool>(), 1..80_u8).prop_map(|(voice, frames)| Op::Sound(voice, frames)),
+        200 => (0..3_u8, 0..4_u8, 0..20_000_u16).prop_map(|(back, clause, bytes)| Op::SpeechAudio(back, clause, bytes)),
+        140 => (0..3_u8, 0..4_u8).prop_map(|(back, clause)| Op::SpeechDone(back, clause)),
         1 => (0..3_u8, 0..4_u8).prop_map(|(back, clause)| Op::SpeechFailed(back, clause)),
-        2 => Just(Op::Started),
+        20 => Just(Op::Started),
         1 => prop::sample::select(vec![Stop::Draining, Stop::HangUp, Stop::Lost]).prop_map(Op::Stop),
-        4 => Just(Op::Tick),
+        40 => Just(Op::Tick),
     ]
 }
 
@@ -92,6 +92,8 @@ struct Watched {
     due_marks: Vec<String>,
     closed: bool,
     voiced: usize,
+    /// The recogniser understands nothing.
+    deaf: bool,
 }
 
 impl Watched {
@@ -110,6 +112,7 @@ impl Watched {
             due_marks: Vec::new(),
             closed: false,
             voiced: 0,
+            deaf: false,
         }
     }
 
@@ -212,7 +215,7 @@ impl Watched {
         match *op {
             Op::Digit(digit) => self.handle(Event::Dtmf(digit)),
             Op::EarsLost => self.handle(Event::EarsLost),
-            Op::Final(text) => self.handle(Event::Final(text)),
+            Op::Final(text) => self.handle(Event::Final(if self.deaf { "" } else { text })),
             Op::Gap(ms) => self.stamp += u64::from(ms),
             Op::Mark(epoch, turn, clause) => self.handle(Event::Mark(&format!("e{epoch}t{turn}c{clause}"))),
             Op::MarkDue => {
@@ -223,7 +226,7 @@ impl Watched {
             Op::MindDelta(back, text) => self.handle(Event::MindDelta { turn: self.turn(back), text }),
             Op::MindDone(back) => self.handle(Event::MindDone { turn: self.turn(back) }),
             Op::MindFailed(back) => self.handle(Event::MindFailed { turn: self.turn(back) }),
-            Op::Partial(text) => self.handle(Event::Partial(text)),
+            Op::Partial(text) => self.handle(Event::Partial(if self.deaf { "" } else { text })),
             Op::Sound(voice, frames) => {
                 for _ in 0..frames {
                     self.pass(20);
@@ -276,7 +279,7 @@ impl Watched {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_the_rules_hold_and_silence_ends_the_call(
@@ -284,10 +287,12 @@ proptest! {
         mind: bool,
         frames: bool,
         marks: bool,
+        deaf: bool,
         started in prop::bool::weighted(0.9),
         ops in prop::collection::vec((0..1_500_u16, op()), 0..40),
     ) {
         let mut watched = Watched::new(language, mind);
+        watched.deaf = deaf;
         if started {
             watched.handle(Event::Started);
         }
