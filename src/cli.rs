@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
-use trunkline::config::agents::{self, Folder};
+use tracing::{error, info, warn};
+use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::server::{Options, Server};
+use trunkline::session::Switchboard;
+
+use crate::terminal::{say, table};
 
 /// Arguments of `trunkline call`.
 #[derive(Args)]
@@ -46,13 +49,14 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         warn!("{warning}");
     }
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    if !problems.is_empty() {
-        complain(&format!("bad agents:\n{}", problems.join("\n")));
+    let mut folder = Folder::read(&config.agents_dir);
+    if !folder.problems().is_empty() {
+        complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
+    let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
-    let server = Server::open(&config, agents, listener, Options::default()).await?;
+    let server = Server::open(&config, folder.agents(), listener, Options::default()).await?;
     info!(address = %server.address(), public_url = config.public_url, "listening");
 
     let (mut terminate, mut interrupt, mut hang_up) =
@@ -61,7 +65,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => server.reload_agents(),
+            _ = hang_up.recv() => reload(&mut folder, server.switchboard()),
+            () = changes.next() => reload(&mut folder, server.switchboard()),
         }
     }
     info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
@@ -85,8 +90,10 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     table(&mut out, ["variable", "in force", ""], config.in_force().iter().map(|(name, value)| [*name, value, ""]));
     let parts = config.parts();
     table(&mut out, ["part", "in force", "why"], parts.iter().map(|part| [part.name, &part.in_force, &part.why]));
-    let Folder { agents, problems } = agents::read(&config.agents_dir);
-    let described: Vec<_> = agents
+    let folder = Folder::read(&config.agents_dir);
+    let problems = folder.problems();
+    let described: Vec<_> = folder
+        .agents()
         .iter()
         .map(|agent| {
             let languages: Vec<_> = agent.languages.iter().map(|language| language.code.as_str()).collect();
@@ -98,7 +105,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
-    for problem in &problems {
+    for problem in problems {
         out.push_str(&format!("wrong: {problem}\n"));
     }
     say(&out)?;
@@ -148,31 +155,24 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// New versions of agents count from the next call on; bad ones are told of, and the old ones stay.
+fn reload(folder: &mut Folder, switchboard: &Switchboard) {
+    let changed = folder.read_again();
+    for problem in folder.problems() {
+        error!("agent refused: {problem}");
+    }
+    if changed {
+        let agents = folder.agents();
+        info!(agents = agents.len(), "agents read again");
+        switchboard.set_agents(agents);
+    }
+}
+
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected NAME=VALUE".to_owned()),
     }
-}
-
-pub(crate) fn table<'a, const N: usize>(
-    out: &mut String,
-    head: [&'a str; N],
-    rows: impl Iterator<Item = [&'a str; N]>,
-) {
-    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let cells: Vec<_> =
-            row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.push('\n');
-}
-
-pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes()).context("standard output is closed")
 }
 
 fn complain(what: &impl Display) {

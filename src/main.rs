@@ -3,6 +3,8 @@
 mod cli;
 mod demo;
 mod simulate;
+mod terminal;
+mod try_text;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,8 @@ enum Command {
     Call(cli::Call),
     /// Call any server that speaks Media Streams, many times at once, and measure
     Simulate(simulate::Simulate),
+    /// Print what is understood of a caller's words
+    Try(try_text::Try),
 }
 
 /// These win over the environment.
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(&config, &args).await,
             Command::Simulate(args) => simulate::simulate(&config, args).await,
             Command::Call(call) => cli::call(&config, call).await,
+            Command::Try(args) => try_text::try_text(&config, &args),
         }
     });
     done.unwrap_or_else(|error| cli::failed(&error))

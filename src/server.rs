@@ -3,19 +3,17 @@
 //! Key type: [`Server`]. Invariant: a server that was opened has bound its address and read its agents; nothing of it outlives [`Server::stop`].
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 use url::Url;
 
 use crate::agent::Agent;
 use crate::config::Config;
-use crate::config::agents::{self, Folder};
 use crate::http::{self, App};
 use crate::provider;
 use crate::provider::elevenlabs::ElevenLabsConfig;
@@ -35,7 +33,6 @@ use crate::twilio::rest::{Rest, RestConfig};
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    agents_dir: PathBuf,
     switchboard: Switchboard,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
@@ -61,7 +58,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
         let address = listener.local_addr()?;
-        let switchboard = switchboard(config, agents, options).await?;
+        let switchboard = switchboard(config, agents, address, options).await?;
         let routes = http::Config {
             public_url: config.public_url.clone(),
             twilio_auth_token: config.twilio.auth_token.clone(),
@@ -78,7 +75,7 @@ impl Server {
                 metrics.upkeep();
             }
         });
-        Ok(Self { address, agents_dir: config.agents_dir.clone(), switchboard, stop, serving })
+        Ok(Self { address, switchboard, stop, serving })
     }
 
     /// Where it listens.
@@ -89,17 +86,6 @@ impl Server {
     /// Its calls.
     pub fn switchboard(&self) -> &Switchboard {
         &self.switchboard
-    }
-
-    /// Reads the agents' files again. New versions hold for calls from now on; where any file is bad, all agents stay as they are.
-    pub fn reload_agents(&self) {
-        let Folder { agents, problems } = agents::read(&self.agents_dir);
-        if problems.is_empty() {
-            info!(agents = agents.len(), "agents read again");
-            self.switchboard.set_agents(agents);
-        } else {
-            warn!("agents stay as they are: {}", problems.join("; "));
-        }
     }
 
     /// Refuses new calls, lets live ones finish for at most `drain` or until `hurry` is cancelled, then stops.
@@ -120,7 +106,12 @@ impl Server {
     }
 }
 
-async fn switchboard(config: &Config, agents: Vec<Agent>, options: Options) -> anyhow::Result<Switchboard> {
+async fn switchboard(
+    config: &Config,
+    agents: Vec<Agent>,
+    here: SocketAddr,
+    options: Options,
+) -> anyhow::Result<Switchboard> {
     let mongodb = config
         .mongodb
         .as_ref()
@@ -163,7 +154,8 @@ async fn switchboard(config: &Config, agents: Vec<Agent>, options: Options) -> a
     };
     let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
     let known = session::Config {
-        public_url: config.reachable_at(),
+        // Where LISTEN left the port to the system, only the socket knows it.
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{here}")),
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,

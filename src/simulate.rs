@@ -9,7 +9,7 @@ use trunkline::simulator::caller::Script;
 use trunkline::simulator::load::{self, Plan};
 use trunkline::simulator::twilio::LineOptions;
 
-use crate::cli::say;
+use crate::terminal::say;
 
 /// Arguments of `trunkline simulate`.
 #[derive(Args)]

@@ -1,7 +1,7 @@
 //! The binary itself: what it says about its configuration, how it starts, and how it stops.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -91,29 +91,42 @@ fn help_lists_every_variable_and_no_value() {
     assert!(!said.contains("hunter2"));
 }
 
+const LOGISTICS: &str = include_str!("../agents/logistics.toml");
+
+/// Reads a log up to the line that holds this text.
+fn line_with(log: &mut impl std::io::BufRead, wanted: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the server ended");
+        if line.contains(wanted) {
+            return line;
+        }
+    }
+}
+
 /// A server of the binary, stopped when dropped.
 struct Running {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     address: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Running {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let agents = folder.path().join("agents");
+        std::fs::create_dir(&agents).unwrap();
+        std::fs::write(agents.join("a.toml"), LOGISTICS).unwrap();
         let mut command = trunkline(folder.path());
+        command.env("AGENTS_DIR", "agents");
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains(r#""message":"listening""#) {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the server ended");
-        }
+        let line = line_with(&mut log, r#""message":"listening""#);
         let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let address = entry["address"].as_str().unwrap().to_owned();
-        Self { child, log, address, _folder: folder }
+        let address = entry["address"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        Self { child, log, address, folder }
     }
 
     fn get(&self, target: &str) -> String {
@@ -150,6 +163,29 @@ fn the_server_starts_answers_and_stops_when_told() {
     let mut rest = String::new();
     server.log.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("draining") && rest.contains("stopped"), "{rest}");
+}
+
+#[test]
+fn a_good_new_agent_file_counts_at_once_and_a_bad_one_is_refused() {
+    let mut server = Running::start();
+    let agents = server.folder.path().join("agents");
+    let known = |server: &Running| {
+        let call = trunkline(Path::new("."))
+            .args(["call", "NOBODY", "+919876543210", "--server", &format!("http://{}", server.address)])
+            .output()
+            .unwrap();
+        text(&call.stderr)
+    };
+    std::fs::write(agents.join("a.toml"), LOGISTICS.replace("LOGISTICS", "FREIGHT")).unwrap();
+    line_with(&mut server.log, "agents read again");
+    assert!(known(&server).contains("FREIGHT"), "{}", known(&server));
+    std::fs::write(agents.join("a.toml"), LOGISTICS.replace("agent_type", "agent_typ")).unwrap();
+    let refusal = line_with(&mut server.log, "agent refused");
+    assert!(refusal.contains("a.toml:") && refusal.contains("agent_typ"), "{refusal}");
+    assert!(known(&server).contains("FREIGHT"), "the old one stays");
+    // The same again at a signal, for folders that tell nothing.
+    Command::new("sh").args(["-c", &format!("kill -HUP {}", server.child.id())]).status().unwrap();
+    line_with(&mut server.log, "agent refused");
 }
 
 #[test]

@@ -22,11 +22,13 @@ const FLOORS: &[(&str, u8)] = &[
     ("simulator", 7),
     ("config", 8),
     ("server", 9),
+    ("terminal", 9),
     // The binary, which names the library as `trunkline::`.
     ("main", 10),
     ("cli", 10),
     ("demo", 10),
     ("simulate", 10),
+    ("try_text", 10),
     // Declares the rest, and names nothing.
     ("lib", 8),
 ];
@@ -66,7 +68,7 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// Reading the clock, and the rooms that may.
 const CLOCKS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now"];
-const CLOCK_ROOMS: &[&str] = &["http", "provider", "session", "simulator", "store", "telemetry"];
+const CLOCK_ROOMS: &[&str] = &["http", "provider", "session", "simulator", "store", "telemetry", "try_text"];
 
 #[test]
 fn imports_point_downward_and_the_core_is_pure() {

@@ -91,7 +91,7 @@ async fn serve(State(requests): State<mpsc::Sender<Asked>>, request: Request) ->
     let uri = request.uri().to_string();
     let key = request.headers().get("x-goog-api-key").unwrap().to_str().unwrap().to_owned();
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-    let body = serde_json::from_slice(&body).unwrap();
+    let body = serde_json::from_slice(&body).unwrap_or_default();
     let (reply, response) = oneshot::channel();
     requests.send(Asked { uri, key, body, reply }).await.unwrap();
     response.await.unwrap_or_else(|_| StatusCode::IM_A_TEAPOT.into_response())
@@ -366,6 +366,20 @@ async fn dropping_the_reply_or_its_listener_ends_the_request() {
     drop(asking.text);
     body.closed().await;
     assert_eq!(asking.task.await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_check_asks_for_the_model_and_tells_a_bad_key() {
+    let mut vendor = Vendor::start().await;
+    let gemini = Gemini::new(vendor.config(), http_client(Duration::from_secs(3)).unwrap());
+    let checked = tokio::spawn(async move { (gemini.check().await, gemini.check().await) });
+    let asked = vendor.request().await;
+    assert_eq!((asked.uri.as_str(), asked.key.as_str()), ("/v1beta/models/gemini-3.5-flash-lite", KEY));
+    asked.answer(200, "{}");
+    vendor.request().await.answer(403, error_body(403, "PERMISSION_DENIED"));
+    let (good, bad) = checked.await.unwrap();
+    assert_eq!(good, Ok(()));
+    assert_eq!(bad.unwrap_err().to_string(), "gemini refused: 403 PERMISSION_DENIED");
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use trunkline::simulator::caller::{CallEnd, CallReport, Party, Script, Step};
-use trunkline::simulator::twilio::{Callbacks, FarEnd, FarEndConfig, Inbound};
+use trunkline::simulator::load::{Plan, simulate};
+use trunkline::simulator::twilio::{Callbacks, FarEnd, FarEndConfig, Happening, Inbound, LineOptions};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "12345678901234567890123456789012";
@@ -41,6 +42,8 @@ enum Behaviour {
     Talk,
     /// Sends what Twilio would not take, then closes.
     Nonsense,
+    /// Listens.
+    Silent,
 }
 
 impl Server {
@@ -101,6 +104,7 @@ async fn media(State(server): State<Server>, headers: HeaderMap, upgrade: WebSoc
                             answers.push(json!({"event": "media", "streamSid": sid, "media": {"payload": payload}}));
                             answers.push(json!({"event": "mark", "streamSid": sid, "mark": {"name": "greeting"}}));
                         }
+                        Behaviour::Silent => {}
                         Behaviour::Nonsense => {
                             answers.push(json!({"event": "stop", "streamSid": sid}));
                             answers.push(json!({"event": "clear", "streamSid": "MZother"}));
@@ -110,7 +114,8 @@ async fn media(State(server): State<Server>, headers: HeaderMap, upgrade: WebSoc
                 }
                 "media" => {
                     let audio = BASE64_STANDARD.decode(message["media"]["payload"].as_str().unwrap()).unwrap();
-                    if audio != [0xFF; 160] && !loud {
+                    let talks = matches!(server.socket, Some(Behaviour::Talk));
+                    if talks && audio != [0xFF; 160] && !loud {
                         loud = true;
                         let payload = BASE64_STANDARD.encode([0x10; 1_600]);
                         answers.push(json!({"event": "clear", "streamSid": sid}));
@@ -295,4 +300,83 @@ async fn a_document_that_is_none_ends_the_call_with_twilios_code() {
         assert_eq!(report.end, CallEnd::Error);
         assert!(report.notes.iter().any(|note| note.code == code), "{:?}", report.notes);
     }
+}
+
+const STREAM: &str = r#"<Connect><Stream url="wss://voice.example.in/media"/></Connect>"#;
+
+#[tokio::test]
+async fn rest_moves_a_streamed_call_to_another_document() {
+    let mut server = Server::with(&[("/voice", STREAM)]);
+    server.socket = Some(Behaviour::Silent);
+    let addr = server.clone().start().await;
+    let mut config = FarEndConfig::new(ACCOUNT, TOKEN, Some(addr));
+    config.script = script(vec![]);
+    let far_end = FarEnd::start(config).await.unwrap();
+    let mut events = far_end.events();
+    let sid = far_end.place(Inbound {
+        url: "https://voice.example.in/voice".to_owned(),
+        status_callback: None,
+        from: "+919876543210".to_owned(),
+        to: "+912248900000".to_owned(),
+        script: None,
+    });
+    while events.recv().await.unwrap().what != Happening::StreamStarted {}
+    let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json", far_end.url());
+    let form = [("Twiml", "<Response><Say>One moment</Say></Response>")];
+    let moved = reqwest::Client::new().post(url).basic_auth(ACCOUNT, Some(TOKEN)).form(&form).send().await.unwrap();
+    assert_eq!(moved.json::<Value>().await.unwrap()["status"], "in-progress");
+    let report = far_end.report(&sid).await.unwrap();
+    assert_eq!(report.transcript[0].text, "One moment");
+    let messages = server.messages.lock().unwrap();
+    let last = messages.last().unwrap();
+    assert_eq!((&last["event"], &last["stop"]["callSid"]), (&json!("stop"), &json!(sid)));
+}
+
+#[tokio::test]
+async fn a_bad_line_skips_silence_sends_odd_sizes_and_drops_without_a_stop() {
+    let mut server = Server::with(&[("/voice", STREAM)]);
+    server.socket = Some(Behaviour::Silent);
+    let steps = vec![Step::Silence(100), say("no"), Step::Silence(100), say("no")];
+    let line =
+        LineOptions { skip_silence: true, payload_bytes: 333, drop_after_ms: Some(1_000), ..LineOptions::default() };
+    let report = call(&server, |config| {
+        config.script = script(steps);
+        config.line = line;
+    })
+    .await;
+    assert!(report.notes.iter().any(|note| note.code == 31_903), "{:?}", report.notes);
+    let messages = server.messages.lock().unwrap();
+    assert_ne!(messages.last().unwrap()["event"], "stop");
+    let media: Vec<&Value> = messages.iter().filter(|message| message["event"] == "media").collect();
+    let times: Vec<u64> =
+        media.iter().map(|message| message["media"]["timestamp"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(times[0] >= 100, "the first silence was not sent: {times:?}");
+    assert!(times.windows(2).any(|pair| pair[1] - pair[0] > 42), "a jump where silence was skipped: {times:?}");
+    let sizes: Vec<usize> = media
+        .iter()
+        .map(|message| BASE64_STANDARD.decode(message["media"]["payload"].as_str().unwrap()).unwrap().len())
+        .collect();
+    assert!(sizes.contains(&333) && sizes.iter().all(|size| *size <= 333), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn load_is_a_sum_of_calls() {
+    let mut server = Server::with(&[("/voice", STREAM)]);
+    server.socket = Some(Behaviour::Talk);
+    let addr = server.clone().start().await;
+    let report = simulate(Plan {
+        url: "https://voice.example.in".to_owned(),
+        connect_to: Some(addr),
+        account_sid: ACCOUNT.to_owned(),
+        auth_token: TOKEN.to_owned(),
+        calls: 5,
+        ramp: std::time::Duration::from_millis(50),
+        script: script(vec![Step::InterruptAfter { ms: 100, phrase: "no".to_owned() }]),
+        line: LineOptions::default(),
+    })
+    .await
+    .unwrap();
+    assert_eq!((report.calls, report.good), (5, 5), "{report}");
+    assert_eq!((report.barge_in.count, report.greeting.count, report.barge_ins_missed), (5, 5, 0));
+    assert!(report.to_string().contains("voice to voice"));
 }

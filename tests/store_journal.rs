@@ -323,6 +323,7 @@ async fn what_callers_said_is_for_the_owner_alone() {
 /// The child of the test below: saves for ever and says what was acknowledged, until it is killed.
 #[tokio::test]
 #[ignore = "started by killed_between_two_commits_nothing_acknowledged_is_lost"]
+#[expect(clippy::disallowed_methods, reason = "the roof of this program")]
 async fn child_that_saves_until_killed() {
     use std::io::Write;
     let store = open(std::path::Path::new(&std::env::var_os("STORE_DIR").unwrap())).await;

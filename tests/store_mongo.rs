@@ -8,13 +8,15 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use mongodb::bson::{Bson, Document, doc};
 use rig::mongod::Mongod;
 use rig::records::{call, facts, sid};
 use tempfile::{TempDir, tempdir};
 use tokio::time::timeout;
 use trunkline::store::mongo::MongoConfig;
-use trunkline::store::{ListFilter, Store, StoreConfig, StoreError};
+use trunkline::store::{ListFilter, Place, Store, StoreConfig, StoreError};
+use trunkline::twilio::CallSid;
 
 /// A store on a folder and a database of the server.
 async fn open(dir: &Path, mongod: &Mongod, database: &str) -> Store {
@@ -245,6 +247,63 @@ async fn another_instance_carries_a_call_on_and_the_first_sees_it() {
     let listed: Vec<_> = listed.iter().map(|one| (one.call_sid.as_str(), one.version)).collect();
     assert_eq!(listed, [("CAtwo", 1), ("CAone", 1), ("CA1", 2)]);
     assert_eq!(one.list_collected(ListFilter::default()).await.unwrap(), vec![facts("CAtwo", 1)]);
+}
+
+#[tokio::test]
+async fn calls_of_all_instances_are_listed_page_by_page() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "pages").await;
+    let (two, _two) = instance(mongod, "pages").await;
+    let start: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+    for n in 0..12_i64 {
+        let mut one_call = call(&format!("CA{n:02}"), 1);
+        // Three calls start in each second.
+        one_call.started_at = start + SignedDuration::from_secs(n / 3);
+        one_call.stage = if n < 8 { "completed".to_owned() } else { "collecting".to_owned() };
+        one_call.outcome = (n < 8).then(|| "completed".to_owned());
+        one_call.agent_type = if n % 2 == 0 { "LOGISTICS".to_owned() } else { "CLINIC".to_owned() };
+        let mut its_facts = facts(&format!("CA{n:02}"), 1);
+        its_facts.started_at = one_call.started_at;
+        its_facts.agent_type = one_call.agent_type.clone();
+        let store = if n % 4 < 2 { &one } else { &two };
+        store.save(one_call, Some(its_facts)).await.unwrap();
+    }
+    flushed(&one).await;
+    flushed(&two).await;
+    let (fresh, _fresh) = instance(mongod, "pages").await;
+    // It has connected once it has fed something of its own, an old call at the end of the list.
+    let mut oldest = call("CA99", 1);
+    oldest.started_at = start - SignedDuration::from_hours(1);
+    fresh.save(oldest, None).await.unwrap();
+    flushed(&fresh).await;
+
+    let whole: Vec<String> = (0..12).rev().map(|n| format!("CA{n:02}")).chain(["CA99".to_owned()]).collect();
+    for store in [&one, &fresh] {
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = store.list(ListFilter { limit: 4, before, ..ListFilter::default() }).await.unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(page.len() <= 4);
+            before = Some(Place { started_at: last.started_at, call_sid: last.call_sid.clone() });
+            seen.extend(page.into_iter().map(|call| call.call_sid.to_string()));
+        }
+        assert_eq!(seen, whole);
+
+        let filter = ListFilter {
+            agent_type: Some("CLINIC".to_owned()),
+            outcome: Some("completed".to_owned()),
+            stage: Some("completed".to_owned()),
+            since: Some(start + SignedDuration::from_secs(1)),
+            until: Some(start + SignedDuration::from_secs(3)),
+            ..ListFilter::default()
+        };
+        let names = |sids: Vec<CallSid>| sids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let calls = store.list(filter.clone()).await.unwrap();
+        assert_eq!(names(calls.into_iter().map(|call| call.call_sid).collect()), ["CA07", "CA05", "CA03"]);
+        let collected = store.list_collected(ListFilter { limit: 2, ..filter }).await.unwrap();
+        assert_eq!(names(collected.into_iter().map(|facts| facts.call_sid).collect()), ["CA07", "CA05"]);
+    }
 }
 
 #[tokio::test]

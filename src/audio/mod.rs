@@ -7,7 +7,9 @@ pub mod framer;
 pub mod mulaw;
 pub mod opus;
 pub mod resample;
+mod spectrum;
 pub mod vad;
+pub mod voice;
 
 /// Samples per second of every telephone leg (Twilio Media Streams: `audio/x-mulaw`, 8000 Hz, mono).
 pub const SAMPLE_RATE_HZ: u32 = 8_000;

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use audiopus::coder::Encoder;
-use audiopus::{Application, Bitrate, Channels, SampleRate, Signal};
+use audiopus::{Application, Bitrate, Channels, SampleRate};
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 use super::{FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, mulaw};
@@ -40,10 +40,9 @@ impl<W: Write> OggOpus<W> {
     /// As [`OggOpus::new`].
     pub fn with_serial(writer: W, serial: u32) -> io::Result<Self> {
         let mut encoder =
-            Encoder::new(SampleRate::Hz8000, Channels::Stereo, Application::Voip).map_err(io::Error::other)?;
+            Encoder::new(SampleRate::Hz8000, Channels::Stereo, Application::Audio).map_err(io::Error::other)?;
         encoder.set_bitrate(Bitrate::BitsPerSecond(BITRATE)).map_err(io::Error::other)?;
         encoder.set_complexity(COMPLEXITY).map_err(io::Error::other)?;
-        encoder.set_signal(Signal::Voice).map_err(io::Error::other)?;
         let pre_skip = (encoder.lookahead().map_err(io::Error::other)? * GRANULES_PER_SAMPLE) as u16;
         let mut pages = PacketWriter::new(writer);
         pages.write_packet(head(pre_skip), serial, PacketWriteEndInfo::EndPage, 0)?;
@@ -132,9 +131,10 @@ fn tags() -> Vec<u8> {
 }
 
 const VENDOR: &str = concat!("trunkline ", env!("CARGO_PKG_VERSION"));
-/// Both channels together.
-const BITRATE: i32 = 32_000;
-const COMPLEXITY: u8 = 1;
+/// Both channels together, 300 KB a minute.
+const BITRATE: i32 = 40_000;
+/// Measured on speech, 20 ms of both channels: 14 us so, 29 us as `Voip` (SILK) of complexity 1, 46 us of complexity 5.
+const COMPLEXITY: u8 = 0;
 /// Granule positions count samples at 48 kHz whatever the input's rate.
 const GRANULES_PER_SAMPLE: u32 = 48_000 / SAMPLE_RATE_HZ;
 const GRANULES_PER_PACKET: u64 = FRAME_SAMPLES as u64 * GRANULES_PER_SAMPLE as u64;

@@ -1,10 +1,12 @@
 //! Voice activity on a telephone line, one answer per 20 ms frame.
 //!
-//! An adaptive gate on energy over a tracked noise floor, and behind it a look for the periodicity of a voice
-//! (60-400 Hz), which clicks, hiss and hum do not have. Hysteresis turns frames into speech: k of the last n voiced
-//! frames begin it, a hangover ends it. It knows no clock: time is the count of frames. Pure, allocates nothing.
+//! An adaptive gate on energy over a tracked noise floor; where it is open, a small network ([`super::voice`]) tells a
+//! voice near the telephone from coughs, tones, music, traffic and distant talk. Hysteresis turns frames into speech: k
+//! of the last n voiced frames begin it, a hangover ends it. It knows no clock: time is the count of frames. Pure,
+//! allocates nothing; how well it does is printed by `cargo bench --bench vad`.
 //! Key types: [`Vad`], [`VadConfig`], [`Activity`].
 
+use super::voice::{Loudness, MEASURES, Voice};
 use super::{FRAME_MS, FRAME_SAMPLES, Frame, mulaw};
 
 /// When sound counts as speech.
@@ -16,7 +18,11 @@ pub struct VadConfig {
     pub onset_window: u8,
     /// Time without a voiced frame after which speech has ended, ms.
     pub hangover_ms: u32,
-    /// How far a frame must stand above the noise floor, dB.
+    /// How sure the network must be of a voice for a frame to count towards an onset, 0 to 1.
+    pub onset_threshold: f32,
+    /// How sure it must be, once speech goes on, for a frame to keep it going; below the other.
+    pub keep_threshold: f32,
+    /// How far a frame must stand above the noise floor before the network is asked, dB.
     pub margin_db: f32,
     /// Nothing below this level is voice, dBFS.
     pub min_level_dbfs: f32,
@@ -24,14 +30,22 @@ pub struct VadConfig {
 
 impl Default for VadConfig {
     fn default() -> Self {
-        Self { onset_frames: 3, onset_window: 4, hangover_ms: 200, margin_db: 9.0, min_level_dbfs: -50.0 }
+        Self {
+            onset_frames: 3,
+            onset_window: 4,
+            hangover_ms: 200,
+            onset_threshold: 0.95,
+            keep_threshold: 0.5,
+            margin_db: 3.0,
+            min_level_dbfs: -55.0,
+        }
     }
 }
 
 /// What one frame holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
-    /// This frame sounds like a voice.
+    /// This frame sounds like a voice: by the stricter threshold before an onset, by the other after.
     pub voiced: bool,
     /// Where in an utterance this frame stands.
     pub speech: Speech,
@@ -58,6 +72,8 @@ pub struct Vad {
     config: VadConfig,
     floor_db: Option<f32>,
     high_pass: (f32, f32),
+    voice: Voice,
+    measures: Option<[f32; MEASURES]>,
     /// This frame and the one before, without hum.
     window: [f32; 2 * FRAME_SAMPLES],
     /// Bit n: the frame n frames ago was voiced.
@@ -74,6 +90,8 @@ impl Vad {
             config,
             floor_db: None,
             high_pass: (0.0, 0.0),
+            voice: Voice::new(),
+            measures: None,
             window: [0.0; 2 * FRAME_SAMPLES],
             recent: 0,
             speaking: false,
@@ -95,8 +113,11 @@ impl Vad {
         }
         self.high_pass = (last_in, last_out);
         let level_dbfs = (10.0 * (energy / FRAME_SAMPLES as f32).max(1e-12).log10()).max(-96.0);
-        let open = self.gate(level_dbfs);
-        let voiced = open && periodicity(&self.window) > MIN_PERIODICITY;
+        let floor = self.floor_db.unwrap_or(FIRST_FLOOR_DB);
+        self.measures =
+            self.gate(level_dbfs).then(|| self.voice.measure(&self.window, Loudness { level: level_dbfs, floor }));
+        let threshold = if self.speaking { self.config.keep_threshold } else { self.config.onset_threshold };
+        let voiced = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > threshold);
         Activity { voiced, speech: self.follow(voiced), level_dbfs }
     }
 
@@ -104,6 +125,12 @@ impl Vad {
     #[must_use]
     pub const fn floor_dbfs(&self) -> Option<f32> {
         self.floor_db
+    }
+
+    /// What was measured of the last frame, if the gate was open: for training and for plots.
+    #[must_use]
+    pub const fn measures(&self) -> Option<&[f32; MEASURES]> {
+        self.measures.as_ref()
     }
 
     fn gate(&mut self, level_db: f32) -> bool {
@@ -134,31 +161,6 @@ impl Vad {
     }
 }
 
-/// The highest normalised autocorrelation of the newest 20 ms with lags of 2.5 to 16 ms, 0 to 1.
-fn periodicity(window: &[f32; 2 * FRAME_SAMPLES]) -> f32 {
-    // 4 kHz is enough for the pitch and its first formant, and costs a quarter.
-    let mut half = [0.0f32; FRAME_SAMPLES];
-    for (slot, pair) in half.iter_mut().zip(window.chunks_exact(2)) {
-        *slot = pair[0] + pair[1];
-    }
-    const N: usize = FRAME_SAMPLES / 2;
-    let now = &half[N..];
-    let power: f32 = now.iter().map(|x| x * x).sum();
-    let mut best = 0.0f32;
-    let mut lagged: f32 = half[N - SHORTEST_LAG..2 * N - SHORTEST_LAG].iter().map(|x| x * x).sum();
-    for lag in SHORTEST_LAG..=LONGEST_LAG {
-        let then = &half[N - lag..2 * N - lag];
-        let product: f32 = now.iter().zip(then).map(|(a, b)| a * b).sum();
-        if product > 0.0 {
-            best = best.max(product * product / (power * lagged.max(1e-12)).max(1e-20));
-        }
-        if lag < LONGEST_LAG {
-            lagged += half[N - lag - 1].powi(2) - half[2 * N - lag - 1].powi(2);
-        }
-    }
-    best.sqrt()
-}
-
 /// One pole at about 150 Hz: takes out hum and the rumble of a hand on the phone.
 const HIGH_PASS: f32 = 0.89;
 const LOWEST_FLOOR_DB: f32 = -65.0;
@@ -167,8 +169,3 @@ const FIRST_FLOOR_DB: f32 = -45.0;
 /// dB a frame: 2.5 dB a second.
 const FLOOR_RISE_DB: f32 = 0.05;
 const FLOOR_FALL: f32 = 0.3;
-const MIN_PERIODICITY: f32 = 0.6;
-/// 400 Hz, in samples at 4 kHz.
-const SHORTEST_LAG: usize = 10;
-/// 60 Hz, in samples at 4 kHz.
-const LONGEST_LAG: usize = 66;

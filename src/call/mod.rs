@@ -171,7 +171,7 @@ impl Call {
             return;
         }
         if let Some(exchange) = &mut self.exchange {
-            exchange.report.first_heard_ms.get_or_insert(ms(now));
+            exchange.report.first_heard_ms.get_or_insert_with(|| ms(now));
         }
     }
 

@@ -8,6 +8,7 @@ mod net;
 use bytes::Bytes;
 
 use crate::audio::Frame;
+use crate::telemetry;
 
 pub use net::http_client;
 
@@ -125,6 +126,13 @@ pub struct ProviderError {
 impl ProviderError {
     fn new(vendor: &'static str, kind: ProviderErrorKind, what: impl Into<String>) -> Self {
         Self { vendor, kind, what: what.into() }
+    }
+
+    /// Counts a failed request, once each: where it failed, not where it is passed on.
+    fn counted(self) -> Self {
+        metrics::counter!(telemetry::PROVIDER_ERRORS, "vendor" => self.vendor, "kind" => self.kind.as_str())
+            .increment(1);
+        self
     }
 }
 

@@ -227,4 +227,31 @@ mod tests {
         assert_eq!(plain_code("quota_exceeded\nkey=abc def"), "quota_exceededkeyabcdef");
         assert!(plain_code(&"x".repeat(500)).len() < 50);
     }
+
+    #[tokio::test]
+    async fn tls_is_ready_without_further_set_up_and_a_peer_without_it_is_an_error() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            // Closes each connection in the middle of the handshake.
+            while let Ok((stream, _)) = listener.accept().await {
+                drop(stream);
+            }
+        });
+        let key = Secret::from("k".to_owned());
+        let url = Url::parse(&format!("wss://{address}/v1")).unwrap();
+        let plan = SocketPlan {
+            vendor: "v",
+            url: &url,
+            key_header: "k",
+            key: &key,
+            within: Duration::from_secs(9),
+            max_message: 9,
+        };
+        assert_eq!(open_socket(plan).await.unwrap_err().kind, ProviderErrorKind::Broken);
+        let client = http_client(Duration::from_secs(9)).unwrap();
+        let error = client.get(format!("https://{address}/?key=secret")).send().await.unwrap_err();
+        assert_eq!(http_error("v", &error).to_string(), "v broken: no connection");
+        assert!(Arc::ptr_eq(&tls_config(), &tls_config()), "roots are loaded once");
+    }
 }

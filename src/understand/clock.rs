@@ -3,29 +3,13 @@
 //! Finds [`Slot`]s: a point, a pair of ends, or one end, each with what was said of am and pm. Turning an unmarked hour into a time
 //! of day is the work of [`super::time`]. A number becomes an hour only if a mark, a joint or the agent's question makes it one.
 
-use super::heard::{Heard, Role, expects, is_filler};
-use super::lexicon::{Part, Unit, Word};
+use super::ahead::ahead;
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
+use super::hour::{Hour, Mark, Point, counted_after, hour, part_after};
+use super::lexicon::{Part, Word};
 use super::number::{Num, ONE};
-use super::{Kind, Per, Scene};
-
-/// What was said of the half of the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    None,
-    Am,
-    Pm,
-    /// The hour is of 24 already.
-    Whole,
-    Part(Part),
-}
-
-/// A clock time as said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Point {
-    pub(super) hour: u8,
-    pub(super) minute: u8,
-    pub(super) mark: Mark,
-}
+use super::rate::per_after;
+use super::{Kind, Scene};
 
 /// One end of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,16 +66,6 @@ pub(super) fn find(heard: &mut Heard, scene: &Scene) -> Vec<Found> {
     found
 }
 
-/// A clock time with the tokens it takes.
-#[derive(Clone, Copy)]
-struct Hour {
-    point: Point,
-    from: usize,
-    to: usize,
-    /// A mark says that it is an hour, whatever stands around it.
-    sure: bool,
-}
-
 fn slot_at(heard: &Heard, i: usize, scene: &Scene, earlier: &[Found]) -> Option<Found> {
     let done = |slot, to| Some(Found { slot, from: i, to, flipped: false, weak: false });
     match heard.word(i)? {
@@ -142,7 +116,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
             if matches!(heard.word(to), Some(Word::Till | Word::Beech | Word::KeAndar)) {
                 to += 1;
             }
-            let whole = first.sure || sure || pair_fits(heard, first, to, scene, opened);
+            let whole = first.sure || sure || pair_fits(heard, first, to, scene);
             let unit = counted_after(heard, to);
             if whole && !unit {
                 let mut end = end;
@@ -185,7 +159,8 @@ fn bound(
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let make = |slot, to, flipped| Some(Found { slot, from: slot_from, to, flipped, weak: false });
+    let said = after.map(|a| a.1 - 1).or_else(|| before.map(|b| b.1)).and_then(|at| heard.word(at));
+    let make = |slot, to, flipped| Some(Found { slot: around(slot, said), from: slot_from, to, flipped, weak: false });
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);
         return match (closing, flip) {
@@ -197,12 +172,12 @@ fn bound(
     }
     match before {
         Some((Opening::Start, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails))
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Fails))
                 && heard.word(at) != Some(Word::From);
             return if flip { make(Slot::Until(end), to, true) } else { make(Slot::From(end), to, false) };
         }
         Some((Opening::End, at)) => {
-            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Not | Word::Fails));
+            let flip = heard.any(heard.clause_start(at), at, |w| matches!(w, Word::Cant | Word::Fails));
             return if flip { make(Slot::From(end), to, true) } else { make(Slot::Until(end), to, false) };
         }
         Some((Opening::NotBefore, _)) => return make(Slot::From(end), to, true),
@@ -214,8 +189,14 @@ fn bound(
         End::Point(point) => {
             let lone = sure
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
-                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
+                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to) && !pronoun(heard, from, to)
                 || shares_mark(heard, to)
+                || expects(scene, Kind::Money)
+                    && point.hour <= 12
+                    && heard.before(from) == Some(Word::About)
+                    && heard.tokens.iter().any(|t| matches!(t.word, Word::Part(_)))
+                    && !counted_after(heard, to)
+                    && beside(heard, from, to)
                 || earlier.last().is_some_and(|f| {
                     f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_))
                 });
@@ -226,9 +207,23 @@ fn bound(
             let linked = earlier.last().is_some_and(|f| {
                 heard.any(f.to, from, |w| matches!(w, Word::Or | Word::Correct | Word::Nahi | Word::No))
             });
-            let weak = !sure && !linked && !shares_mark(heard, to) && !matches!(before, Some((Opening::At, _)));
+            let weak = !sure
+                && !linked
+                && heard.word(to) != Some(Word::Or)
+                && !shares_mark(heard, to)
+                && !matches!(before, Some((Opening::At, _)));
             Some(Found { slot: Slot::At(point), from, to, flipped: false, weak })
         }
+    }
+}
+
+/// "before evening" ends where the evening begins, "after evening" begins where it ends; "dopahar ke baad" is after noon.
+fn around(slot: Slot, said: Option<Word>) -> Slot {
+    match (slot, said) {
+        (Slot::Until(End::Part(part)), Some(Word::SePehle | Word::Before)) => Slot::Fixed(None, Some(part.hours().0)),
+        (Slot::From(End::Part(Part::Afternoon)), Some(Word::KeBaad | Word::After)) => Slot::Fixed(Some(12 * 60), None),
+        (Slot::From(End::Part(part)), Some(Word::KeBaad | Word::After)) => Slot::Fixed(Some(part.hours().1), None),
+        (slot, _) => slot,
     }
 }
 
@@ -257,6 +252,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
                     | Word::Is
                     | Word::Ko
                     | Word::In
+                    | Word::Inside
                     | Word::At
                     | Word::Comma
                     | Word::Between
@@ -281,7 +277,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         found.from = i.min(found.from);
         return Some(found);
     }
-    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In));
+    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In | Word::Inside));
     if matches!(heard.word(joint), Some(Word::To | Word::Till | Word::Se | Word::Hyphen))
         && let Some((end, mut to, _)) = end_at(heard, joint + 1)
     {
@@ -302,8 +298,9 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next =
-            heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
+        let next = heard.skip(at + 1, |w| {
+            is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::Inside | Word::At)
+        });
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
             let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
@@ -327,171 +324,6 @@ fn trailing_part(heard: &Heard, to: usize, end: &mut End) -> usize {
         }
         None => to,
     }
-}
-
-/// A part of the day that belongs to what stands before token `to`.
-fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
-    let at = heard.skip(to, |w| is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Is | Word::Till));
-    let led = heard.any(to, at, |w| matches!(w, Word::In | Word::At));
-    let part = match heard.word(at)? {
-        Word::Part(part) => part,
-        Word::Tonight => Part::Night,
-        Word::This | Word::Day(0) => match heard.word(at + 1) {
-            Some(Word::Part(part)) => return Some((part, at)),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let next = heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::Of | Word::Is));
-    let opens_another = !led && hour(heard, next).is_some();
-    (!opens_another).then_some((part, at + 1))
-}
-
-/// The hour that begins at token `i`, with its suffixes.
-fn hour(heard: &Heard, i: usize) -> Option<Hour> {
-    let whole =
-        |hour, minute, to| Some(Hour { point: Point { hour, minute, mark: Mark::Whole }, from: i, to, sure: true });
-    match heard.word(i)? {
-        Word::Noon => return whole(12, 0, i + 1),
-        Word::Midnight => return whole(0, 0, i + 1),
-        Word::Clock { hour, minute } => return Some(suffixes(heard, i, i + 1, hour, minute, true)),
-        Word::HalfPast | Word::QuarterPast | Word::QuarterTo => {
-            let num = heard.nums[heard.num_at(i + 1)?];
-            let hour = num.whole().and_then(|h| u8::try_from(h).ok()).filter(|h| (1..=12).contains(h))?;
-            let (hour, minute) = match heard.word(i)? {
-                Word::HalfPast => (hour, 30),
-                Word::QuarterPast => (hour, 15),
-                _ => (if hour == 1 { 12 } else { hour - 1 }, 45),
-            };
-            return Some(suffixes(heard, i, num.to, hour, minute, true));
-        }
-        _ => {}
-    }
-    let k = heard.num_at(i)?;
-    if !matches!(heard.roles[k], Role::Bare | Role::Clock) {
-        return None;
-    }
-    let num = heard.nums[k];
-    // "ten past two", "10 minutes past 2"
-    if heard.word(num.to) == Some(Word::Past)
-        && let (Some(minute), Some(of)) = (small(&num), heard.num_at(num.to + 1))
-        && let Some(hour) = small(&heard.nums[of]).filter(|h| (1..=12).contains(h))
-        && minute < 60
-    {
-        return Some(suffixes(heard, i, heard.nums[of].to, hour, minute, true));
-    }
-    // "do bajkar tees minute", "paanch bajne mein das minute"
-    if matches!(heard.word(num.to), Some(Word::Bajkar | Word::BajneMein))
-        && let (Some(hour), Some(of)) = (small(&num), heard.num_at(num.to + 1))
-        && let Some(minute) = small(&heard.nums[of]).filter(|m| (1..60).contains(m))
-    {
-        let after = heard.skip(heard.nums[of].to, |w| matches!(w, Word::Unit(Unit::Minute)));
-        let (hour, minute) = match heard.word(num.to) {
-            Some(Word::BajneMein) => (if hour <= 1 { 12 } else { hour - 1 }, 60 - minute),
-            _ => (hour, minute),
-        };
-        return Some(suffixes(heard, i, after, hour, minute, true));
-    }
-    let marked = marked(heard, num.to);
-    if matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour)))) {
-        let value = num.whole().filter(|v| (100..=2400).contains(v) && v % 100 < 60)?;
-        let (hour, minute) = (u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?);
-        return whole(hour % 24, minute, num.to + 1);
-    }
-    let (hour, minute) = shape(&num, marked || hours_follow(heard, num.to))?;
-    if hours_follow(heard, num.to) && num.whole().is_some_and(|v| v >= 100) {
-        return whole(hour % 24, minute, num.to);
-    }
-    Some(suffixes(heard, i, num.to, hour, minute, false))
-}
-
-/// "1400 to 1700 hours": the word at the far end serves both.
-fn hours_follow(heard: &Heard, to: usize) -> bool {
-    matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se))
-        && heard.num_at(to + 1).is_some_and(|k| {
-            let num = heard.nums[k];
-            num.whole().is_some_and(|v| v >= 100)
-                && matches!(heard.word(num.to), Some(Word::Unit(Unit::Per(Per::Hour))))
-        })
-}
-
-fn marked(heard: &Heard, to: usize) -> bool {
-    matches!(heard.word(to), Some(Word::AmPm(_) | Word::Oclock))
-}
-
-fn small(num: &Num) -> Option<u8> {
-    num.whole().and_then(|v| u8::try_from(v).ok())
-}
-
-/// Hour and minute of a number, if it can be both.
-fn shape(num: &Num, marked: bool) -> Option<(u8, u8)> {
-    if num.dozen || num.lower.is_some() || num.scale && !marked {
-        return None;
-    }
-    if let Some((hour, minute)) = num.split {
-        return (hour < 24 && hour > 0 && minute < 60).then_some((hour, minute));
-    }
-    if let Some((hour, minute)) = num.places {
-        return (hour < 24 && minute < 60).then_some((hour, minute));
-    }
-    if num.fraction {
-        let hour = u8::try_from(num.value / ONE).ok()?;
-        let minute = u8::try_from(num.value % ONE * 60 / ONE).ok()?;
-        // "sava", "paune" alone: quarter past twelve, quarter to one.
-        let hour = if hour == 0 { 12 } else { hour };
-        return (hour <= 24).then_some((hour, minute));
-    }
-    let value = num.whole()?;
-    if (1..=24).contains(&value) || value == 0 && marked {
-        return Some((u8::try_from(value).ok()?, 0));
-    }
-    if marked && (100..=2400).contains(&value) && value % 100 < 60 {
-        return Some((u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?));
-    }
-    None
-}
-
-/// Takes the marks after an hour: am, pm, o'clock, a part of the day.
-fn suffixes(heard: &Heard, from: usize, mut to: usize, hour: u8, minute: u8, mut sure: bool) -> Hour {
-    let mut mark = if hour > 12 || hour == 0 { Mark::Whole } else { Mark::None };
-    if hour > 12 && sure {
-        mark = Mark::Whole;
-    }
-    loop {
-        match heard.word(to) {
-            Some(Word::Oclock) => sure = true,
-            Some(Word::AmPm(pm)) => {
-                sure = true;
-                if mark == Mark::None {
-                    mark = if pm { Mark::Pm } else { Mark::Am };
-                }
-            }
-            Some(Word::Noon) if hour == 12 => {
-                sure = true;
-                mark = Mark::Whole;
-            }
-            Some(Word::Midnight) if hour == 12 => {
-                return Hour { point: Point { hour: 0, minute, mark: Mark::Whole }, from, to: to + 1, sure: true };
-            }
-            Some(Word::Unit(Unit::Per(Per::Hour))) if sure && mark != Mark::Pm => {
-                mark = Mark::Whole;
-            }
-            Some(Word::Sharp) => {}
-            _ => break,
-        }
-        to += 1;
-    }
-    let at = heard.skip(to, |w| matches!(w, Word::About));
-    if let Some((part, end)) = part_after(heard, at)
-        && matches!(mark, Mark::None)
-        && (sure || !heard.any(at, end, |w| w == Word::Till))
-    {
-        // A part of the day directly after an hour marks it.
-        mark = Mark::Part(part);
-        sure = true;
-        to = end;
-    }
-    Hour { point: Point { hour: hour % 24, minute, mark: if hour == 24 { Mark::Whole } else { mark } }, from, to, sure }
 }
 
 /// What opens before a time.
@@ -528,6 +360,7 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             | Word::Of
             | Word::Is
             | Word::In
+            | Word::Inside
             | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
@@ -561,79 +394,6 @@ fn closing(heard: &Heard, to: usize) -> Option<(Closing, usize)> {
     }
 }
 
-/// "in 2 hours", "within 3 hours", "do ghante baad", "half an hour from now".
-fn ahead(heard: &Heard, i: usize) -> Option<Found> {
-    let opened = match heard.word(i)? {
-        Word::In | Word::After => Some(false),
-        Word::Within => Some(true),
-        _ => None,
-    };
-    let at = if opened.is_some() { heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Next)) } else { i };
-    let (low, high, to) = minutes(heard, at)?;
-    let (within, to) = match opened {
-        Some(within) => (within, to),
-        None => {
-            let end = heard.skip(to, |w| matches!(w, Word::Filler | Word::Of | Word::Is | Word::About));
-            match heard.word(end)? {
-                Word::FromNow | Word::KeBaad | Word::In => (false, end + 1),
-                Word::KeAndar => (true, end + 1),
-                _ => return None,
-            }
-        }
-    };
-    // "500 in 2 hours" prices work, but "in" before a rate or after "per" does not point ahead.
-    let slot = match (within, high) {
-        (true, high) => Slot::Ahead(0, Some(high.unwrap_or(low))),
-        (false, high) => Slot::Ahead(low, high),
-    };
-    Some(Found { slot, from: i, to, flipped: false, weak: false })
-}
-
-/// A duration in minutes, or two of them: "2 hours", "half an hour", "do teen ghante".
-fn minutes(heard: &Heard, i: usize) -> Option<(i64, Option<i64>, usize)> {
-    let (value, lower, to) = match heard.num_at(i) {
-        Some(k) => {
-            let num = heard.nums[k];
-            let joint = matches!(heard.word(num.to), Some(Word::To | Word::Se | Word::Hyphen | Word::Or));
-            match heard.num_at(num.to + 1).filter(|_| joint) {
-                Some(k) => (heard.nums[k].value, Some(num.value), heard.nums[k].to),
-                None => match heard.num_at(num.to) {
-                    Some(k) => (heard.nums[k].value, Some(num.value), heard.nums[k].to),
-                    None => (num.value, num.lower, num.to),
-                },
-            }
-        }
-        None if matches!(heard.word(i), Some(Word::Article)) => (ONE, None, i + 1),
-        None => return None,
-    };
-    let unit = match heard.word(to)? {
-        Word::Unit(Unit::Per(Per::Hour)) => 60,
-        Word::Unit(Unit::Minute) => 1,
-        _ => return None,
-    };
-    let mut to = to + 1;
-    let mut count = value.checked_mul(unit)? / ONE;
-    if unit == 60 {
-        let at = heard.skip(to, |w| matches!(w, Word::And));
-        if let Some(k) = heard.num_at(at)
-            && matches!(heard.word(heard.nums[k].to), Some(Word::Unit(Unit::Minute)))
-        {
-            count += heard.nums[k].value / ONE;
-            to = heard.nums[k].to + 1;
-        } else if matches!(heard.word(to), Some(Word::AndHalf)) {
-            count += 30;
-            to += 1;
-        }
-    }
-    if !(0..=60 * 24 * 7).contains(&count) {
-        return None;
-    }
-    Some(match lower {
-        Some(low) => (low * unit / ONE, Some(count), to),
-        None => (count, None, to),
-    })
-}
-
 /// True if "between" opens before token `from`.
 fn opened_between(heard: &Heard, from: usize) -> bool {
     let mut at = from;
@@ -641,7 +401,7 @@ fn opened_between(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Between => return true,
-            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In => {}
+            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In | Word::Inside => {}
             _ => return false,
         }
     }
@@ -654,46 +414,32 @@ fn beech_follows(heard: &Heard, i: usize) -> bool {
 }
 
 /// True if an unmarked pair of hours is a window here.
-fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene, opened: bool) -> bool {
-    let largest = 24 * ONE;
+fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
     match scene.expect {
         Some(Kind::TimeWindow) => true,
         Some(Kind::Number) => false,
         Some(Kind::Money) => {
-            let beside = heard.nums.iter().zip(&heard.roles).any(|(n, role)| {
-                (n.to <= first.from || n.from >= to)
-                    && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
-            });
             let timed = heard
                 .tokens
                 .iter()
                 .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
-            first.point.hour <= 12 && (beside || timed || opened && beside)
+            let hour = first.point.hour <= 12;
+            let closed = heard.any(heard.clause_start(first.from), heard.clause_end(to), |w| w == Word::Closed);
+            hour && (closed || beside(heard, first.from, to) || timed && first.point.minute == 0)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
     }
 }
 
-/// True if what follows makes the number before it a quantity, an amount or a percentage.
-fn counted_after(heard: &Heard, to: usize) -> bool {
-    matches!(
-        heard.word(to),
-        Some(
-            Word::Unit(_)
-                | Word::Rupee
-                | Word::Paise
-                | Word::Percent
-                | Word::PerWord
-                | Word::Scale(_)
-                | Word::Foreign
-                | Word::Slash
-                | Word::Rate(_)
-                | Word::Dozen
-                | Word::Tarikh
-                | Word::NumberWord
-                | Word::Month(_)
-        )
-    )
+/// True if the text holds an amount outside tokens `from..to`.
+fn beside(heard: &Heard, from: usize, to: usize) -> bool {
+    let amount = |n: &Num| n.value > 24 * ONE || per_after(heard, n.to, n.value).is_some_and(|p| p.1 > 0);
+    heard
+        .nums
+        .iter()
+        .zip(&heard.roles)
+        .any(|(n, role)| (n.to <= from || n.from >= to) && (*role == Role::Money || *role == Role::Bare && amount(n)))
+        || heard.tokens.iter().any(|t| matches!(t.word, Word::Free | Word::FreeOfCharge))
 }
 
 /// First token at or after `i` that begins another hour or part of the day.

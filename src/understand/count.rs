@@ -4,7 +4,7 @@ use super::heard::{Heard, Role, expects, is_filler};
 use super::lexicon::{Unit, Word};
 use super::number::{Num, ONE};
 use super::settle::{self, Said};
-use super::{Kind, Reading, Scene, Value, clock, date};
+use super::{Kind, Reading, Scene, Value, clock, date, money};
 
 /// Reads the number that a text names.
 pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
@@ -79,12 +79,21 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
     let money = heard.roles.contains(&Role::Money);
     for (k, num) in heard.nums.iter().enumerate() {
         let counts = match heard.roles[k] {
-            Role::Bare | Role::Quantity | Role::Percent => !is_pronoun(heard, num) && !priced(heard, num),
+            Role::Bare | Role::Quantity | Role::Percent => {
+                !is_pronoun(heard, num) && (heard.roles[k] != Role::Bare || !priced(heard, k))
+            }
             Role::Duration => !is_pronoun(heard, num),
             Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Money | Role::Phone => false,
         };
         if !counts || money && is_rate_unit(heard, num) {
             continue;
+        }
+        // "for hundred": four hundred, or for a hundred.
+        if let (Some(times), Some(Word::Scale(scale))) =
+            (money::sound_alike(heard, num, num.from), heard.word(num.from))
+        {
+            let more = (times - 1).saturating_mul(i64::from(scale)).saturating_mul(ONE);
+            said.push(Said { what: num.value.saturating_add(more), from: num.from, to: num.to });
         }
         if let Some(low) = num.lower {
             said.push(Said { what: low, from: num.from, to: num.to });
@@ -113,11 +122,12 @@ fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let one = num.value == ONE && !matches!(heard.word(num.from), Some(Word::Digits { .. })) && !num.scale;
     let after = heard.word(num.to);
     let followed =
-        matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
-    let preceded = matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each));
+        matches!(after, Some(Word::Unit(Unit::Minute) | Word::Ordinal(_) | Word::Talk | Word::Of | Word::Moment));
+    let preceded =
+        matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each | Word::Ordinal(_)));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
 }
 
-fn priced(heard: &Heard, num: &Num) -> bool {
-    matches!(heard.word(num.to), Some(Word::PerWord)) || matches!(heard.before(num.from), Some(Word::Charge))
+fn priced(heard: &Heard, k: usize) -> bool {
+    money::rated(heard, k) || money::charged(heard, k)
 }

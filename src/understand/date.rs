@@ -3,10 +3,10 @@
 //! Finds every day in a text with its readings; [`super::time`] uses the same finds for windows. Numbers that belong to a day are
 //! claimed, so that no other kind takes them. Key types: [`Day`].
 
-use jiff::Span;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
-use super::heard::{Heard, Role, expects, is_filler};
+use super::calendar::{day_month, day_of_month, first_after, make, monday_of, next_month, number_of, plus};
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::lexicon::{Unit, Word};
 use super::settle::{self, Said};
 use super::{Kind, Per, Reading, Scene, Value};
@@ -60,6 +60,7 @@ pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
         let limit = froms.iter().copied().find(|&f| f >= day.to).unwrap_or(heard.tokens.len());
         !settle::denied_before(heard, day.from)
             && !settle::quoted(heard, day.from, day.to)
+            && !settle::asked(heard, day.from, day.to)
             && !refused(heard, day.from, day.to, limit)
     });
     settle::correct(heard, &mut days, |_, _| {});
@@ -86,6 +87,11 @@ fn unify(days: &mut Vec<Said<Day>>) {
 fn refused(heard: &Heard, from: usize, to: usize, limit: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to).min(limit);
+    // "tomorrow not today": the denial is of the day after it.
+    let end = match (to..end).find(|&at| matches!(heard.tokens[at].word, Word::Not | Word::DidntSay)) {
+        Some(at) if limit < heard.tokens.len() && settle::denied_before(heard, limit) => at,
+        _ => end,
+    };
     // "kal teen baje nahi, chaar baje": the hour is taken back, not the day.
     let hours = |a: usize, b: usize| {
         (a..b)
@@ -147,10 +153,14 @@ fn shared_month(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
         if !matches!(heard.word(joint), Some(Word::Or | Word::To | Word::Se | Word::Hyphen)) {
             continue;
         }
-        let Some(k) = heard.num_ending(joint).filter(|&k| heard.roles[k] == Role::Bare) else { continue };
+        let Some(k) = heard.num_ending(joint).filter(|&k| heard.roles[k] == Role::Bare) else {
+            continue;
+        };
         let num = heard.nums[k];
         let calendar = heard.any(day.from, day.to, |w| matches!(w, Word::Month(_) | Word::Tarikh | Word::Ordinal(_)));
-        let Some(number) = num.whole().and_then(|n| u8::try_from(n).ok()).filter(|_| calendar) else { continue };
+        let Some(number) = num.whole().and_then(|n| u8::try_from(n).ok()).filter(|_| calendar) else {
+            continue;
+        };
         let month = heard.tokens[day.from..day.to].iter().find_map(|t| match t.word {
             Word::Month(m) => Some(m),
             _ => None,
@@ -178,7 +188,11 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
     let lone: Vec<usize> = (0..heard.nums.len()).filter(|&k| usable(heard, k)).collect();
     for k in lone {
         let num = heard.nums[k];
-        if matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent)) {
+        if heard.num_at(num.to).is_some()
+            || pronoun(heard, num.from, num.to)
+            || heard.before(num.from) == Some(Word::At)
+            || matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent))
+        {
             continue;
         }
         let number = num.whole().and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
@@ -193,7 +207,9 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
 fn is_past(heard: &Heard, day: &Said<Day>) -> bool {
     let doubtful = heard.any(day.from, day.to, |w| matches!(w, Word::Kal | Word::Day(2 | 3) | Word::Weekday(_)));
     let (start, end) = (heard.clause_start(day.from), heard.clause_end(day.to));
-    doubtful && (heard.any(start, day.from, |w| w == Word::PastVerb) || heard.any(day.to, end, |w| w == Word::PastVerb))
+    doubtful
+        && (heard.any(start, day.from, |w| w == Word::PastVerb)
+            || heard.any(day.to, end, |w| matches!(w, Word::PastVerb | Word::Said | Word::HadSaid)))
 }
 
 /// The day that begins at token `i`.
@@ -231,7 +247,7 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             said(day_of_month(today, n)?, num.to)
         }
         Word::Digits { .. } => written(heard, i, today).or_else(|| counted(heard, i, today)),
-        Word::In | Word::After | Word::KeBaad => {
+        Word::Inside | Word::After | Word::KeBaad => {
             let num_at = heard.skip(i + 1, is_filler);
             let (n, to) = days_count(heard, num_at)?;
             said(plus(today, n)?, to)
@@ -263,13 +279,20 @@ fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             let date = after_month_word(heard, i, n, today).or_else(|| day_of_month(today, n))?;
             said(date, at + 1)
         }
+        // "25 ko aana": a day of the month without its word.
+        Some(Word::Ko) if at == num.to && num.digits > 0 => said(day_of_month(today, n)?, at + 1),
         _ => None,
     }
 }
 
 /// "teen din", "a week": how many days, and where the words end.
 fn days_count(heard: &Heard, i: usize) -> Option<(i64, usize)> {
+    // "do teen din": no single day.
+    let pair = heard.num_ending(i).is_some()
+        || matches!(heard.before(i), Some(Word::Or | Word::To | Word::Se | Word::Hyphen))
+            && i.checked_sub(1).is_some_and(|at| heard.num_ending(at).is_some());
     let (n, at) = match heard.num_at(i) {
+        Some(_) if pair => return None,
         Some(k) => (heard.nums[k].whole()?, heard.nums[k].to),
         None if matches!(heard.word(i), Some(Word::Article)) => (1, i + 1),
         None => return None,
@@ -330,7 +353,7 @@ fn ordinal(heard: &Heard, from: usize, to: usize, n: u8, today: Date) -> Option<
 
 /// True if the ordinal was written with digits, "25th".
 fn written_ordinal(heard: &Heard, i: usize) -> bool {
-    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].to - heard.tokens[i].from <= 4
+    matches!(heard.word(i), Some(Word::Ordinal(_))) && heard.tokens[i].written
 }
 
 /// "November 25th".
@@ -401,8 +424,11 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         let date = make(i16::try_from(year).ok()?, small(second)?, small(first)?)?;
         return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
-    let clock = matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee));
-    if joint == Word::Hyphen || clock {
+    let clock =
+        matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee | Word::Scale(_)));
+    // "25-11" is a day and a month only where a day was asked for; "2-5" is a range.
+    let hyphen = joint == Word::Hyphen && (heard.expect != Some(Kind::Date) || second >= first);
+    if hyphen || clock {
         return None;
     }
     let date = day_month(today, small(first)?, small(second)?)?;
@@ -421,7 +447,9 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         }
         Word::Unit(Unit::Week) => in_week(heard, i, today, 7),
         Word::Unit(Unit::Month) => {
-            let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Comma));
+            let at = heard.skip(i + 2, |w| {
+                matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Comma)
+            });
             let (n, to) = match heard.word(at)? {
                 Word::Ordinal(n) => (n, at + 1),
                 _ => {
@@ -438,7 +466,8 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// "next week Friday": the weekday of that week.
 fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>> {
-    let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Ko));
+    let at =
+        heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Ko));
     let Some(Word::Weekday(w)) = heard.word(at) else { return None };
     let date = plus(monday_of(today)?, ahead + i64::from(w) - 1)?;
     Some(Said { what: certain(date), from: i, to: at + 1 })
@@ -459,7 +488,7 @@ fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
 /// "agle mahine ki 5 tarikh": the month word before the number.
 fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date> {
     let mut at = i;
-    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In)) {
+    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside)) {
         at -= 1;
     }
     let month = matches!(heard.before(at), Some(Word::Unit(Unit::Month))) && at >= 2;
@@ -468,51 +497,4 @@ fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date>
 
 fn certain(date: Date) -> Day {
     Day { date, second: None, today: false }
-}
-
-fn make(year: i16, month: u8, day: u8) -> Option<Date> {
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
-}
-
-fn plus(date: Date, days: i64) -> Option<Date> {
-    let span = Span::new().try_days(days).ok()?;
-    date.checked_add(span).ok()
-}
-
-fn number_of(weekday: Weekday) -> u8 {
-    u8::try_from(weekday.to_monday_one_offset()).unwrap_or(1)
-}
-
-fn first_after(today: Date, w: u8) -> Option<Date> {
-    let ahead = (i64::from(w) - i64::from(number_of(today.weekday())) + 6).rem_euclid(7) + 1;
-    plus(today, ahead)
-}
-
-fn monday_of(today: Date) -> Option<Date> {
-    plus(today, 1 - i64::from(number_of(today.weekday())))
-}
-
-/// The first such day from today on, skipping months without it.
-fn day_of_month(today: Date, day: u8) -> Option<Date> {
-    let (mut year, mut month) = (today.year(), today.month());
-    for _ in 0..12 {
-        if let Some(date) = make(year, u8::try_from(month).ok()?, day).filter(|d| *d >= today) {
-            return Some(date);
-        }
-        month += 1;
-        if month > 12 {
-            (year, month) = (year + 1, 1);
-        }
-    }
-    None
-}
-
-fn next_month(today: Date, day: u8) -> Option<Date> {
-    let (year, month) = if today.month() == 12 { (today.year() + 1, 1) } else { (today.year(), today.month() + 1) };
-    make(year, u8::try_from(month).ok()?, day)
-}
-
-/// The next such day and month.
-fn day_month(today: Date, day: u8, month: u8) -> Option<Date> {
-    (0..8).find_map(|ahead| make(today.year() + ahead, month, day).filter(|d| *d >= today))
 }

@@ -35,7 +35,7 @@ pub(super) fn dangles(heard: &Heard, kind: Kind) -> bool {
             | Word::Repeat(_)
             | Word::Point
             | Word::Ellipsis
-            | Word::PerWord
+            | Word::PerUnit
             | Word::Article
             | Word::AtLeast
             | Word::About

@@ -31,7 +31,7 @@ pub(super) fn read(heard: &Heard) -> Reading {
 fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool> {
     let any = |is: &dyn Fn(Word) -> bool| heard.any(from, to, is);
     let human = (from..to).find(|&at| matches!(heard.tokens[at].word, Word::Human) && !owned(heard, from, at));
-    let someone = any(&|w| w == Word::Someone);
+    let someone = any(&|w| matches!(w, Word::Someone | Word::Others));
     let own =
         (from..to).any(|at| matches!(heard.tokens[at].word, Word::Human | Word::Unit(_)) && owned(heard, from, at));
     let machine = any(&|w| w == Word::Machine);
@@ -39,7 +39,8 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let connect = any(&|w| w == Word::Connect);
     let make = any(&|w| w == Word::TalkMake);
     let want = any(&|w| w == Word::Want);
-    let give = any(&|w| w == Word::Give);
+    // "aadmi bhej do" sends a man to the lorry, not to the phone.
+    let give = (from..to).any(|at| heard.tokens[at].word == Word::Give && heard.before(at) != Some(Word::Stem));
     let negative = any(&|w| {
         matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without)
     });
@@ -47,7 +48,7 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
 
     if machine && human.is_none() && !someone {
         // Refusing to talk to a machine asks for a person; asking whether this is one does not.
-        let refuses = talk && (negative || asks_who && !question_is_who(heard, from, to));
+        let refuses = talk && (negative || asks_who);
         return refuses.then_some(true);
     }
     if any(&|w| w == Word::AreYou) && question && !(talk || connect) {
@@ -57,10 +58,15 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
         return None;
     }
     let person = human.is_some() || someone;
+    let can = any(&|w| w == Word::Can) && any(&|w| w == Word::Hum);
     let asks = connect
         || talk
             && (person
-                && (make || want || give || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
+                && (make
+                    || can
+                    || want
+                    || give
+                    || any(&|w| matches!(w, Word::Please | Word::To | Word::Of | Word::With))))
         || make && (person || talk)
         || human.is_some() && (give || want || any(&|w| w == Word::Please));
     if negative && (asks || talk || connect) {
@@ -74,14 +80,13 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let bare = human.is_some_and(|_| {
         (from..to).all(|at| {
-            matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)
+            matches!(
+                heard.tokens[at].word,
+                Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your | Word::Yes | Word::Ji
+            )
         })
     });
     (bare && !question).then_some(true)
-}
-
-fn question_is_who(_heard: &Heard, _from: usize, _to: usize) -> bool {
-    false
 }
 
 /// "my manager", "mere driver".
@@ -96,6 +101,8 @@ fn owned(heard: &Heard, from: usize, at: usize) -> bool {
 
 /// "my manager will talk to you", "someone will come", "500 per person".
 fn offers_own(heard: &Heard, from: usize, to: usize, human: Option<usize>) -> bool {
-    let Some(at) = human else { return heard.any(from, to, |w| w == Word::My) };
-    matches!(heard.before(at), Some(Word::PerWord | Word::Each)) || heard.num_ending(at).is_some()
+    let Some(at) = human else {
+        return heard.any(from, to, |w| w == Word::My);
+    };
+    matches!(heard.before(at), Some(Word::PerUnit | Word::Each)) || heard.num_ending(at).is_some()
 }

@@ -22,7 +22,10 @@ pub(super) fn read(heard: &Heard) -> Reading {
     for (i, name) in names.iter().enumerate() {
         let previous = i.checked_sub(1).map_or(0, |p| names[p].to);
         let next = names.get(i + 1).map_or(heard.tokens.len(), |n| n.from);
-        if !refused(heard, name, previous, next) && !of_others(heard, name, previous, next) {
+        if !refused(heard, name, previous, next)
+            && !of_others(heard, name, previous, next)
+            && !settle::quoted(heard, name.from, name.to)
+        {
             kept.push(*name);
         }
     }
@@ -91,9 +94,11 @@ fn of_others(heard: &Heard, name: &Said<Option<&'static str>>, previous: usize, 
         Word::He | Word::Others | Word::Human | Word::Someone => third,
         // "hum log Hindi bolte hain" is ourselves.
         Word::Unit(Unit::Thing) => third && !matches!(heard.before(at), Some(Word::Hum | Word::I)),
-        Word::My => third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human)),
+        Word::My => {
+            third && matches!(heard.word(at + 1), Some(Word::Other | Word::Unit(_) | Word::Human | Word::Filler))
+        }
         _ => false,
     });
-    let asked = heard.any(start, end, |w| matches!(w, Word::Please | Word::Want));
+    let asked = heard.any(start, end, |w| w == Word::Want);
     somebody && !asked
 }

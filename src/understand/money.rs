@@ -5,10 +5,11 @@
 
 use super::clock;
 use super::date;
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, ends_clause, expects, is_filler};
 use super::lexicon::{Unit, Word};
 use super::number::{Num, ONE};
 use super::offer::{self, Marks};
+use super::rate::{per_after, per_before};
 use super::settle::{self, Said};
 use super::{Kind, Money, Per, Reading, Scene, Value};
 
@@ -61,11 +62,28 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     answer(heard, &options, unfinished)
 }
 
+/// Tokens that an offer rests on: the amount, and the unit of its rate.
+fn shown(heard: &Heard, offer: &Said<Offer>) -> (usize, usize) {
+    let Some(per) = offer.what.money.per else { return (offer.from, offer.to) };
+    let unit = |at: &usize| match heard.tokens[*at].word {
+        Word::Unit(Unit::Per(unit)) | Word::Rate(unit) => unit == per,
+        Word::Each => per == Per::Piece,
+        _ => false,
+    };
+    let end = heard.clause_end(offer.to).min(offer.to + 6);
+    let start = heard.clause_start(offer.from).max(offer.from.saturating_sub(8));
+    match ((offer.to..end).find(unit), (start..offer.from).rev().find(unit)) {
+        (Some(at), _) => (offer.from, at + 1),
+        (None, Some(at)) => (at, offer.to),
+        (None, None) => (offer.from, offer.to),
+    }
+}
+
 fn answer(heard: &Heard, options: &[Said<Offer>], unfinished: bool) -> Reading {
     let Some((first, last)) = options.first().zip(options.last()) else {
         return Reading { unfinished, ..Reading::default() };
     };
-    let span = heard.span(first.from, last.to);
+    let span = heard.span(shown(heard, first).0, shown(heard, last).1);
     let value = |money: Money| Some(Value::Money(money));
     if options.len() > 1 {
         let readings = options.iter().map(|o| value(o.what.money)).collect();
@@ -197,7 +215,11 @@ fn ends(low: &Num, high: &Num) -> (i64, i64) {
 fn is_money(heard: &Heard, k: usize, scene: &Scene) -> bool {
     match heard.roles[k] {
         Role::Money => true,
-        Role::Bare => expects(scene, Kind::Money) && !thing(heard, k) || rated(heard, k) || charged(heard, k),
+        Role::Bare => {
+            expects(scene, Kind::Money) && !thing(heard, k) && !fragment(heard, k)
+                || rated(heard, k)
+                || charged(heard, k)
+        }
         Role::Quantity | Role::Duration => false,
         Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Percent | Role::Phone => false,
     }
@@ -207,18 +229,28 @@ fn is_money(heard: &Heard, k: usize, scene: &Scene) -> bool {
 fn thing(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let one = num.value == ONE && !num.scale && !matches!(heard.word(num.from), Some(Word::Digits { .. }));
-    let whole_text = heard.skip(0, is_filler) == num.from && heard.skip(num.to, is_filler) >= heard.tokens.len();
+    let whole_text = heard.skip(0, |w| {
+        is_filler(w) || ends_clause(w) || matches!(w, Word::Yes | Word::Ji | Word::Answering | Word::Fine)
+    }) == num.from
+        && heard.skip(num.to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
     one && !whole_text
 }
 
+/// "half of it", "two of my trucks": a part or a count of something.
+fn fragment(heard: &Heard, k: usize) -> bool {
+    let num = heard.nums[k];
+    let spelled = !heard.tokens[num.from].written;
+    0 < num.value && num.value < ONE || spelled && num.value < 10 * ONE && heard.word(num.to) == Some(Word::Of)
+}
+
 /// True if a rate follows or stands before the number.
-fn rated(heard: &Heard, k: usize) -> bool {
+pub(super) fn rated(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     per_after(heard, num.to, num.value).is_some_and(|p| p.1 > 0) || per_before(heard, num.from, 0).is_some_and(|p| !p.1)
 }
 
 /// True if a word such as "charge" or "kiraya" stands near the number.
-fn charged(heard: &Heard, k: usize) -> bool {
+pub(super) fn charged(heard: &Heard, k: usize) -> bool {
     let num = heard.nums[k];
     let from = num.from.saturating_sub(6);
     let start = (from..num.from)
@@ -297,15 +329,13 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
 }
 
 /// "for hundred", "to thousand": a number word heard as a preposition.
-fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> {
+pub(super) fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> {
     let (scale_at, _) = leading_scale(heard, num.from)?;
     if scale_at != from {
         return None;
     }
-    let numbered = from.checked_sub(1).is_some_and(|p| heard.num_ending(p).is_some());
     match heard.before(from)? {
-        Word::For if !numbered => Some(4),
-        Word::To | Word::Too if !numbered => Some(2),
+        Word::SoundAlike(times) => Some(i64::from(times)),
         _ => None,
     }
 }
@@ -313,136 +343,6 @@ fn sound_alike(heard: &Heard, num: &Num, from: usize) -> Option<i64> {
 fn leading_scale(heard: &Heard, at: usize) -> Option<(usize, i64)> {
     match heard.word(at)? {
         Word::Scale(scale @ (100 | 1_000)) => Some((at, i64::from(scale))),
-        _ => None,
-    }
-}
-
-/// The unit after an amount and a weight: 0 for a bare "each" or trip, 1 for a rate that makes any number money.
-fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8)> {
-    let rupees = matches!(heard.before(to), Some(Word::Rupee | Word::Paise));
-    let mut at = heard.skip(to, |w| matches!(w, Word::Filler | Word::About));
-    if let Some(Word::Plus | Word::Comma) = heard.word(at)
-        && matches!(heard.word(at + 1), Some(Word::PerWord | Word::Each | Word::Rate(_)))
-    {
-        at += 1;
-    }
-    let per = |at: usize| match heard.word(at) {
-        Some(Word::Unit(Unit::Per(per))) => Some(per),
-        _ => None,
-    };
-    match heard.word(at)? {
-        Word::PerWord | Word::PerOrBut => {
-            let at = heard.skip(at + 1, |w| matches!(w, Word::Article | Word::Filler));
-            per(at).map(|p| (p, 1))
-        }
-        Word::Slash => per(heard.skip(at + 1, |w| w == Word::Slash)).map(|p| (p, 1)),
-        Word::Article => per(at + 1).map(|p| (p, 1)),
-        Word::Each => match heard.word(at + 1) {
-            Some(Word::Unit(Unit::Per(per))) => Some((per, 1)),
-            Some(Word::Unit(_) | Word::LabelStem | Word::LabelLong | Word::Human | Word::Other) => None,
-            _ => Some((Per::Piece, 1)),
-        },
-        Word::Rate(per) => Some((per, 1)),
-        Word::For | Word::In | Word::Of | Word::Is => {
-            let inner = heard.skip(at + 1, |w| {
-                matches!(
-                    w,
-                    Word::Filler
-                        | Word::Article
-                        | Word::Each
-                        | Word::Count(1)
-                        | Word::Small(1)
-                        | Word::This
-                        | Word::Of
-                        | Word::Is
-                        | Word::PerWord
-                )
-            });
-            let found = per(inner)?;
-            let counted = heard.any(at + 1, inner, |w| {
-                matches!(w, Word::Article | Word::Each | Word::Count(1) | Word::Small(1) | Word::PerWord)
-            });
-            let lone = heard.word(at + 1 + inner.saturating_sub(at + 1)).is_some();
-            match (found, heard.word(at)?) {
-                (Per::Trip, Word::For | Word::Of | Word::Is) if lone => Some((Per::Trip, 0)),
-                (found, Word::For) if counted && !matches!(heard.word(inner - 1), Some(Word::This | Word::Filler)) => {
-                    Some((found, 1))
-                }
-                (found, Word::Of) if counted || priced_unit(heard, inner) => Some((found, 1)),
-                (found, Word::Is) if heard.word(inner + 1) == Some(Word::Of) => Some((found, 1)),
-                _ => None,
-            }
-        }
-        Word::Count(1) | Word::Small(1) => {
-            let found = per(at + 1)?;
-            (rupees || matches!(heard.word(at + 2), Some(Word::Of)) || found == Per::Trip || value >= 10 * ONE)
-                .then_some((found, 1))
-        }
-        Word::Unit(Unit::Per(found)) => {
-            let after = heard.word(at + 1);
-            let rate = rupees
-                || matches!(after, Some(Word::HisaabSe))
-                || matches!(after, Some(Word::Of))
-                || found == Per::Trip && value >= 100 * ONE;
-            rate.then_some((found, u8::from(rupees || matches!(after, Some(Word::HisaabSe)) || found != Per::Trip)))
-        }
-        _ => None,
-    }
-}
-
-/// "300 ka ton": the unit said after "ka".
-fn priced_unit(heard: &Heard, unit: usize) -> bool {
-    !matches!(heard.word(unit + 1), Some(Word::Of | Word::Unit(_)))
-}
-
-/// The unit before an amount, and whether it is only a trip beside it.
-fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<(Per, bool)> {
-    let mut at = from;
-    let mut of = false;
-    while at > previous {
-        match heard.before(at) {
-            Some(Word::Of | Word::HisaabSe) => of = true,
-            Some(
-                Word::Is
-                | Word::It
-                | Word::Filler
-                | Word::Charge
-                | Word::About
-                | Word::Rupee
-                | Word::In
-                | Word::At
-                | Word::Then
-                | Word::For
-                | Word::Se
-                | Word::Final
-                | Word::I
-                | Word::Hum
-                | Word::Hyphen
-                | Word::He
-                | Word::Said
-                | Word::This,
-            ) => {}
-            _ => break,
-        }
-        at -= 1;
-    }
-    let unit = at.checked_sub(1).filter(|&u| u >= previous)?;
-    if let Some(Word::Rate(per)) = heard.word(unit) {
-        return Some((per, false));
-    }
-    let Some(Word::Unit(Unit::Per(per))) = heard.word(unit) else { return None };
-    if unit == 0 {
-        return (of || per == Per::Trip).then_some((per, per == Per::Trip));
-    }
-    if let Some(k) = heard.num_ending(unit) {
-        let num = heard.nums[k];
-        let one = num.value == ONE;
-        return (one && (num.from >= previous)).then_some((per, false));
-    }
-    match heard.before(unit) {
-        Some(Word::PerWord | Word::Each | Word::Article | Word::PerOrBut | Word::Slash) => Some((per, false)),
-        _ if per == Per::Trip => Some((per, true)),
-        _ if of => Some((per, false)),
         _ => None,
     }
 }
@@ -508,8 +408,8 @@ fn idle(heard: &Heard, at: usize) -> bool {
                     | Word::Kal
                     | Word::Day(_)
                     | Word::Part(_)
-                    | Word::Final
                     | Word::In
+                    | Word::Inside
                     | Word::To
                     | Word::I
                     | Word::Hum
@@ -523,8 +423,8 @@ fn idle(heard: &Heard, at: usize) -> bool {
 /// Sets the marks of every amount from the words around it.
 fn mark(heard: &Heard, offers: &mut [Said<Offer>]) {
     let places: Vec<(usize, usize)> = offers.iter().map(|o| (o.from, o.to)).collect();
-    for i in 0..offers.len() {
-        offers[i].what.marks = offer::marks(heard, &places, i, offers[i].what.money.upper_paise.is_some());
+    for (i, offer) in offers.iter_mut().enumerate() {
+        offer.what.marks = offer::marks(heard, &places, i, offer.what.money.upper_paise.is_some());
     }
 }
 

@@ -4,6 +4,8 @@
 //! ("two fifty"), digit strings ("one two double zero"), split digits ("5 00"). It gives no number a role: money, hours, dates and
 //! labels are told apart elsewhere. Values are exact, in millionths. Key types: [`Num`].
 
+use super::beside::{clock_mark_only, clockish, close_by, left_out, neighbours};
+use super::digits::{digit_string, split_digits};
 use super::lexicon::Word;
 use super::sense::is_number;
 use super::token::Token;
@@ -67,14 +69,14 @@ pub(super) fn number(tokens: &[Token], i: usize) -> Option<Num> {
 
 /// What may stand before a scale: its value and where it ends.
 #[derive(Clone, Copy)]
-struct Part {
-    value: i64,
-    to: usize,
-    kind: PartKind,
+pub(super) struct Part {
+    pub(super) value: i64,
+    pub(super) to: usize,
+    pub(super) kind: PartKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PartKind {
+pub(super) enum PartKind {
     /// English 1 to 19 alone.
     Small,
     /// English 20 to 99.
@@ -86,14 +88,19 @@ enum PartKind {
     Quarters(i64),
 }
 
-fn word(tokens: &[Token], i: usize) -> Option<Word> {
+pub(super) fn word(tokens: &[Token], i: usize) -> Option<Word> {
     tokens.get(i).map(|t| t.word)
 }
 
 /// Reads a count: "twenty five", "saade teen", "two and a half", "1.5", "2 point 5".
-fn part(tokens: &[Token], i: usize) -> Option<Part> {
+pub(super) fn part(tokens: &[Token], i: usize) -> Option<Part> {
     let simple = |value: i64, to, kind| Some(Part { value, to, kind });
     let first = match word(tokens, i)? {
+        Word::Digits { whole: top @ 1..=3, len: 1, places: 0, .. } if written_fraction(tokens, i).is_some() => {
+            let bottom = written_fraction(tokens, i)?;
+            simple(ONE * i64::try_from(top).ok()? / bottom, i + 3, PartKind::Fraction)
+        }
+        Word::Point => decimal(tokens, Part { value: 0, to: i, kind: PartKind::Digits }).filter(|p| p.to > i),
         Word::Digits { whole, frac, places, .. } => {
             let value = fixed(whole, frac, places)?;
             simple(value, i + 1, PartKind::Digits)
@@ -130,6 +137,19 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         }
         Some(Word::Point) => decimal(tokens, first),
         _ => Some(first),
+    }
+}
+
+/// "1/2 lakh", "3/4 ton": the lower half of a fraction as written, before a scale or unit.
+fn written_fraction(tokens: &[Token], i: usize) -> Option<i64> {
+    let glued = tokens.get(i + 1..i + 3)?.iter().all(|t| t.glued);
+    match (word(tokens, i + 1)?, word(tokens, i + 2)?, word(tokens, i + 3)?) {
+        (
+            Word::Slash,
+            Word::Digits { whole: bottom @ (2 | 4), len: 1, places: 0, .. },
+            Word::Scale(_) | Word::Unit(_),
+        ) if glued => i64::try_from(bottom).ok(),
+        _ => None,
     }
 }
 
@@ -185,13 +205,13 @@ fn quarters(tokens: &[Token], i: usize, by: i64) -> Option<Part> {
     }
 }
 
-fn fixed(whole: u64, frac: u32, places: u8) -> Option<i64> {
+pub(super) fn fixed(whole: u64, frac: u32, places: u8) -> Option<i64> {
     let frac = i64::from(frac) * 10_i64.pow(6_u32.saturating_sub(u32::from(places)));
     i64::try_from(whole).ok()?.checked_mul(ONE)?.checked_add(frac)
 }
 
 /// Product of all scale words from `i` ("lakh", "hundred thousand") and where they end.
-fn scales(tokens: &[Token], i: usize) -> Option<(i64, usize)> {
+pub(super) fn scales(tokens: &[Token], i: usize) -> Option<(i64, usize)> {
     let Some(Word::Scale(first)) = word(tokens, i) else { return None };
     let mut product = i64::from(first);
     let mut to = i + 1;
@@ -258,6 +278,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             continue;
         };
         if terms > 0 && scale.is_none() {
+            // "750 and 10 30", "500 and das gyarah": another number begins.
+            if joined && word(tokens, count.to).is_some_and(|w| is_number(w) && !matches!(w, Word::Scale(_))) {
+                break;
+            }
             let fraction = matches!(count.kind, PartKind::Fraction | PartKind::Quarters(_));
             if count.value >= limit.saturating_mul(ONE)
                 || fraction && !joined
@@ -265,6 +289,27 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             {
                 break;
             }
+        }
+        // "one thousand two fifty" leaves the hundred out; "five hundred and five fifty" is two numbers.
+        if terms > 0
+            && scale.is_none()
+            && let Some(rest) = left_out(tokens, count)
+        {
+            if limit < 1_000 || joined || count.value >= 10 * ONE {
+                break;
+            }
+            num.value = num.value.checked_add(count.value.checked_mul(100)?)?.checked_add(rest.value)?;
+            num.to = rest.to;
+            num.scaled = None;
+            return Some(num);
+        }
+        // "paanch paanch sau": the count is said twice.
+        if terms == 0
+            && scale.is_none()
+            && let Some(again) = part(tokens, count.to).filter(|p| p.value == count.value && p.kind == count.kind)
+            && scales(tokens, again.to).is_some()
+        {
+            return spoken(tokens, count.to).map(|n| Num { from: i, ..n });
         }
         if let Some(pair) = neighbours(tokens, count, terms) {
             num.lower = Some(pair.0);
@@ -291,7 +336,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
         };
         num.value = num.value.checked_add(value)?;
         num.scaled = match (terms, scale) {
-            (0, Some((scale, _))) => Some((count.value, scale)),
+            (0, Some((scale, _))) => Some((value / scale, scale)),
             _ => None,
         };
         num.scale |= scale.is_some();
@@ -380,7 +425,7 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         };
         num.value = num.value * 100 + next.value;
         num.to = next.to;
-    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && rest == hundreds + 1 {
+    } else if !scaled && matches!(word(tokens, next.to), Some(Word::Rupee)) && close_by(hundreds, rest) {
         num.lower = Some(num.value);
         num.value = next.value;
         num.to = next.to;
@@ -388,125 +433,7 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
     num
 }
 
-/// Two hours side by side before o'clock ("das gyarah baje") are not hundreds and rest.
-fn clock_mark_only(tokens: &[Token], to: usize, first: i64, second: i64) -> bool {
-    matches!(word(tokens, to), Some(Word::Oclock)) && second <= 12 && first < second
-}
-
-/// "four five hundred": two counts before one scale.
-fn neighbours(tokens: &[Token], first: Part, terms: usize) -> Option<(i64, i64, usize)> {
-    if terms > 0 || matches!(first.kind, PartKind::Quarters(_)) {
-        return None;
-    }
-    let second = part(tokens, first.to)?;
-    let (scale, to) = scales(tokens, second.to)?;
-    let (low, high) = match second.kind {
-        PartKind::Quarters(by) => (first.value, second.value + by * ONE / 4),
-        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => {
-            (first.value, second.value)
-        }
-    };
-    let near = low < high && high <= low.checked_mul(2)? && high - low <= (5 * ONE).max(low / 4) && high < 100 * ONE;
-    near.then(|| Some((low.checked_mul(scale)?, high.checked_mul(scale)?, to)))?
-}
-
-/// True if the count that ends before `at` is an hour of its own: "five hundred | two pm", "five hundred and | two to five".
-fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
-    if value > 24 * ONE {
-        return false;
-    }
-    match word(tokens, at) {
-        Some(Word::AmPm(_) | Word::Oclock | Word::Clock { .. } | Word::Bajkar) => true,
-        Some(Word::To | Word::Se | Word::Hyphen | Word::Till) if value <= 12 * ONE => match part(tokens, at + 1) {
-            Some(end) => end.value <= 12 * ONE && scales(tokens, end.to).is_none(),
-            None => false,
-        },
-        Some(Word::Small(_) | Word::Tens(_)) => {
-            let mut to = at;
-            while word(tokens, to).is_some_and(is_number) && to < at + 2 {
-                to += 1;
-            }
-            matches!(word(tokens, to), Some(Word::AmPm(_) | Word::Oclock))
-        }
-        _ => false,
-    }
-}
-
-/// Three or more digit words in a row, with double and triple.
-fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
-    let mut value: i64 = 0;
-    let mut count: u8 = 0;
-    let mut words = 0;
-    let mut at = i;
-    while count < 16 {
-        let (times, skip) = match word(tokens, at) {
-            Some(Word::Repeat(n)) => (n, 1),
-            _ => (1, 0),
-        };
-        let digit = match word(tokens, at + skip) {
-            Some(Word::Count(n) | Word::Small(n)) if n < 10 => i64::from(n),
-            Some(Word::Digits { whole, len: 1, places: 0, .. }) => i64::try_from(whole).ok()?,
-            Some(Word::Oh) if count > 0 => 0,
-            _ => break,
-        };
-        for _ in 0..times {
-            value = value.checked_mul(10)?.checked_add(digit)?;
-            count += 1;
-        }
-        at += skip + 1;
-        words += 1;
-    }
-    // A digit before a scale begins another number.
-    let scaled = matches!(word(tokens, at), Some(Word::Scale(_) | Word::AmPm(_) | Word::Oclock));
-    if words < 2 || count < 3 || scaled {
-        return None;
-    }
-    let mut num = plain(value.checked_mul(ONE)?, i, at);
-    num.digits = count;
-    // "one oh five" is also an hour and a minute.
-    if count == 3 && matches!(word(tokens, i + 1), Some(Word::Oh)) {
-        num.split = Some((u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?));
-    }
-    Some(num)
-}
-
-/// A group of one or two digits and a group of two or three that belong together: "5 00".
-fn split_digits(tokens: &[Token], i: usize) -> Option<Num> {
-    let Some(Word::Digits { whole, len: len @ 1..=2, places: 0, grouped: false, .. }) = word(tokens, i) else {
-        return None;
-    };
-    let Some(Word::Digits { whole: rest, len: more @ 2..=3, places, frac, grouped: false }) = word(tokens, i + 1)
-    else {
-        return None;
-    };
-    if tokens[i + 1].glued {
-        return None;
-    }
-    let mut to = i + 2;
-    let mut value = whole * 10_u64.pow(u32::from(more)) + rest;
-    let mut digits = len + more;
-    // "1 50 000"
-    if let Some(Word::Digits { whole: third, len: last, places: 0, .. }) = word(tokens, to) {
-        if more == 2 && last == 3 {
-            value = value * 1000 + third;
-            digits += 3;
-            to += 1;
-        } else {
-            return None;
-        }
-    }
-    if matches!(word(tokens, to), Some(Word::Scale(_))) {
-        return None;
-    }
-    let mut num = plain(fixed(value, frac, places)?, i, to);
-    num.digits = digits;
-    if more == 2 && to == i + 2 && whole < 24 && rest < 60 {
-        num.split = Some((u8::try_from(whole).ok()?, u8::try_from(rest).ok()?));
-    }
-    Some(num)
-}
-
-fn plain(value: i64, from: usize, to: usize) -> Num {
+pub(super) fn plain(value: i64, from: usize, to: usize) -> Num {
     Num {
         value,
         lower: None,

@@ -2,9 +2,9 @@
 //!
 //! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
 
-use super::heard::{Heard, ends_clause};
+use super::heard::{Heard, ends_clause, is_filler};
 use super::lexicon::{Unit, Word};
-use super::settle;
+use super::{Per, settle};
 
 /// The marks of one amount.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,34 +33,42 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let right = right_edge(heard, places, i);
     let before = |is: &dyn Fn(Word) -> bool| heard.any(left, from, is);
     let after = |is: &dyn Fn(Word) -> bool| heard.any(to, right, is);
-    let mut marks = Marks::default();
-
-    marks.total = before(&|w| w == Word::Total) || after(&|w| w == Word::Total);
+    let mut marks = Marks { total: before(&|w| w == Word::Total) || after(&|w| w == Word::Total), ..Marks::default() };
     let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
+    // A bound after the amount is its own only if no other number follows it: "600 upto 10 km".
+    let bounded = |is: &dyn Fn(Word) -> bool| {
+        (to..right).any(|at| is(heard.tokens[at].word) && heard.num_at(heard.skip(at + 1, is_filler)).is_none())
+    };
     let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
-        || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
+        || bounded(&|w| matches!(w, Word::AtLeast | Word::NotLess))
         || before(&|w| w == Word::LessThan)
             && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
-        || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
+        || bounded(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || !range && (heard.word(to) == Some(Word::Till) || matches!(heard.before(from), Some(Word::Till)));
+        || bounded(&|w| matches!(w, Word::AtMost | Word::NotMore))
+        || matches!(heard.word(to), Some(Word::KeAndar))
+        || matches!(heard.before(from), Some(Word::Within))
+        || !range && (heard.word(to) == Some(Word::Till) || till_opens(heard, from));
     marks.floor = floor;
     marks.ceiling = ceiling;
-    marks.bound =
-        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.bound = floor
+        || ceiling
+        || before(&less)
+        || bounded(&less)
+        || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
-    marks.quoted = settle::quoted(heard, from, to) || asked(heard, left, from, to);
+    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to);
     marks.denied = settle::denied_before(heard, from);
     let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
 
     let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
-    let earlier = before(&|w| w == Word::Earlier) || after(&|w| matches!(w, Word::Earlier | Word::PastVerb));
+    let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
+        || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
-    marks.others = (before(&|w| matches!(w, Word::Others))
+    marks.others = (before(&|w| matches!(w, Word::Others | Word::Someone))
         || after(&|w| w == Word::Others)
         || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
         || earlier)
@@ -70,10 +78,30 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks
 }
 
+/// "till 800", but not "teen baje tak 800".
+fn till_opens(heard: &Heard, from: usize) -> bool {
+    heard.before(from) == Some(Word::Till)
+        && from >= 1
+        && heard.num_ending(from - 1).is_none()
+        && !matches!(
+            heard.before(from - 1),
+            Some(
+                Word::Oclock
+                    | Word::AmPm(_)
+                    | Word::Part(_)
+                    | Word::Clock { .. }
+                    | Word::Noon
+                    | Word::Kal
+                    | Word::Day(_)
+                    | Word::Weekday(_)
+            )
+        )
+}
+
 /// "this time" after "last time" in one breath: what comes last counts.
 fn settled_after_other(heard: &Heard, left: usize, from: usize) -> bool {
     let last = |is: fn(Word) -> bool| (left..from).rev().find(|&at| is(heard.tokens[at].word));
-    match (last(|w| w == Word::Final), last(|w| matches!(w, Word::Others | Word::Earlier | Word::He))) {
+    match (last(|w| w == Word::Final), last(|w| matches!(w, Word::Others | Word::Someone | Word::Earlier | Word::He))) {
         (Some(settled), Some(other)) => settled > other,
         _ => false,
     }
@@ -89,7 +117,7 @@ fn usual_after_settled(heard: &Heard, left: usize, from: usize) -> bool {
 
 /// "500 plus" at the end is a bound; "500 plus loading" is not.
 fn plus_ends(heard: &Heard, to: usize) -> bool {
-    heard.word(to + 1).is_none_or(|w| ends_clause(w))
+    heard.word(heard.skip(to + 1, is_filler)).is_none_or(ends_clause)
 }
 
 /// True if "between" opens right before token `from`.
@@ -134,12 +162,23 @@ fn opens(word: Word) -> bool {
 fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     let from = places[i].0;
     let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
-        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
+        // "can't come before 4 and 1200": what is said of an hour is not said of the amount.
+        let other = |at: usize| {
+            let start = heard.clause_start(at);
+            heard.nums.iter().any(|n| n.from >= start && n.to <= at)
+        };
+        return (0..from)
+            .rev()
+            .find(|&at| match heard.tokens[at].word {
+                Word::And => other(at),
+                word => ends_clause(word),
+            })
+            .map_or(0, |at| at + 1);
     };
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
     }
-    share(heard, previous, from)
+    share(heard, places[i - 1].0, previous, from)
 }
 
 fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
@@ -148,36 +187,45 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
         return (to..heard.tokens.len())
             .find(|&at| {
                 let word = heard.tokens[at].word;
-                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && side_follows(heard, at)
+                // "toll and parking extra" is one matter.
+                let listed = heard.before(at) == Some(Word::Side) && heard.word(at + 1) == Some(Word::Side);
+                // "700 and above" goes on.
+                let bounds = matches!(heard.word(at + 1), Some(Word::MoreThan | Word::LessThan | Word::Onwards));
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && !listed && !bounds
             })
             .unwrap_or(heard.tokens.len());
     };
     let cut = |word| boundary(word) || matches!(word, Word::Not | Word::DidntSay);
-    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, to, next))
+    (to..next).find(|&at| cut(heard.tokens[at].word)).unwrap_or_else(|| share(heard, places[i].0, to, next))
 }
 
-/// "500 and loading extra": what follows "and" is another matter.
-fn side_follows(heard: &Heard, at: usize) -> bool {
-    matches!(heard.word(at + 1), Some(Word::Side)) || true
-}
-
-/// Where two amounts with no boundary between them divide the words between them.
-fn share(heard: &Heard, from: usize, to: usize) -> usize {
+/// Where two amounts with no boundary between them divide the words between them; the first amount begins at `first`.
+fn share(heard: &Heard, first: usize, from: usize, to: usize) -> usize {
+    // An amount with a noun of its own before it leaves what follows to the next: "kiraya 2000 labour ka 300".
+    let named = heard.any(heard.clause_start(first), first, |w| matches!(w, Word::Charge | Word::Unit(Unit::Per(_))));
     let opening = (from..to).find(|&at| {
         let word = heard.tokens[at].word;
         let trip = matches!(word, Word::Unit(Unit::Per(_)))
             && at > from
             && !matches!(
                 heard.tokens[at - 1].word,
-                Word::PerWord | Word::Article | Word::Each | Word::Slash | Word::For
+                Word::PerUnit | Word::Article | Word::Each | Word::Slash | Word::For
             );
         let side_of_first = word == Word::Side
             && at > from
             && matches!(heard.tokens[at - 1].word, Word::For | Word::Of | Word::Rupee | Word::Extra);
-        let side_right_after = word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
+        let side_right_after = !named && word == Word::Side && at == from && heard.any(from, to, |w| w == Word::Of);
         (opens(word) || trip) && !side_of_first && !side_right_after
     });
     opening.unwrap_or(to)
+}
+
+/// "loading alag, kiraya 1200" in one breath: what is apart is named before the price.
+fn apart(heard: &Heard, from: usize, to: usize) -> bool {
+    let extra = (from..to).find(|&at| heard.tokens[at].word == Word::Extra);
+    extra.is_some_and(|at| {
+        heard.any(at + 1, to, |w| matches!(w, Word::Charge | Word::Final | Word::Unit(Unit::Per(Per::Trip))))
+    })
 }
 
 /// A side amount: loading and the like beside it, or marked extra.
@@ -188,15 +236,15 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     if let Some(at) = before {
         let covered = heard
             .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| {
-                covers(w) || matches!(w, Word::Total | Word::Plus | Word::Extra | Word::My) && w != Word::Extra
-            });
+            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My))
+            || apart(heard, at, from);
         if !covered {
             return true;
         }
     }
     if heard.any(left, from, |w| matches!(w, Word::Extra | Word::Another))
         && !(before.is_some() && heard.any(left, from, |w| w == Word::Total))
+        && !apart(heard, left, from)
     {
         let without = heard.any(left, from, |w| matches!(w, Word::Without | Word::No | Word::Not));
         if !without {
@@ -235,6 +283,14 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
     if turned {
         return true;
     }
+    // "nahi ho payega 500 mein"
+    let denied = (left..from).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::PlainNo));
+    if let Some(at) = denied
+        && heard.word(to) == Some(Word::In)
+        && heard.any(at + 1, from, |w| matches!(w, Word::Other | Word::Is | Word::Can))
+    {
+        return true;
+    }
     // "500, nahi ho payega": a denial that stands alone after the amount.
     let clause = heard.clause_end(to).min(limit);
     if !matches!(heard.word(clause), Some(Word::Comma | Word::Ellipsis | Word::Stop)) {
@@ -246,16 +302,4 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
         && next_end == heard.clause_end(clause + 1)
         && clause + 1 < next_end
         && !heard.any(clause + 1, next_end, |w| matches!(w, Word::Side | Word::Extra))
-}
-
-/// An amount inside a question that offers nothing.
-fn asked(heard: &Heard, left: usize, from: usize, to: usize) -> bool {
-    let end = (to..heard.tokens.len())
-        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
-        .unwrap_or(heard.tokens.len());
-    let question = heard.word(end) == Some(Word::Question);
-    let wonders = heard.any(left, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
-        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
-    let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
-    question && (wonders || !offers && !heard.any(to, end, |w| w == Word::Comma))
 }

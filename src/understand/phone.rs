@@ -176,9 +176,9 @@ fn is_labelled(heard: &Heard, i: usize) -> bool {
     while let Some(word) = heard.before(at) {
         at -= 1;
         match word {
-            Word::Of | Word::Is | Word::Filler | Word::NumberWord | Word::Plus => {}
+            Word::Of | Word::Is | Word::Filler | Word::NumberSign | Word::Plus => {}
             Word::Label | Word::LabelStem | Word::LabelLong => return true,
-            Word::Unit(_) => return heard.any(at, i, |w| w == Word::NumberWord),
+            Word::Unit(_) => return heard.any(at, i, |w| w == Word::NumberSign),
             _ => return false,
         }
     }

@@ -14,6 +14,17 @@ pub(super) fn settle(tokens: &mut [Token]) {
         let earlier = i.checked_sub(2).map(|p| tokens[p].word);
         let after = tokens.get(i + 1).map(|t| t.word);
         let word = match tokens[i].word {
+            Word::EnglishScale(scale) => Word::Scale(scale),
+            Word::To | Word::Too if opens_scale(before, after) => Word::SoundAlike(2),
+            Word::For if opens_scale(before, after) => Word::SoundAlike(4),
+            Word::ToOrTwo
+                if !(before.is_some_and(is_digit) && earlier.is_some_and(is_digit))
+                    && before.is_some_and(|w| is_number(w) || is_clock_mark(w))
+                    && after.is_some_and(|w| is_number(w) && !is_scale_or_unit(w)) =>
+            {
+                Word::To
+            }
+            Word::ToOrTwo => Word::Small(2),
             Word::To | Word::Too if marks_clock(after) => Word::Small(2),
             Word::For if marks_clock(after) => Word::Small(4),
             Word::Too if before.is_some_and(is_number) || before.is_some_and(is_clock_mark) => Word::To,
@@ -34,7 +45,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
                             | Word::Human
                     )
                 ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
-                    || matches!(after, Some(Word::In));
+                    || matches!(after, Some(Word::In | Word::Other));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
             Word::Kilo if before.is_some_and(is_small) && !matches!(after, Some(Word::KeBaad)) => Word::Scale(1_000),
@@ -44,7 +55,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
             }
             Word::AmOrBe => Word::Is,
             Word::PerOrBut if matches!(after, Some(Word::Unit(_))) && !matches!(before, Some(Word::Comma)) => {
-                Word::PerWord
+                Word::PerUnit
             }
             Word::PerOrBut => Word::But,
             Word::MonthOrVerb(month)
@@ -56,10 +67,10 @@ pub(super) fn settle(tokens: &mut [Token]) {
             }
             Word::MonthOrVerb(_) => Word::Other,
             Word::No
-                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneWord))
+                if matches!(before, Some(Word::Label | Word::LabelStem | Word::LabelLong | Word::PhoneNoun))
                     && matches!(after, Some(Word::Digits { .. } | Word::Small(_) | Word::Of | Word::Is)) =>
             {
-                Word::NumberWord
+                Word::NumberSign
             }
             Word::Unit(Unit::Minute)
                 if !before.is_some_and(|w| {
@@ -83,7 +94,21 @@ pub(super) fn settle(tokens: &mut [Token]) {
 /// True for words that begin or make up a number.
 pub(super) fn is_number(word: Word) -> bool {
     is_small(word)
-        || matches!(word, Word::Scale(_) | Word::Saade | Word::Sava | Word::Paune | Word::SauOrSo | Word::TwoOrGive)
+        || matches!(
+            word,
+            Word::Scale(_)
+                | Word::EnglishScale(_)
+                | Word::Saade
+                | Word::Sava
+                | Word::Paune
+                | Word::SauOrSo
+                | Word::TwoOrGive
+        )
+}
+
+/// A digit as a word.
+fn is_digit(word: Word) -> bool {
+    matches!(word, Word::Count(0..=9) | Word::Small(0..=9))
 }
 
 /// A number that may stand before a scale.
@@ -104,7 +129,21 @@ fn english(word: Option<Word>) -> bool {
 }
 
 fn is_scale_or_unit(word: Word) -> bool {
-    matches!(word, Word::Scale(_) | Word::Rupee | Word::Unit(_) | Word::Oclock | Word::SauOrSo | Word::Paise)
+    matches!(
+        word,
+        Word::Scale(_)
+            | Word::EnglishScale(_)
+            | Word::Rupee
+            | Word::Unit(_)
+            | Word::Oclock
+            | Word::SauOrSo
+            | Word::Paise
+    )
+}
+
+/// True between no number and "hundred" or "thousand".
+fn opens_scale(before: Option<Word>, after: Option<Word>) -> bool {
+    matches!(after, Some(Word::EnglishScale(_))) && !before.is_some_and(|w| is_number(w) || matches!(w, Word::Rupee))
 }
 
 fn marks_clock(word: Option<Word>) -> bool {
@@ -155,9 +194,11 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
                     | Word::Dozen
             )
         );
-        match before {
-            Some(Word::I | Word::Cant | Word::To | Word::Please | Word::Not) => return Word::Other,
-            Some(Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
+        // "I only do": a filler does not part the verb from its subject.
+        let subject = if before == Some(Word::Filler) { earlier } else { before };
+        match subject {
+            Some(Word::I | Word::Cant | Word::Please | Word::Not) => return Word::Other,
+            Some(Word::To | Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}
         }
         if matches!(
@@ -168,15 +209,19 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         }
     }
     match before {
-        Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneWord) => return Word::Give,
-        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee)) => return Word::Give,
-        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => {
+        Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneNoun) => return Word::Give,
+        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee | Word::Paise)) => return Word::Give,
+        Some(Word::Rupee | Word::Paise)
+            if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) =>
+        {
             return Word::Give;
         }
         _ => {}
     }
-    let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));
+    let ends = after
+        .is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::And | Word::But | Word::Please));
     match before {
+        Some(Word::Ko) if ends => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,
         Some(Word::Other | Word::Machine) if ends && latin => Word::Other,
         _ => Word::Count(2),

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what the values mean; works on where they stand among the words. Key types: [`Said`].
 
-use super::heard::Heard;
+use super::heard::{Heard, is_filler};
 use super::lexicon::Word;
 
 /// A value and the tokens that it rests on.
@@ -29,6 +29,7 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
             | Word::Rupee
             | Word::Ko
             | Word::In
+            | Word::Inside
             | Word::From
             | Word::Between
             | Word::Article => {}
@@ -40,21 +41,14 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
 
 /// True if a Hindi "nahi" follows token `to` in its clause before token `limit`, with no other value between.
 pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
-    let end = heard.clause_end(to).min(limit);
-    heard.any(to, end, |w| w == Word::Nahi)
-        || (end < limit
-            && matches!(heard.word(end), Some(Word::Comma | Word::Ellipsis))
-            && lone_nahi(heard, end + 1, limit))
-}
-
-/// "500, nahi": a denial of its own clause that nothing follows.
-fn lone_nahi(_heard: &Heard, _from: usize, _limit: usize) -> bool {
-    false
+    heard.any(to, heard.clause_end(to).min(limit), |w| w == Word::Nahi)
 }
 
 /// True if words between tokens `from` and `to` take back what was said before them.
 pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
-    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
+    heard.any(from, to, |w| {
+        matches!(w, Word::Correct | Word::Nahi | Word::No | Word::PlainNo | Word::DidntSay | Word::Wrong)
+    })
 }
 
 /// Drops every value that a later one corrects.
@@ -75,9 +69,28 @@ pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
     let start = heard.clause_start(from);
     let end = heard.clause_end(to);
     heard.any(start, from, |w| w == Word::Quote)
-        || heard.any(start, from, |w| matches!(w, Word::YouErg | Word::You)) && heard.any(to, end, |w| w == Word::Said)
-        || heard.any(to, end, |w| w == Word::Said) && heard.any(to, end, |w| w == Word::YouErg)
+        || heard.any(start, from, |w| matches!(w, Word::YouErg | Word::You))
+            && heard.any(to, end, |w| matches!(w, Word::Said | Word::HadSaid))
+        || heard.any(to, end, |w| matches!(w, Word::Said | Word::HadSaid)) && heard.any(to, end, |w| w == Word::YouErg)
         || heard.any(to, end, |w| w == Word::Quote)
+}
+
+/// True if the words around tokens `from..to` only ask: a question that offers nothing.
+pub(super) fn asked(heard: &Heard, from: usize, to: usize) -> bool {
+    let start = heard.clause_start(from);
+    let end = (to..heard.tokens.len())
+        .find(|&at| matches!(heard.tokens[at].word, Word::Stop | Word::Question | Word::Ellipsis))
+        .unwrap_or(heard.tokens.len());
+    let wonders = heard.any(start, from, |w| matches!(w, Word::Wh | Word::What | Word::AreYou))
+        || heard.any(to, end, |w| matches!(w, Word::Wh | Word::What));
+    let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
+    if heard.word(end) != Some(Word::Question) {
+        // "kya 500 bola": a question without its mark.
+        let first = heard.skip(start, |w| is_filler(w) || matches!(w, Word::Yes | Word::Ji));
+        let opens = heard.word(first) == Some(Word::What) && heard.word(first + 1) != Some(Word::I);
+        return opens && start < from && !offers;
+    }
+    wonders || !offers && !heard.any(to, end, |w| w == Word::Comma)
 }
 
 /// Token ranges between the words of alternative that stand between two values.

@@ -6,9 +6,10 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::clock::{self, End, Found, Mark, Point, Slot};
+use super::clock::{self, End, Found, Slot};
 use super::date::{self, Day};
 use super::heard::{Heard, ends_clause};
+use super::hour::{Mark, Point};
 use super::lexicon::{Part, Word};
 use super::settle::{self, Said};
 use super::{Kind, Reading, Scene, TimeWindow, Value};
@@ -115,6 +116,7 @@ fn share(sides: &mut [Side]) {
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
     let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let named = found.iter().any(|f| matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
         .enumerate()
@@ -133,16 +135,22 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                 });
             let clause_end = heard.clause_end(f.to);
             let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb)
-                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
+                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier))
+                || heard.any(start, clause_end, |w| w == Word::Yesterday);
             let refused = !f.flipped
                 && (settle::denied_before(heard, f.from)
                     || heard.any(start, f.from, |w| matches!(w, Word::Cant))
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
-            let asked =
-                heard.any(start, f.from, |w| matches!(w, Word::Wh)) && heard.word(clause_end) == Some(Word::Question);
-            !(f.weak && surer || closed || past || refused || asked || settle::quoted(heard, f.from, f.to))
+            let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
+            !(f.weak && surer
+                || loose
+                || closed
+                || past
+                || refused
+                || settle::asked(heard, f.from, f.to)
+                || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
@@ -166,7 +174,12 @@ fn boundary_before(heard: &Heard, from: usize, previous: usize) -> usize {
 
 fn boundary_after(heard: &Heard, to: usize, next: usize) -> usize {
     let end = (to..next)
-        .find(|&at| ends_clause(heard.tokens[at].word) || matches!(heard.tokens[at].word, Word::And | Word::Correct))
+        .find(|&at| {
+            let word = heard.tokens[at].word;
+            ends_clause(word)
+                || matches!(word, Word::And | Word::Correct)
+                || next < heard.tokens.len() && matches!(word, Word::Not | Word::DidntSay)
+        })
         .unwrap_or(next);
     // "2 to 5 nahi, 5 ke baad" denies what stands before the comma only.
     end.min(heard.tokens.len())
@@ -357,12 +370,11 @@ fn between(start: End, end: End) -> Vec<TimeWindow> {
         (Some(s), None) => vec![window(s, next_such(s, loose(end).1))],
         (None, Some(e)) => vec![window(last_such(e, loose(start).1), e)],
         (None, None) => {
-            let (s, half_start) = loose(start);
+            let (s, _) = loose(start);
             let (e, half_end) = loose(end);
             if e > s {
                 return vec![window(s, e)];
             }
-            let _ = half_start;
             vec![window(s, next_such(s, half_end)), window((s - HALF).rem_euclid(DAY), e)]
         }
     }
@@ -380,15 +392,10 @@ fn last_such(end: i32, half: i32) -> i32 {
     (end - if back == 0 { HALF } else { back }).rem_euclid(DAY)
 }
 
-/// T2: the hours of a part of the day.
+/// Minutes of the day of both ends of a part of the day.
 fn span_of(part: Part) -> (i32, i32) {
-    match part {
-        Part::Early => (6 * 60, 9 * 60),
-        Part::Morning => (8 * 60, 12 * 60),
-        Part::Afternoon => (12 * 60, 16 * 60),
-        Part::Evening => (16 * 60, 20 * 60),
-        Part::Night => (20 * 60, 23 * 60),
-    }
+    let (start, end) = part.hours();
+    (i32::from(start), i32::from(end))
 }
 
 fn clock_time(minutes: i32) -> Time {

@@ -15,6 +15,8 @@ pub(super) struct Token {
     pub(super) to: usize,
     /// True if nothing stands between this token and the one before.
     pub(super) glued: bool,
+    /// True if written with digits.
+    pub(super) written: bool,
 }
 
 /// The tokens of a text.
@@ -38,10 +40,12 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         {
             last.word = Word::Ordinal(u8::try_from(*day).unwrap_or(0));
             last.to = piece.to;
+            last.written = true;
             i += count;
             continue;
         }
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued });
+        let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written });
         i += count;
     }
     tokens
@@ -110,6 +114,8 @@ fn split(text: &str, pieces: &mut Vec<Piece>, spelled: &mut String) {
             at = next;
         } else if digit(c).is_some() {
             at = digits(text, at, pieces);
+        } else if c == '.' && leads_fraction(text, at) {
+            at = fraction(text, at, pieces);
         } else if is_letter(c) {
             at = letters(text, at, pieces, spelled);
         } else {
@@ -235,6 +241,27 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
     at
 }
 
+/// True for the dot of ".5".
+fn leads_fraction(text: &str, at: usize) -> bool {
+    let before = text[..at].chars().next_back();
+    text[at + 1..].chars().next().and_then(digit).is_some() && before.is_none_or(char::is_whitespace)
+}
+
+/// Reads ".5" as nought point five.
+fn fraction(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
+    let (mut frac, mut places, mut at) = (0_u32, 0_u8, from + 1);
+    while let Some((d, width)) = text[at..].chars().next().and_then(|c| digit(c).map(|d| (d, c.len_utf8()))) {
+        if places < 6 {
+            frac = frac * 10 + u32::from(d);
+            places += 1;
+        }
+        at += width;
+    }
+    let mark = Word::Digits { whole: 0, len: 1, frac, places, grouped: false };
+    pieces.push(Piece { mark: Some(mark), from, to: at, at: (0, 0) });
+    at
+}
+
 /// Reads the middle part of a date written with dots: digits, then a dot before the year.
 fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
     let mut whole: u64 = 0;
@@ -255,7 +282,7 @@ fn dotted(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
     at + 1
 }
 
-fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut String) -> usize {
+fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) -> usize {
     let next = at + c.len_utf8();
     let after = text[next..].chars().next();
     let before = text[..at].chars().next_back();
@@ -266,7 +293,7 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &mut S
         '/' if matches!(after, Some('-' | '=' | '–')) => (Some(Word::Rupee), next + after.map_or(0, char::len_utf8)),
         '/' => (Some(Word::Slash), next),
         '+' => (Some(Word::Plus), next),
-        '#' => (Some(Word::NumberWord), next),
+        '#' => (Some(Word::NumberSign), next),
         '&' => (Some(Word::And), next),
         '@' => (Some(Word::At), next),
         ',' | ';' | '—' | '،' => (Some(Word::Comma), next),

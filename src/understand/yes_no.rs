@@ -21,7 +21,7 @@ pub(super) fn read(heard: &Heard) -> Reading {
         unfinished,
         span,
     };
-    if unknown && said.iter().all(|s| !s.firm) || unknown && said.iter().all(|s| !s.yes) {
+    if unknown && (said.iter().all(|s| !s.firm) || said.iter().all(|s| !s.yes)) {
         return Reading { unfinished, ..Reading::default() };
     }
     if maybe {
@@ -64,9 +64,15 @@ fn polarities(heard: &Heard) -> Vec<Polarity> {
         let at = |yes, firm, from, to| Polarity { yes, firm, from, to };
         match heard.tokens[i].word {
             Word::Yes => said.push(at(true, true, i, i + 1)),
-            Word::Fine if !questioned_fine(heard, i) => said.push(at(true, true, i, i + 1)),
+            Word::Fine => said.push(at(true, true, i, i + 1)),
             Word::Ji => said.push(at(true, false, i, i + 1)),
-            Word::Wrong => said.push(at(negated_wrong(heard, i), true, i, i + 1)),
+            Word::Wrong => {
+                // "bilkul galat": the stress is on wrong.
+                if said.last().is_some_and(|s| s.yes && s.to == i) {
+                    said.pop();
+                }
+                said.push(at(negated_wrong(heard, i), true, i, i + 1));
+            }
             Word::NoProblem => {
                 // "no, no problem" is one yes.
                 while said.last().is_some_and(|s| !s.yes && s.to + 1 >= i && !corrected(heard, s.to, i)) {
@@ -74,9 +80,10 @@ fn polarities(heard: &Heard) -> Vec<Polarity> {
                 }
                 said.push(at(true, true, i, i + 1));
             }
-            Word::PlainNo | Word::Fails => deny(heard, &mut said, i, true),
-            Word::No | Word::Nahi => deny(heard, &mut said, i, false),
-            Word::Not | Word::Cant | Word::NoNeed => deny(heard, &mut said, i, true),
+            Word::PlainNo | Word::Fails | Word::No | Word::Nahi | Word::Not | Word::Cant | Word::NoNeed => {
+                i = deny(heard, &mut said, i);
+                continue;
+            }
             _ => {}
         }
         i += 1;
@@ -91,49 +98,43 @@ fn polarities(heard: &Heard) -> Vec<Polarity> {
     said
 }
 
-/// A negation: alone it is a no, beside an affirming word it turns it.
-fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize, joined: bool) {
+/// A negation: alone it is a no, beside an affirming word it turns it. Returns the token after the words it takes.
+fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize) -> usize {
     let word = heard.tokens[i].word;
     let english = matches!(word, Word::Not | Word::Cant | Word::No | Word::NoNeed);
     // Hindi puts the affirming word before: "theek nahi hai", "bilkul nahi".
     if !english
         && let Some(last) = said.last()
         && last.yes
+        && i - last.to <= 2
+        && heard.tokens[last.from].word == Word::Fine
         && !heard.any(last.to, i, |w| ends_clause(w) || matches!(w, Word::Correct | Word::And | Word::Or))
-        && (i - last.to <= 2)
-        && !matches!(heard.tokens[last.from].word, Word::Yes)
-            | heard.any(last.from, last.to, |w| matches!(w, Word::Fine | Word::NoProblem))
     {
         said.pop();
     }
-    // An affirming word right after belongs to the negation: "nahi chalega", "not okay".
     let limit = heard.clause_end(i + 1);
-    let near = (i + 1..limit.min(i + 4)).find(|&at| matches!(heard.tokens[at].word, Word::Fine | Word::Yes));
-    let swallow = near.filter(|&at| {
-        let fine = matches!(heard.tokens[at].word, Word::Fine) || matches!(word, Word::Not | Word::Cant);
-        fine && word != Word::No
-            && !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi))
+    if word == Word::Not && heard.any(i + 1, limit.min(i + 3), |w| w == Word::Wrong) {
+        return i + 1;
+    }
+    // An affirming word right after belongs to the negation: "nahi chalega", "not okay", "don't agree".
+    let reach = if matches!(word, Word::Not | Word::Cant) { limit } else { limit.min(i + 4) };
+    let near = (i + 1..reach).find(|&at| match heard.tokens[at].word {
+        Word::Fine => word != Word::No,
+        Word::Yes => matches!(word, Word::Not | Word::Cant),
+        _ => false,
     });
-    let to = swallow.map_or(i + 1, |at| at + 1);
-    let wrong = (i + 1..limit.min(i + 3)).any(|at| heard.tokens[at].word == Word::Wrong) && matches!(word, Word::Not);
-    if wrong {
-        return;
-    }
+    let swallowed = near.filter(|&at| {
+        !heard.any(i + 1, at, |w| matches!(w, Word::Correct | Word::And | Word::Or | Word::No | Word::Nahi))
+    });
+    let to = swallowed.map_or(i + 1, |at| at + 1);
     said.push(Polarity { yes: false, firm: true, from: i, to });
-    let _ = joined;
-    if let Some(at) = swallow {
-        // Marked by its span; the affirming word is passed over when it is met.
-        debug_assert!(at < heard.tokens.len());
-    }
+    to
 }
 
 /// "galat nahi hai", "not wrong": right.
 fn negated_wrong(heard: &Heard, i: usize) -> bool {
-    matches!(heard.before(i), Some(Word::Not)) || matches!(heard.word(i + 1), Some(Word::Nahi))
-}
-
-fn questioned_fine(_heard: &Heard, _i: usize) -> bool {
-    false
+    (heard.before(i) == Some(Word::Not) || i >= 2 && heard.word(i - 2) == Some(Word::Not))
+        || matches!(heard.word(i + 1), Some(Word::Nahi))
 }
 
 /// "haan boliye": the phone is answered, nothing is agreed to.

@@ -132,7 +132,7 @@ fn a_yes_to_the_question_being_asked_counts_although_it_is_a_backchannel_elsewhe
     agent.read_back = trunkline::agent::ReadBack::Always;
     let mut rig = Rig::begun(agent, Some("en-IN"), false);
     rig.run_until_quiet(700);
-    rig.say(rig.now, "five_hundred_rupees", "five hundred rupees");
+    rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
     rig.run_until_heard();
     assert!(rig.spoken.iter().any(|(_, text)| text.contains("Is that right?")), "{}", rig.log());
     // He answers while the last words are still being spoken.

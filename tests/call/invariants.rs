@@ -39,15 +39,31 @@ enum Op {
 
 fn words() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "", "haan", "yes", "no", "English", "five hundred", "five hundred rupees", "between two and", "two to five pm",
-        "hello, who is calling?", "हिंदी", "दो से पाँच बजे", "I want a person", "...",
+        "",
+        "haan",
+        "yes",
+        "no",
+        "English",
+        "five hundred",
+        "five hundred rupees",
+        "between two and",
+        "two to five pm",
+        "hello, who is calling?",
+        "हिंदी",
+        "दो से पाँच बजे",
+        "I want a person",
+        "...",
     ])
 }
 
 fn pieces() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "", r#"{"say": "Thank you. And"#, r#"{"say": "And the time?", "type": "NEED_MORE_INFO", "data": {}}"#, "rubbish",
-        r#"{"say": "Thanks.", "type": "THANK_YOU_RESPONSE", "data": {"charge": "500", "time": "2-5pm"}}"#, r#" the time?", "type"#,
+        "",
+        r#"{"say": "Thank you. And"#,
+        r#"{"say": "And the time?", "type": "NEED_MORE_INFO", "data": {}}"#,
+        "rubbish",
+        r#"{"say": "Thanks.", "type": "THANK_YOU_RESPONSE", "data": {"charge": "500", "time": "2-5pm"}}"#,
+        r#" the time?", "type"#,
         r#"{"say": "", "type": "HANDOVER_TO_HUMAN", "data": {}}"#,
     ])
 }
@@ -141,7 +157,10 @@ impl Watched {
                 assert!(!self.closed, "a deadline after the end");
                 assert!(at >= Duration::from_millis(self.now), "{at:?} is before {} ms", self.now);
             }
-            None => assert!(self.closed || !self.asked.iter().any(|turn| !self.dead.contains(turn)), "nothing will wake the call"),
+            None => assert!(
+                self.closed || !self.asked.iter().any(|turn| !self.dead.contains(turn)),
+                "nothing will wake the call"
+            ),
         }
     }
 

@@ -286,7 +286,10 @@ impl Rig {
                 self.give(what);
             }
         }
-        if self.now.is_multiple_of(20) && self.frames && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now)) {
+        if self.now.is_multiple_of(20)
+            && self.frames
+            && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now))
+        {
             // The frame that ends now.
             let audio = self.sound(self.now - 20);
             let event = Event::Media { timestamp_ms: Some(self.now - 20), audio: &audio };
@@ -347,7 +350,8 @@ impl Rig {
                 assert!(prompt.lines.last().is_none_or(|line| line.speaker == Speaker::Caller));
                 self.prompts.push(prompt);
                 self.asked.push(turn);
-                let thought = self.thoughts.pop_front().unwrap_or_else(|| answer("And what time suits you?", "NEED_MORE_INFO"));
+                let thought =
+                    self.thoughts.pop_front().unwrap_or_else(|| answer("And what time suits you?", "NEED_MORE_INFO"));
                 match thought {
                     Thought::Answer(text) => self.think(turn, self.mind_delay, &text),
                     Thought::Late(ms, text) => self.think(turn, ms, &text),
@@ -393,9 +397,9 @@ impl Rig {
                 if self.spoken.iter().any(|(of, _)| *of == turn) {
                     self.note(&format!("DropSpeech {turn}"));
                 }
-                self.inbox.retain(|_, what| {
-                    !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn)
-                });
+                self.inbox.retain(
+                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
+                );
             }
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
             Action::Report(report) => self.reports.push(report),

@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkline::config::agents::Folder;
 use trunkline::http::{App, Config, serve};
-use trunkline::session::Switchboard;
+use trunkline::session::{self, Parts, Switchboard};
 use trunkline::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use trunkline::store::{Store, StoreConfig};
 use trunkline::telemetry;
@@ -39,8 +40,22 @@ impl Server {
         let cache = SpeechCache::open(SpeechCacheConfig::new(folder.path().join("audio"))).unwrap();
         std::fs::create_dir_all(&config.recordings).unwrap();
         change(&mut config);
-        let agents = trunkline::config::agents::read("agents".as_ref()).agents;
-        let switchboard = Switchboard::stand_in(store.clone(), cache, agents);
+        let calls = session::Config {
+            public_url: config.public_url.clone().unwrap_or_else(|| "http://127.0.0.1".to_owned()),
+            max_calls: 10,
+            caller_id: None,
+            record_all: false,
+        };
+        let parts = Parts {
+            store: store.clone(),
+            speech_cache: cache,
+            recordings: None,
+            ears: None,
+            voice: None,
+            mind: None,
+            line: None,
+        };
+        let switchboard = Switchboard::open(calls, parts, Folder::read("agents").agents());
         let app = App::new(config, switchboard.clone(), telemetry::start_metrics().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -71,7 +71,9 @@ impl Mongod {
         let mut shell = Command::new("sh")
             .arg("-c")
             .arg(
-                r#"dir=$1; shift
+                // An interrupt goes to the whole process group; this shell stays to clear up.
+                r#"trap '' HUP INT TERM
+                dir=$1; shift
                 "$@" < /dev/null 2>&1 & pid=$!
                 echo "pid $pid"
                 read -r word || word=
@@ -90,7 +92,7 @@ impl Mongod {
             .spawn()
             .expect("sh starts");
         let output = shell.stdout.take().unwrap();
-        let (lines, log) = channel();
+        let (lines, log) = sync_channel(100);
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 // The receiver may be gone; the pipe must be emptied all the same.
@@ -176,6 +178,7 @@ async fn connect(uri: &str) -> Client {
 }
 
 /// The server to start: `TRUNKLINE_TEST_MONGOD`, or the pinned one, fetched now if `make test` has not.
+#[expect(clippy::disallowed_methods, reason = "the roof of a test")]
 fn program() -> PathBuf {
     if let Some(own) = std::env::var_os("TRUNKLINE_TEST_MONGOD") {
         return own.into();

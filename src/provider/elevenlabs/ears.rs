@@ -64,7 +64,8 @@ impl Ears {
                 None => return Ok(()),
                 Some(Err(error)) => End::Lost(error),
                 Some(Ok(socket)) => {
-                    let mut leg = Leg { socket, memory: &mut memory, out: &out, words_came: false, alive: true };
+                    let mut leg =
+                        Leg { socket, memory: &mut memory, out: &out, words_came: false, greeted: false, alive: true };
                     let end = leg.run(&mut input).await;
                     if leg.words_came {
                         attempts = 0;
@@ -74,10 +75,12 @@ impl Ears {
             };
             let error = match end {
                 End::Finished => return Ok(()),
-                End::Refused(error) => return Err(error),
-                End::Lost(error) if error.kind == ProviderErrorKind::Refused => return Err(error),
-                End::Lost(error) => error,
+                End::Refused(error) => return Err(error.counted()),
+                End::Lost(error) => error.counted(),
             };
+            if error.kind == ProviderErrorKind::Refused {
+                return Err(error);
+            }
             let pause = self.config.reconnect_pauses.get(attempts).copied();
             let Some(pause) = pause.filter(|_| connections < MAX_CONNECTIONS) else { return Err(error) };
             attempts += 1;
@@ -136,6 +139,8 @@ struct Leg<'a> {
     out: &'a mpsc::Sender<EarsEvent>,
     /// Whether words came: then the connection was good, and a later break starts the count of attempts anew.
     words_came: bool,
+    /// Whether the recogniser itself ever spoke (its first message is `session_started`): a proxy answers pings for a dead one.
+    greeted: bool,
     /// Whether anything came since the last commit; a silent connection with an unanswered commit is dead, not slow.
     alive: bool,
 }
@@ -171,7 +176,7 @@ impl Leg<'_> {
                     self.send_due().await?;
                 },
                 () = sleep_until(commit_due.unwrap_or_else(Instant::now)), if commit_due.is_some() => {
-                    if !self.alive && self.memory.may_ask_again() {
+                    if !(self.alive && self.greeted) && self.memory.may_ask_again() {
                         return Err(End::Lost(fault::late("the recogniser fell silent")));
                     }
                     if !self.give(Answer::TimedOut).await { return Ok(()) }
@@ -216,7 +221,10 @@ impl Leg<'_> {
     async fn read(&mut self, message: Message) -> Result<bool, End> {
         self.alive = true;
         let text = match message {
-            Message::Text(text) => text,
+            Message::Text(text) => {
+                self.greeted = true;
+                text
+            }
             Message::Close(frame) => {
                 let code = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
                 return Err(if code.is_empty() {

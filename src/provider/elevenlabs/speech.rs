@@ -93,17 +93,31 @@ pub(super) async fn render(
         }
     };
     let both = async {
-        match attempt().await {
+        match attempt().await.map_err(ProviderError::counted) {
             Err(first) if first.kind == ProviderErrorKind::Quota && first.what.starts_with("429") => {
                 let spread = rand::rng().random_range(RETRY_SPREAD);
                 sleep(config.rate_limit_pause.mul_f64(spread)).await;
-                attempt().await
+                attempt().await.map_err(ProviderError::counted)
             }
-            Err(first) if first.kind.worth_a_retry() => attempt().await,
+            Err(first) if first.kind.worth_a_retry() => attempt().await.map_err(ProviderError::counted),
             answer => answer,
         }
     };
-    timeout(config.render_timeout, both).await.unwrap_or_else(|_| Err(fault::late("the file did not come in time")))
+    timeout(config.render_timeout, both)
+        .await
+        .unwrap_or_else(|_| Err(fault::late("the file did not come in time").counted()))
+}
+
+/// Asks for the list of models: it costs nothing and needs the key.
+pub(super) async fn check(config: &ElevenLabsConfig, client: &reqwest::Client) -> Result<(), ProviderError> {
+    let url = endpoint(&config.api_url, &["v1", "models"]);
+    let request = client.get(url).header(KEY_HEADER, key_value(VENDOR, &config.api_key)?);
+    let asked = async {
+        // Read to its end, so that the connection can be used again.
+        bounded_body(send(request).await?, MAX_FILE_BYTES).await.map_err(|e| http_error(VENDOR, &e))
+    };
+    timeout(config.first_audio_timeout, asked).await.map_err(|_| fault::late("no answer in time"))??;
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Speaking by ElevenLabs: clauses in, mu-law out, over one multi-context socket a call ([`super::line`]), with HTTP behind it.
+//! Speaking by ElevenLabs: clauses in, mu-law out, over one multi-context socket a call (`line.rs`), with HTTP behind it.
 //!
 //! It knows no turn-taking: it speaks what it is given and forgets what is cancelled. Key type: [`Voice`]. Invariants: each clause
 //! ends in exactly one `Done` or `Failed` unless its turn is cancelled, and then nothing more of it is heard; a clause is tried
@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::line::{ClauseId, Line, LineKey, News};
-use super::speech::{MAX_CLAUSE_BYTES, render, stream_clause};
+use super::speech::{MAX_CLAUSE_BYTES, check, render, stream_clause};
 use super::{ElevenLabsConfig, VENDOR, fault, model};
 use crate::provider::{ProviderError, ProviderErrorKind, SpeechFormat, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
+use crate::telemetry;
 
 /// A synthesiser. One serves any number of calls.
 #[derive(Clone, Debug)]
@@ -82,6 +83,11 @@ impl Voice {
     /// a pause of chance length, a failing vendor once more at once.
     pub async fn render(&self, text: &str, voice: &VoiceSpec, format: SpeechFormat) -> Result<Bytes, ProviderError> {
         render(&self.config, &self.client, voice, text, format).await
+    }
+
+    /// Asks the vendor whether it takes the key, within [`ElevenLabsConfig::first_audio_timeout`]; leaves a warm connection behind.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        check(&self.config, &self.client).await
     }
 }
 
@@ -320,6 +326,9 @@ impl<'a> Desk<'a> {
     fn hear(&mut self, id: ClauseId, audio: Bytes) -> bool {
         let Some(at) = self.find(id) else { return false };
         let clause = &mut self.clauses[at];
+        if clause.heard == 0 && !audio.is_empty() {
+            metrics::histogram!(telemetry::PROVIDER_SECONDS, "vendor" => VENDOR).record(clause.begun.elapsed());
+        }
         clause.heard += audio.len();
         if clause.heard > MAX_CLAUSE_BYTES {
             self.fail(at, fault::broken("a clause without end"));
@@ -340,6 +349,7 @@ impl<'a> Desk<'a> {
 
     /// An attempt failed: the next is over HTTP, if none of it was heard and it was the first.
     fn fail(&mut self, at: usize, error: ProviderError) {
+        let error = error.counted();
         let clause = &mut self.clauses[at];
         clause.failures += 1;
         let another_way = clause.place != Place::Streamed;

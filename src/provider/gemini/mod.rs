@@ -19,7 +19,7 @@ use self::stream::{Piece, Reader};
 use super::net::{bounded_body, endpoint, http_error, key_value};
 use super::{ProviderError, ProviderErrorKind};
 use crate::conversation::prompt::Prompt;
-use crate::telemetry::Secret;
+use crate::telemetry::{self, Secret};
 
 /// How Gemini is reached. [`GeminiConfig::new`] fills in all but address, key and model.
 #[derive(Clone, Debug)]
@@ -84,7 +84,10 @@ impl Gemini {
         let mut next = Some(Plan { model: &self.config.model, retries: 1, is_fallback: false });
         loop {
             let Some(plan) = next else { return Err(fault(ProviderErrorKind::Broken, "no model was asked")) };
-            let Err(failure) = self.attempt(plan.model, prompt, &out, ends, &mut spoken).await else { return Ok(()) };
+            let Err(mut failure) = self.attempt(plan.model, prompt, &out, ends, &mut spoken).await else {
+                return Ok(());
+            };
+            failure.error = failure.error.counted();
             if spoken || out.is_closed() || Instant::now() >= ends {
                 return Err(failure.error);
             }
@@ -95,6 +98,25 @@ impl Gemini {
                 sleep(self.config.retry_pause).await;
             }
         }
+    }
+
+    /// Asks the vendor whether it takes the key and knows the model, within [`GeminiConfig::first_token_timeout`] twice over; leaves a
+    /// warm connection behind.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        let url = endpoint(&self.config.api_url, &["v1beta", "models", &self.config.model]);
+        let request = self.client.get(url).header(KEY_HEADER, key_value(VENDOR, &self.config.api_key)?);
+        let asked = async {
+            let response = request.send().await.map_err(|e| http_error(VENDOR, &e))?;
+            let status = response.status();
+            // Read to its end, so that the connection can be used again.
+            let body = bounded_body(response, MAX_ERROR_BYTES).await.map_err(|e| http_error(VENDOR, &e))?;
+            if status.is_success() {
+                return Ok(());
+            }
+            Err(stream::error_of_body(status.as_u16(), &body.unwrap_or_default()).error)
+        };
+        let late = |_| Err(fault(ProviderErrorKind::Timeout, "no answer in time"));
+        timeout(self.config.first_token_timeout * 2, asked).await.unwrap_or_else(late)
     }
 
     /// Who is asked after a failure before the first word: the fallback model where waiting does not help, else the same model
@@ -122,7 +144,8 @@ impl Gemini {
         ends: Instant,
         spoken: &mut bool,
     ) -> Result<(), Failure> {
-        let first_by = (Instant::now() + self.config.first_token_timeout).min(ends);
+        let begun = Instant::now();
+        let first_by = (begun + self.config.first_token_timeout).min(ends);
         let late = |_| Failure::from(fault(ProviderErrorKind::Timeout, "no word of an answer in time"));
         let request = self.request(model, request::body(prompt, model))?;
         let mut response =
@@ -150,7 +173,10 @@ impl Gemini {
             for piece in pieces {
                 match piece {
                     Piece::Text(text) => {
-                        *spoken = true;
+                        if !std::mem::replace(spoken, true) {
+                            metrics::histogram!(telemetry::PROVIDER_SECONDS, "vendor" => VENDOR)
+                                .record(begun.elapsed());
+                        }
                         if out.send(text).await.is_err() {
                             return Ok(());
                         }
@@ -176,7 +202,7 @@ impl Gemini {
         Ok(self
             .client
             .post(url)
-            .header("x-goog-api-key", key_value(VENDOR, &self.config.api_key)?)
+            .header(KEY_HEADER, key_value(VENDOR, &self.config.api_key)?)
             .header(CONTENT_TYPE, "application/json")
             .body(body))
     }
@@ -208,5 +234,6 @@ fn fault(kind: ProviderErrorKind, what: impl Into<String>) -> ProviderError {
 }
 
 const VENDOR: &str = "gemini";
+const KEY_HEADER: &str = "x-goog-api-key";
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 const DRAIN_WITHIN: Duration = Duration::from_millis(50);

@@ -1,6 +1,6 @@
 //! A caller by script: waits for the agent, plays recordings, interrupts, presses keys, hangs up.
 //!
-//! Pure: [`Caller`] is asked for 20 ms of sound at a time and looks at what was heard. It answers `<Gather>` with the same script, so
+//! Pure: `Caller` is asked for 20 ms of sound at a time and looks at what was heard. It answers `<Gather>` with the same script, so
 //! that one script runs through both modes. Key types: [`Script`], [`Step`], [`CallReport`]. It understands nothing it hears: it
 //! knows only whether the agent is speaking.
 

@@ -1,14 +1,10 @@
 //! Carries Twilio's requests to the server under test: signed, to the public URL or to where it really is.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-
 use super::FarEndConfig;
+use crate::twilio::signature::compute;
 
 /// Sends requests as Twilio does.
 pub(super) struct Courier {
@@ -51,7 +47,7 @@ impl Courier {
             let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
             signed_url = format!("{url}{}{query}", if url.contains('?') { '&' } else { '?' });
         }
-        let signature = sign(&self.token, &signed_url, if get { &[] } else { params });
+        let signature = compute(self.token.as_bytes(), &signed_url, if get { &[] } else { params });
         let mut answer = Answer { status: 0, content_type: String::new(), body: Vec::new(), took: Duration::ZERO };
         for _ in 0..2 {
             let mut request = if get {
@@ -92,7 +88,7 @@ impl Courier {
 
     /// The signature of a socket's upgrade.
     pub(super) fn sign_upgrade(&self, url: &str) -> String {
-        sign(&self.token, url, &[])
+        compute(self.token.as_bytes(), url, &[])
     }
 
     pub(super) fn connect_to(&self) -> Option<SocketAddr> {
@@ -106,25 +102,6 @@ impl Courier {
             (Some(_), None) | (None, _) => url.to_owned(),
         }
     }
-}
-
-/// `X-Twilio-Signature`: HMAC-SHA1 over the URL and the sorted distinct parameters, base64 (Twilio SDK 9.13).
-fn sign(token: &str, url: &str, params: &[(String, String)]) -> String {
-    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, value) in params {
-        sorted.entry(name).or_default().insert(value);
-    }
-    let Ok(mut mac) = Hmac::<sha1::Sha1>::new_from_slice(token.as_bytes()) else {
-        return String::new();
-    };
-    mac.update(url.as_bytes());
-    for (name, values) in sorted {
-        for value in values {
-            mac.update(name.as_bytes());
-            mac.update(value.as_bytes());
-        }
-    }
-    BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
 /// `host[:port]` of a URL.
@@ -158,25 +135,6 @@ async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signatures_are_those_of_twilios_package() {
-        let params: Vec<(String, String)> = [
-            ("CallSid", "CA1234567890ABCDE"),
-            ("Caller", "+14158675309"),
-            ("Digits", "1234"),
-            ("From", "+14158675309"),
-            ("To", "+18005551212"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-        assert_eq!(
-            sign("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params),
-            "RSOYDt4T1cUTdK1PDd93/VVr8B8="
-        );
-        let token = "d41d8cd98f00b204e9800998ecf8427e";
-        assert_eq!(sign(token, "wss://voice.example.in/twilio/media", &[]), "lKIMn5uTUMalFpUD9LFIQd24PBE=");
-    }
 
     #[test]
     fn the_target_is_kept_as_written() {

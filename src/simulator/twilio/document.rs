@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 pub(super) struct Element {
     pub(super) name: String,
     pub(super) attributes: Vec<(String, String)>,
-    pub(super) children: Vec<Element>,
+    pub(super) children: Vec<Self>,
     /// All text within, joined.
     pub(super) text: String,
 }

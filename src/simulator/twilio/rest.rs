@@ -30,7 +30,7 @@ async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = authorize(&shared, &account, &headers) {
+    if let Some(refused) = unauthorized(&shared, &account, &headers) {
         return refused;
     }
     let form = Form::read(&body);
@@ -49,7 +49,7 @@ async fn show(
     Path((account, call)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refused) = authorize(&shared, &account, &headers) {
+    if let Some(refused) = unauthorized(&shared, &account, &headers) {
         return refused;
     }
     let sid = call.trim_end_matches(".json");
@@ -66,7 +66,7 @@ async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = authorize(&shared, &account, &headers) {
+    if let Some(refused) = unauthorized(&shared, &account, &headers) {
         return refused;
     }
     let sid = call.trim_end_matches(".json");
@@ -125,11 +125,11 @@ impl Form {
 }
 
 fn order(form: &Form) -> Result<Order, (u32, String)> {
-    let to = form.get("To").ok_or((21_201, "No 'To' number is specified".to_owned()))?;
+    let to = form.get("To").ok_or_else(|| (21_201, "No 'To' number is specified".to_owned()))?;
     if !is_e164(to) {
         return Err((21_211, format!("Invalid 'To' Phone Number: {to}")));
     }
-    let from = form.get("From").ok_or((21_213, "No 'From' number is specified".to_owned()))?;
+    let from = form.get("From").ok_or_else(|| (21_213, "No 'From' number is specified".to_owned()))?;
     if !is_e164(from) {
         return Err((21_212, format!("Invalid From Number (caller ID): {from}")));
     }
@@ -194,7 +194,8 @@ fn is_url(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
-fn authorize(shared: &Shared, account: &str, headers: &HeaderMap) -> Result<(), Response> {
+/// The refusal of a request that does not show the account's token.
+fn unauthorized(shared: &Shared, account: &str, headers: &HeaderMap) -> Option<Response> {
     let config = &shared.config;
     let expected = BASE64_STANDARD.encode(format!("{}:{}", config.account_sid, config.auth_token));
     let shown = headers
@@ -202,9 +203,9 @@ fn authorize(shared: &Shared, account: &str, headers: &HeaderMap) -> Result<(), 
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Basic "));
     if shown != Some(expected.as_str()) || account != config.account_sid {
-        return Err(refuse(401, 20_003, "Authenticate"));
+        return Some(refuse(401, 20_003, "Authenticate"));
     }
-    Ok(())
+    None
 }
 
 fn unknown(sid: &str) -> Response {

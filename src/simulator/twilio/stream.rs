@@ -25,9 +25,9 @@ use super::call::Call;
 use super::document::Element;
 use super::{Command, Happening, LineOptions};
 use crate::simulator::caller::Party;
-use crate::simulator::phrases::PhraseBook;
 use crate::simulator::playback::{Playback, Played};
 use crate::simulator::sound::{FRAME, SILENCE, decode, encode};
+use crate::simulator::vendors::Spoken;
 
 /// How a stream ended, as the call sees it.
 pub(super) enum StreamEnd {
@@ -65,6 +65,9 @@ pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
     let end = stream.live(call, parameters).await;
     if let Some(said) = call.caller.stop_saying() {
         call.recorder.said(said, stream.now_us());
+    }
+    if let Some(line) = call.recorder.agent_quiet() {
+        call.shared.tell(&call.sid, line.end_ms, Happening::Said(line));
     }
     let Stream { playback, began_us, .. } = stream;
     call.recorder.stream_ended(began_us, playback.heard(), playback.warnings());
@@ -143,7 +146,12 @@ async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
     let signature =
         HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
     request.headers_mut().insert("x-twilio-signature", signature);
-    let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+    // Small buffers: there may be a thousand calls, and a message has some 400 bytes.
+    let config = WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_LIMIT))
+        .max_frame_size(Some(MESSAGE_LIMIT));
     let failed = |error: tungstenite::Error| match error {
         tungstenite::Error::Http(response) => {
             (31_920, format!("the server answered {} to the upgrade", response.status()))
@@ -189,7 +197,6 @@ struct Stream {
     echoes: VecDeque<(u64, String)>,
     /// What the agent's last 20 ms were, for the echo of the caller's telephone.
     agent_now: Vec<u8>,
-    words: Option<std::sync::Arc<PhraseBook>>,
     text: String,
 }
 
@@ -212,7 +219,6 @@ impl Stream {
             stalled: Vec::new(),
             echoes: VecDeque::new(),
             agent_now: Vec::new(),
-            words: None,
             text: String::new(),
         }
     }
@@ -274,7 +280,7 @@ impl Stream {
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                         Some(Ok(Message::Close(frame))) => {
                             let code = frame.map_or(1005, |frame| u16::from(frame.code));
-                            call.note(if code == 1000 { 0 } else { 31_921 }, format!("the server closed the stream with code {code}"));
+                            call.note(if matches!(code, 1000 | 1005) { 0 } else { 31_921 }, format!("the server closed the stream with code {code}"));
                             return Ok(StreamEnd::Over);
                         }
                         Some(Err(error)) => return Err((lost_code(&error), error.to_string())),
@@ -296,17 +302,19 @@ impl Stream {
             call.recorder.caller_sound(now_us, sound);
         }
         let sound = tick.sound.or_else(|| self.echo());
-        match sound {
-            None if self.line.skip_silence && self.pending.is_empty() => self.sent_bytes += FRAME as u64,
-            None => self.pending.extend([SILENCE; FRAME]),
-            Some(sound) => self.pending.extend(sound),
+        let skipped = sound.is_none() && self.line.skip_silence;
+        if !skipped {
+            self.pending.extend(sound.unwrap_or([SILENCE; FRAME]));
         }
         let size = self.line.payload_bytes.clamp(1, 8_000);
-        while self.pending.len() >= size {
+        while self.pending.len() >= size || skipped && !self.pending.is_empty() {
             let timestamp = self.sent_bytes / 8;
-            let payload: Vec<u8> = self.pending.drain(..size).collect();
-            self.sent_bytes += size as u64;
+            let payload: Vec<u8> = self.pending.drain(..size.min(self.pending.len())).collect();
+            self.sent_bytes += payload.len() as u64;
             self.media(call, timestamp, &payload, now_us).await?;
+        }
+        if skipped {
+            self.sent_bytes += FRAME as u64;
         }
         if let Some(said) = tick.said {
             call.recorder.said(said, now_us);
@@ -381,10 +389,9 @@ impl Stream {
             let extra = self.agent_now.len().saturating_sub(FRAME);
             self.agent_now.drain(..extra);
         }
-        if let Some(spoken) = &call.shared.config.agent_words {
-            self.words = Some(spoken.book());
-        }
-        if let Some(line) = call.recorder.agent_sound(played, self.words.as_deref()) {
+        // Not kept: a text spoken while a book is held makes a copy of it.
+        let book = call.shared.config.agent_words.as_ref().map(Spoken::book);
+        if let Some(line) = call.recorder.agent_sound(played, book.as_deref()) {
             call.shared.tell(&call.sid, played.at_us / 1_000, Happening::Said(line));
         }
     }

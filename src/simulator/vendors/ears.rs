@@ -1,6 +1,6 @@
 //! Scribe realtime: `GET /v1/speech-to-text/realtime`.
 //!
-//! [`Hearing`] knows what a connection has heard and not yet committed; it is pure. The socket task decodes, delays and sends. It
+//! `Hearing` knows what a connection has heard and not yet committed; it is pure. The socket task decodes, delays and sends. It
 //! recognises recordings of the phrase book by their bytes; other speech has the words of the script, or none.
 
 use std::collections::VecDeque;
@@ -46,15 +46,19 @@ pub(super) async fn open(
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let token = query.iter().find(|(key, _)| key == "token").map(|(_, value)| value.as_str());
     let known = shared.knows(&headers, "xi-api-key", token);
-    upgrade.max_message_size(4 << 20).on_upgrade(move |mut socket| async move {
-        lock(&shared.counters).open_sockets += 1;
-        match (known, Opening::read(&query)) {
-            (false, _) => refuse(&mut socket, "auth_error", "You must be authenticated to use this endpoint.").await,
-            (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
-            (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
-        }
-        lock(&shared.counters).open_sockets -= 1;
-    })
+    upgrade.read_buffer_size(8 << 10).write_buffer_size(0).max_message_size(4 << 20).on_upgrade(
+        move |mut socket| async move {
+            lock(&shared.counters).open_sockets += 1;
+            match (known, Opening::read(&query)) {
+                (false, _) => {
+                    refuse(&mut socket, "auth_error", "You must be authenticated to use this endpoint.").await
+                }
+                (true, Err(why)) => refuse(&mut socket, "invalid_request", &why).await,
+                (true, Ok(opening)) => serve(&mut socket, &shared, opening, fault, cut).await,
+            }
+            lock(&shared.counters).open_sockets -= 1;
+        },
+    )
 }
 
 /// What a connection asked for in its query.
@@ -152,7 +156,6 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
     let settings = shared.settings.load().ears.clone();
     let mut hearing = Hearing::new(settings, opening.vad.then_some((opening.silence_secs * 1_000.0) as u64));
     let mut out: VecDeque<(Instant, Say)> = VecDeque::new();
-    let mut sent = 0;
     let mut first = true;
     loop {
         let due = out.front().map(|(at, _)| *at);
@@ -175,8 +178,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
                     return;
                 }
             }
-            sent += 1;
-            if fault == Some(FaultKind::ResetMidStream) && sent >= 2 {
+            if fault == Some(FaultKind::ResetMidStream) {
                 return cut.now();
             }
             continue;

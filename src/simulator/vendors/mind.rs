@@ -95,7 +95,7 @@ pub(super) async fn generate(
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    if let Err(refused) = check(&shared, &version, &raw, &headers, of("key")) {
+    if let Some(refused) = refusal(&shared, &version, &raw, &headers, of("key")) {
         return refused;
     }
     let Some((model, verb)) = call.split_once(':') else {
@@ -216,26 +216,27 @@ fn events(request: &GeminiRequest, pieces: &[String]) -> Vec<Value> {
         .collect()
 }
 
-fn check(shared: &Shared, version: &str, raw: &Value, headers: &HeaderMap, key: Option<&str>) -> Result<(), Response> {
+/// What the vendor refuses of a request.
+fn refusal(shared: &Shared, version: &str, raw: &Value, headers: &HeaderMap, key: Option<&str>) -> Option<Response> {
     if !matches!(version, "v1" | "v1beta" | "v1alpha") {
-        return Err(status(404, "", false));
+        return Some(status(404, "", false));
     }
     if !shared.knows(headers, "x-goog-api-key", key) {
-        return Err(refused("API key not valid. Please pass a valid API key."));
+        return Some(refused("API key not valid. Please pass a valid API key."));
     }
     let Some(contents) = raw["contents"].as_array() else {
-        return Err(refused("Invalid JSON payload received: contents is required."));
+        return Some(refused("Invalid JSON payload received: contents is required."));
     };
     let Some(last) = contents.last() else {
-        return Err(refused("contents is not specified"));
+        return Some(refused("contents is not specified"));
     };
     if last["role"] == "model" {
-        return Err(refused("Requests ending with a model turn are not supported."));
+        return Some(refused("Requests ending with a model turn are not supported."));
     }
     if contents.iter().any(|content| !matches!(content["role"].as_str(), Some("user" | "model") | None)) {
-        return Err(refused("Please use a valid role: user, model."));
+        return Some(refused("Please use a valid role: user, model."));
     }
-    Ok(())
+    None
 }
 
 /// 400 `INVALID_ARGUMENT`.

@@ -247,6 +247,14 @@ impl Vendors {
         self.shared.spoken.clone()
     }
 
+    /// Speaks these texts to nobody, so that [`Vendors::spoken`] knows them: a voice is the same in every run, and a server may play
+    /// what it kept of an earlier one. The texts are those of single requests, such as a clause.
+    pub async fn rehearse<T: AsRef<str>>(&self, texts: impl IntoIterator<Item = T>) {
+        for text in texts {
+            self.shared.synth.speak(text.as_ref()).await;
+        }
+    }
+
     /// Stops listening and closes what is open.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -180,7 +180,9 @@ impl Speech {
         let Some(text) = body["text"].as_str() else {
             return Err(invalid(&["body", "text"], "field required"));
         };
-        check(&voice, text, &body)?;
+        if let Some(refused) = refusal(&voice, text, &body) {
+            return Err(refused);
+        }
         let mulaw = shared.synth.speak(text).await;
         let audio = format.encode(&mulaw, text);
         let settings = shared.settings.load().voice.clone();
@@ -307,7 +309,7 @@ pub(super) fn alignment(text: &str, total: usize, start: usize, end: usize) -> V
 }
 
 /// What the vendor refuses of a body, on HTTP.
-fn check(voice: &str, text: &str, body: &Value) -> Result<(), Response> {
+fn refusal(voice: &str, text: &str, body: &Value) -> Option<Response> {
     let model = body["model_id"].as_str().unwrap_or("eleven_multilingual_v2");
     let limit = match model {
         "eleven_flash_v2_5" | "eleven_turbo_v2_5" => 40_000,
@@ -315,27 +317,27 @@ fn check(voice: &str, text: &str, body: &Value) -> Result<(), Response> {
         "eleven_multilingual_v2" | "eleven_v4" => 10_000,
         "eleven_v3" => 5_000,
         _ => {
-            return Err(detail(404, "not_found", "model_not_found", "A model with that id was not found."));
+            return Some(detail(404, "not_found", "model_not_found", "A model with that id was not found."));
         }
     };
     if text.is_empty() {
-        return Err(detail(400, "validation_error", "empty_text", "text is empty"));
+        return Some(detail(400, "validation_error", "empty_text", "text is empty"));
     }
     if text.chars().count() > limit {
-        return Err(detail(400, "validation_error", "max_character_limit_exceeded", "The text is too long."));
+        return Some(detail(400, "validation_error", "max_character_limit_exceeded", "The text is too long."));
     }
     if voice == "unknown" {
-        return Err(detail(404, "not_found", "voice_not_found", "A voice with that id was not found."));
+        return Some(detail(404, "not_found", "voice_not_found", "A voice with that id was not found."));
     }
     if model == "eleven_v3" && (body["previous_text"].is_string() || body["next_text"].is_string()) {
         let message = "Providing previous_text or next_text is not yet supported with the 'eleven_v3' model.";
-        return Err(detail(400, "validation_error", "unsupported_parameter", message));
+        return Some(detail(400, "validation_error", "unsupported_parameter", message));
     }
     if model == "eleven_flash_v2_5"
         && let Some(language) = body["language_code"].as_str()
         && !FLASH_LANGUAGES.split(' ').any(|known| known == language)
     {
-        return Err(detail(
+        return Some(detail(
             400,
             "validation_error",
             "unsupported_language",
@@ -349,9 +351,9 @@ fn check(voice: &str, text: &str, body: &Value) -> Result<(), Response> {
         || out_of("style", 0.0, 1.0)
         || out_of("speed", 0.25, 4.0)
     {
-        return Err(detail(400, "validation_error", "invalid_voice_settings", "A voice setting is out of its range."));
+        return Some(detail(400, "validation_error", "invalid_voice_settings", "A voice setting is out of its range."));
     }
-    Ok(())
+    None
 }
 
 const FLASH_LANGUAGES: &str =

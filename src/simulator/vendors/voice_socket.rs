@@ -1,6 +1,6 @@
 //! ElevenLabs speech over sockets: `stream-input` (one context) and `multi-stream-input` (up to five).
 //!
-//! [`Contexts`] holds the rules and is pure but for the making of speech; the socket task carries messages and sleeps.
+//! `Contexts` holds the rules and is pure but for the making of speech; the socket task carries messages and sleeps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -86,14 +86,16 @@ async fn open(
     } else {
         None
     };
-    upgrade.max_message_size(1 << 20).on_upgrade(move |mut socket| async move {
-        lock(&shared.counters).open_sockets += 1;
-        match refusal {
-            Some((error, message)) => refuse(&mut socket, error, message).await,
-            None => serve(&mut socket, &shared, rules, fault, cut).await,
-        }
-        lock(&shared.counters).open_sockets -= 1;
-    })
+    upgrade.read_buffer_size(8 << 10).write_buffer_size(0).max_message_size(1 << 20).on_upgrade(
+        move |mut socket| async move {
+            lock(&shared.counters).open_sockets += 1;
+            match refusal {
+                Some((error, message)) => refuse(&mut socket, error, message).await,
+                None => serve(&mut socket, &shared, rules, fault, cut).await,
+            }
+            lock(&shared.counters).open_sockets -= 1;
+        },
+    )
 }
 
 async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, fault: Option<FaultKind>, cut: Cut) {

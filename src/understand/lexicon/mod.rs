@@ -6,6 +6,7 @@
 
 mod english;
 mod hindi;
+mod hindi_numbers;
 mod names;
 
 use std::collections::HashMap;
@@ -44,6 +45,10 @@ pub(super) enum Word {
     Tens(u8),
     /// Hundred, thousand, lakh, crore.
     Scale(u32),
+    /// "hundred", "thousand": a scale before which "to" and "for" may be numbers.
+    EnglishScale(u32),
+    /// "to" or "for" right before such a scale: two or four, or nothing.
+    SoundAlike(u8),
     /// `k` and the like, a thousand only right after a number.
     Kilo,
     /// "so": a hundred only right after a number.
@@ -52,6 +57,8 @@ pub(super) enum Word {
     DoOrTwo,
     /// Devanagari "दो": two or give.
     TwoOrGive,
+    /// "टू": to between two numbers, else two.
+    ToOrTwo,
     /// "saath": sixty, or with.
     SixtyOrWith,
     /// "a", "an": one before a scale or unit.
@@ -99,10 +106,12 @@ pub(super) enum Word {
     Included,
     HisaabSe,
     Percent,
+    /// "moment", "baar", "kaam": counts nothing that is asked for.
+    Moment,
     // Units and labels.
     Unit(Unit),
     Rate(Per),
-    PerWord,
+    PerUnit,
     Each,
     /// "par": but, on, or per.
     PerOrBut,
@@ -110,8 +119,8 @@ pub(super) enum Word {
     LabelStem,
     /// A label only of long numbers: "order 4521", but "500 for the order".
     LabelLong,
-    NumberWord,
-    PhoneWord,
+    NumberSign,
+    PhoneNoun,
     // Joints.
     To,
     Too,
@@ -134,6 +143,8 @@ pub(super) enum Word {
     It,
     /// "mein", "me".
     In,
+    /// English "in".
+    Inside,
     Ko,
     At,
     With,
@@ -156,6 +167,8 @@ pub(super) enum Word {
     Quote,
     YouErg,
     Said,
+    /// "bola tha": had said, which may quote or tell of an earlier price.
+    HadSaid,
     NahiTo,
     // People.
     I,
@@ -163,6 +176,8 @@ pub(super) enum Word {
     Hum,
     /// "apna": one's own, whoever the subject is.
     Apna,
+    /// "sakta": can, in Hindi.
+    Can,
     You,
     He,
     My,
@@ -270,6 +285,19 @@ pub(super) enum Part {
     Afternoon,
     Evening,
     Night,
+}
+
+impl Part {
+    /// Minutes of the day where the part begins and ends when it is named alone.
+    pub(super) const fn hours(self) -> (u16, u16) {
+        match self {
+            Self::Early => (6 * 60, 9 * 60),
+            Self::Morning => (8 * 60, 12 * 60),
+            Self::Afternoon => (12 * 60, 16 * 60),
+            Self::Evening => (16 * 60, 20 * 60),
+            Self::Night => (20 * 60, 23 * 60),
+        }
+    }
 }
 
 /// Rows of a language: a meaning and its spellings.
@@ -396,7 +424,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(build);
 /// The tables in force, and whether their spellings may be recognised by sound. The first table to claim a spelling wins.
 const TABLES: &[(Table, bool)] = &[
     (english::WORDS, false),
-    (hindi::NUMBERS, true),
+    (hindi_numbers::WORDS, true),
     (hindi::WORDS, true),
     (hindi::ENGLISH, false),
     (names::WORDS, false),

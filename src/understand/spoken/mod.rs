@@ -16,7 +16,9 @@ pub use sentence::speakable;
 
 /// The words for `value` in `language` (a BCP-47 tag such as `hi-IN`); digits formatted plainly where we have no words.
 pub fn words(value: &Value, language: &str) -> String {
-    let Some(tongue) = Tongue::of(language) else { return display(value) };
+    let Some(tongue) = Tongue::of(language) else {
+        return display(value);
+    };
     match value {
         Value::Date(date) => tongue.date(*date),
         Value::Handover(yes) | Value::YesNo(yes) => tongue.answer(*yes).to_owned(),
@@ -133,9 +135,7 @@ impl Tongue {
         let mut out = match money.upper_paise {
             None => self.rupees(money.paise),
             // "four to five hundred" is four hundred: a small lower end needs its own word of money.
-            Some(upper)
-                if money.paise >= 10_000 && money.paise % 100 == 0 || upper < 10_000 && money.paise % 100 == 0 =>
-            {
+            Some(upper) if money.paise % 100 == 0 && (money.paise >= 10_000 || upper < 10_000) => {
                 format!(
                     "{} {} {}",
                     self.cardinal(money.paise.unsigned_abs() / 100),

@@ -11,11 +11,13 @@ use super::Tongue;
 
 /// `text` with its digits as words of `language`; unchanged in a language that we have no words for.
 pub fn speakable(text: &str, language: &str) -> String {
-    let Some(tongue) = Tongue::of(language) else { return text.to_owned() };
+    let Some(tongue) = Tongue::of(language) else {
+        return text.to_owned();
+    };
     if !text.chars().any(|c| c.is_numeric() || c == '₹') {
         return text.to_owned();
     }
-    let heard = Heard::new(text);
+    let heard = Heard::new(text, None);
     let sentence = Sentence { text, heard: &heard, tongue };
     let phones = phone::numbers(&heard);
     let mut out = String::with_capacity(text.len() * 2);
