@@ -150,7 +150,7 @@ impl Call {
         exchange.confirmed = true;
         exchange.report.speculated = true;
         self.hearing.words().clone_into(&mut exchange.text);
-        self.conversation.amend_last_words(self.hearing.words(), self.hearing.span());
+        self.conversation.amend_last_words(&self.agent, self.hearing.words(), self.hearing.span());
         self.speech.release(now);
         self.turn_confirmed(now, actions);
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use jiff::civil::DateTime;
 
-use super::grounding::{self, Collected, Eye, Finding, Sight};
+use super::grounding::{self, Collected, Evidence, Eye, Finding, Sight};
 use super::history::Entry;
 use super::prompt::Speaker;
 use super::values::Sure;
@@ -48,6 +48,21 @@ impl Conversation {
         // A bare "no" to a read-back is often the beginning of a correction.
         let question = text.trim_end().ends_with('?');
         if whole || question || answer == Some(true) { Completeness::Complete } else { Completeness::Usual }
+    }
+
+    /// The final form of the caller's last words, and where they are in the recording.
+    pub fn amend_last_words(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>) {
+        self.history.amend_caller(text, audio_ms);
+        let Some(entry) = self.history.caller().next() else { return };
+        self.values.amend_evidence(entry.turn, |name, before| {
+            let found = agent
+                .field(name)
+                .map(|field| Eye { timezone: &agent.timezone, expect: field.kind.spoken() }.find(field, entry));
+            match found {
+                Some(Finding::Beyond(value) | Finding::Clear(value)) => value.evidence,
+                Some(Finding::Nothing | Finding::Unclear { .. }) | None => Evidence { audio_ms, ..before.clone() },
+            }
+        });
     }
 
     /// Whether `words` give what was asked for and nothing else, and it is what `fewer` gave: "five hundred", then "five hundred rupees".

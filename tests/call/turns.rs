@@ -118,6 +118,16 @@ fn speculation_that_proves_wrong_is_thrown_away_and_never_heard() {
 }
 
 #[test]
+fn an_answer_prepared_on_fewer_words_rests_on_the_final_ones() {
+    let (rig, _) = one_turn(Rig::english(), "five_hundred_rupees", "five hundred rupees");
+    assert!(rig.prompts.last().unwrap().lines.last().unwrap().text == "five hundred", "{}", rig.log());
+    assert_eq!(rig.history()[3], "caller: five hundred rupees");
+    let agent = logistics();
+    let (name, value) = rig.call.conversation().collected(&agent).next().unwrap();
+    assert_eq!((name, value.evidence.words.as_str()), ("charge", "five hundred rupees"));
+}
+
+#[test]
 fn an_agent_that_may_not_speculate_asks_once_at_the_end() {
     let mut agent = logistics();
     agent.turn_taking.speculate = false;
