@@ -185,7 +185,6 @@ impl Speech {
         true
     }
 
-
     /// Whether audio is on its way to the caller's ear now.
     pub(super) fn audible(&self) -> bool {
         !self.mirror.is_empty()

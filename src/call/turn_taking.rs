@@ -51,9 +51,11 @@ impl Call {
         if !self.started {
             return;
         }
-        if self.exchange.as_ref().is_some_and(|exchange| {
-            !exchange.confirmed && !same_words(&exchange.text, self.hearing.words())
-        }) {
+        if self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| !exchange.confirmed && !same_words(&exchange.text, self.hearing.words()))
+        {
             self.retract(now, actions);
         }
         self.judge_words(now);
