@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("demo", 10),
     ("simulate", 10),
     ("try_text", 10),
+    ("vendors", 10),
     // Declares the rest, and names nothing.
     ("lib", 8),
 ];
