@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
-use crate::conversation::{Conversation, Ending, Stage};
+use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -144,7 +144,7 @@ impl Session {
             stage: stage.as_str().to_owned(),
             outcome: stage.is_over().then(|| stage.as_str().to_owned()),
             language: conversation.language().map(str::to_owned),
-            history: conversation.history().entries().iter().map(|entry| json!(entry)).collect(),
+            history: conversation.history().entries().iter().map(|entry| line(entry, &self.zone)).collect(),
             data: data.clone(),
             values: values.clone(),
             evidence: evidence.clone(),
@@ -193,7 +193,7 @@ impl Session {
             "stage": self.conversation.stage(),
             "mode": self.mode,
             "language": self.conversation.language(),
-            "history": entries[from..],
+            "history": entries[from..].iter().map(|entry| line(entry, &self.zone)).collect::<Vec<_>>(),
             "data": data,
         })
     }
@@ -230,6 +230,15 @@ impl Session {
         let stage = self.conversation.stage();
         if stage.is_over() { stage.as_str() } else { Stage::Abandoned.as_str() }
     }
+}
+
+/// A line of the history for documents: with an instant where the stage flow has local wall time.
+fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
+    let mut line = json!(entry);
+    if let Ok(at) = zone.to_timestamp(entry.at) {
+        line["at"] = json!(at);
+    }
+    line
 }
 
 /// Twilio's word for a call to us.

@@ -127,6 +127,11 @@ impl Switchboard {
             return same;
         }
         if status.is_terminal() {
+            // The caller hung up; where no status callback is set, this is the only word of it.
+            if session.end(true) {
+                self.over(&session);
+                self.save(&entry, &mut session).await;
+            }
             return vec![Verb::Hangup];
         }
         let verbs = match session.next.take() {

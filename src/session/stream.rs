@@ -502,6 +502,9 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
             histogram!(name).record(value);
         }
     }
+    if report.speculated {
+        counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
+    }
     if report.wasted_starts > 0 {
         counter!(telemetry::SPECULATIONS, "outcome" => "wasted").increment(report.wasted_starts.into());
     }

@@ -144,6 +144,11 @@ impl Switchboard {
         self.0.live.load(Ordering::Relaxed)
     }
 
+    /// Tasks under way, those of calls and those beside them; none once [`Switchboard::drained`] was.
+    pub fn tasks(&self) -> usize {
+        self.0.tracker.len()
+    }
+
     /// Whether new calls are refused because we are shutting down.
     pub fn draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
