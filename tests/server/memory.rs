@@ -1,7 +1,7 @@
 //! What is left of a call: in MongoDB as designed, in SQLite the same, and no call that waits for either.
 
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use serde_json::{Value, json};
 
 use crate::house::{House, PHONE, caller, within};
@@ -30,7 +30,7 @@ async fn found(database: &Database, collection: &str, call_sid: &str, wanted: im
 }
 
 fn json_of(document: &Document, name: &str) -> Value {
-    document.get(name).cloned().map_or(Value::Null, |bson| mongodb::bson::deserialize_from_bson(bson).unwrap())
+    document.get(name).cloned().map_or(Value::Null, |bson| bson::deserialize_from_bson(bson).unwrap())
 }
 
 /// Both documents of a call that went as `SAYS`.
