@@ -43,7 +43,12 @@ async fn one_script_both_modes() {
         let says: Vec<&str> = call.says.iter().map(String::as_str).collect();
         let (_, gather) = house.inbound("?agent_type=QUICK&mode=gather", caller(&says)).await;
         let (report, stream) = house.inbound("?agent_type=QUICK&mode=stream", caller(&says)).await;
-        assert_eq!((stream["mode"].as_str(), gather["mode"].as_str()), (Some("stream"), Some("gather")), "{}", call.name);
+        assert_eq!(
+            (stream["mode"].as_str(), gather["mode"].as_str()),
+            (Some("stream"), Some("gather")),
+            "{}",
+            call.name
+        );
         assert_eq!(essence(&stream), essence(&gather), "{}\n{:#?}", call.name, report.transcript);
         assert_eq!(stream["stage"], call.stage, "{}: {stream:#}", call.name);
         assert_eq!(stream["data"], json!(call.data), "{}: {stream:#}", call.name);
