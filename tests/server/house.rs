@@ -51,7 +51,7 @@ impl Plan {
     pub(crate) fn think(&mut self, rules: Vec<(&'static str, Value)>) {
         self.vendors.think = Some(Arc::new(move |request| {
             let last = request.caller().next_back().unwrap_or_default();
-            let rule = rules.iter().find(|(words, _)| last.contains(words)).or(rules.last());
+            let rule = rules.iter().find(|(words, _)| last.contains(words)).or_else(|| rules.last());
             rule.map_or_else(String::new, |(_, answer)| {
                 answer.as_str().map_or_else(|| answer.to_string(), str::to_owned)
             })
