@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, try_unfold};
 use rand::Rng as _;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -165,7 +165,10 @@ async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, Pro
     let response = request.send().await.map_err(|e| http_error(VENDOR, &e))?;
     let status = response.status();
     if status.is_success() {
-        return Ok(response);
+        // A page of some proxy in between is no sound; played or kept it would be noise.
+        let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let text = [&b"text/"[..], b"application/json"].iter().any(|text| kind.starts_with(text));
+        return if text { Err(fault::broken("the answer is no audio")) } else { Ok(response) };
     }
     let body = bounded_body(response, MAX_ERROR_BYTES).await.ok().flatten().unwrap_or_default();
     Err(fault::of_body(status.as_u16(), &body))
