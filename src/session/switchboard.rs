@@ -144,6 +144,11 @@ impl Switchboard {
         self.0.live.load(Ordering::Relaxed)
     }
 
+    /// Tasks of calls, and of what runs beside them, that have not ended; none is left some time after [`Self::drained`].
+    pub fn tasks(&self) -> usize {
+        self.0.tracker.len()
+    }
+
     /// Whether new calls are refused because we are shutting down.
     pub fn draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)

@@ -49,7 +49,9 @@ impl Plan {
         self.vendors.think = Some(Arc::new(move |request| {
             let last = request.caller().next_back().unwrap_or_default();
             let rule = rules.iter().find(|(words, _)| last.contains(words)).or(rules.last());
-            rule.map_or_else(String::new, |(_, answer)| answer.as_str().map_or_else(|| answer.to_string(), str::to_owned))
+            rule.map_or_else(String::new, |(_, answer)| {
+                answer.as_str().map_or_else(|| answer.to_string(), str::to_owned)
+            })
         }));
     }
 
