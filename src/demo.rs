@@ -9,12 +9,16 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+use trunkline::agent::Agent;
+use trunkline::agent::text::fill;
 use trunkline::config::Config;
 use trunkline::config::agents::Folder;
+use trunkline::conversation::clause;
 use trunkline::server::{Options, Server};
 use trunkline::simulator::caller::{CallReport, Line, Party, Script};
 use trunkline::simulator::twilio::{FarEnd, FarEndConfig, Happening, LineEvent};
 use trunkline::simulator::vendors::{Sound, Vendors, VendorsConfig};
+use trunkline::understand::speakable;
 
 use crate::terminal::{say, table};
 
@@ -81,6 +85,8 @@ pub(crate) async fn demo(config: &Config, demo: &Demo) -> anyhow::Result<ExitCod
         "no {AGENT} agent in {}",
         config.agents_dir.display()
     );
+    // What comes from the speech cache was spoken in an earlier run: the simulated Twilio must learn its words anew.
+    vendors.rehearse(fixed_speech(&agents)).await;
     let server = Server::open(&config, agents, listener, Options { record_all: true }).await?;
     say(&format!(
         "{INTRODUCTION}server {server_at}, simulated Twilio {}, stand-in vendors {}\n\n",
@@ -123,6 +129,21 @@ fn settings(config: &Config, demo: &Demo, public_url: &str, twilio: &str, vendor
         settings["GEMINI_API_KEY"] = "stand-in".into();
     }
     settings
+}
+
+/// The sentences of every agent, as they are sent to the voice.
+fn fixed_speech(agents: &[Agent]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for (agent, language) in
+        agents.iter().flat_map(|agent| agent.languages.iter().map(move |language| (agent, language)))
+    {
+        let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
+        for text in language.texts.all().map(|(_, text)| text).chain(questions.map(String::as_str)) {
+            let filled = fill(text, &agent.variables);
+            sentences.extend(clause::sentences(&filled).map(|sentence| speakable(sentence, &language.code)));
+        }
+    }
+    sentences
 }
 
 async fn start(server: &str, mode: Mode) -> anyhow::Result<String> {

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! Nine floors; a module imports only from floors below its own (`tests/floors.rs` keeps it so).
+//! A module imports only from floors below its own, or from its own folder (`tests/floors.rs` keeps it so).
 //! Floors 0 to 3 are pure: no clock, socket, file, environment, chance or async.
 //!
 //! | floor | module | what it holds |
@@ -20,7 +20,10 @@
 //! | 7 | [`http`] | routes for Twilio, developers, operators and people |
 //! | 7 | [`simulator`] | the far end of Twilio, callers, stand-in vendors, load |
 //! | 8 | [`config`] | the environment, read and checked |
-//! | 8 | [`server`] | everything put together |
+//! | 9 | [`server`] | everything put together |
+//!
+//! Beside this crate: `README.md` (running it), `ARCHITECTURE.md` (journeys, code map, invariants), `DESIGN.md` (why it is so),
+//! `CONTRIBUTING.md` (style and checks), `SECURITY.md`.
 
 pub mod agent;
 pub mod audio;

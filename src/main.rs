@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod simulate;
 mod terminal;
+mod try_text;
 mod vendors;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Call(cli::Call),
     /// Call any server that speaks Media Streams, many times at once, and measure
     Simulate(simulate::Simulate),
+    /// Print what is understood of a caller's words
+    Try(try_text::Try),
     /// Stand-ins for ElevenLabs and Gemini, to point a server at; needs no keys
     Vendors(vendors::StandIns),
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
             Command::Simulate(args) => simulate::simulate(&config, args).await,
             Command::Vendors(args) => vendors::vendors(&config, args).await,
             Command::Call(call) => cli::call(&config, call).await,
+            Command::Try(args) => try_text::try_text(&config, &args),
         }
     });
     done.unwrap_or_else(|error| cli::failed(&error))

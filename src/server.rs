@@ -58,7 +58,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
         let address = listener.local_addr()?;
-        let switchboard = switchboard(config, agents, options).await?;
+        let switchboard = switchboard(config, agents, address, options).await?;
         let routes = http::Config {
             public_url: config.public_url.clone(),
             twilio_auth_token: config.twilio.auth_token.clone(),
@@ -106,7 +106,12 @@ impl Server {
     }
 }
 
-async fn switchboard(config: &Config, agents: Vec<Agent>, options: Options) -> anyhow::Result<Switchboard> {
+async fn switchboard(
+    config: &Config,
+    agents: Vec<Agent>,
+    here: SocketAddr,
+    options: Options,
+) -> anyhow::Result<Switchboard> {
     let mongodb = config
         .mongodb
         .as_ref()
@@ -149,7 +154,8 @@ async fn switchboard(config: &Config, agents: Vec<Agent>, options: Options) -> a
     };
     let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
     let known = session::Config {
-        public_url: config.reachable_at(),
+        // Where LISTEN left the port to the system, only the socket knows it.
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{here}")),
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,

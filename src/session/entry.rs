@@ -1,18 +1,20 @@
 //! One call as this process knows it, and the documents it leaves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
-use crate::conversation::{Conversation, Ending, Stage};
+use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -24,6 +26,10 @@ pub(super) struct Entry {
     pub(super) events: broadcast::Sender<Value>,
     /// Tells a streamed call to end.
     pub(super) hang_up: CancellationToken,
+    /// Tells the task of a stream that Twilio has given the stream up.
+    pub(super) lost: CancellationToken,
+    /// Whether a task of this process carries the call's stream: then nobody knows more of it than we do.
+    pub(super) streaming: watch::Sender<bool>,
 }
 
 /// One call.
@@ -97,6 +103,26 @@ struct Kept {
     connected: bool,
 }
 
+impl Entry {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            session: tokio::sync::Mutex::new(session),
+            events: broadcast::channel(EVENTS).0,
+            hang_up: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            streaming: watch::Sender::new(false),
+        }
+    }
+
+    /// Has the task of the stream, if there is one, leave the call in its last state; waits for it, but never long.
+    pub(super) async fn leave_stream(&self) {
+        let mut streaming = self.streaming.subscribe();
+        self.lost.cancel();
+        // Where it takes too long, the call goes on from its last save, and the task will find that.
+        timeout(LEAVE, streaming.wait_for(|streaming| !streaming)).await.ok();
+    }
+}
+
 impl Session {
     /// Local wall time in the agent's time zone.
     pub(super) fn local(&self) -> DateTime {
@@ -144,7 +170,7 @@ impl Session {
             stage: stage.as_str().to_owned(),
             outcome: stage.is_over().then(|| stage.as_str().to_owned()),
             language: conversation.language().map(str::to_owned),
-            history: conversation.history().entries().iter().map(|entry| json!(entry)).collect(),
+            history: conversation.history().entries().iter().map(|entry| line(entry, &self.zone)).collect(),
             data: data.clone(),
             values: values.clone(),
             evidence: evidence.clone(),
@@ -193,7 +219,7 @@ impl Session {
             "stage": self.conversation.stage(),
             "mode": self.mode,
             "language": self.conversation.language(),
-            "history": entries[from..],
+            "history": entries[from..].iter().map(|entry| line(entry, &self.zone)).collect::<Vec<_>>(),
             "data": data,
         })
     }
@@ -232,6 +258,19 @@ impl Session {
     }
 }
 
+/// A line of the history for documents: with an instant where the stage flow has local wall time.
+fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
+    let mut line = json!(entry);
+    if let Ok(at) = zone.to_timestamp(entry.at) {
+        line["at"] = json!(at);
+    }
+    line
+}
+
+/// Events a slow subscriber may be behind before it loses some.
+const EVENTS: usize = 64;
+/// How long `/stream-ended` waits for the stream's own task.
+const LEAVE: Duration = Duration::from_millis(500);
 /// Twilio's word for a call to us.
 pub(super) const INBOUND: &str = "inbound";
 /// Twilio's word for a call by us.

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 use super::entry::{Entry, Next, Unsaid};
 use super::speech::{key, note, voice_spec};
 use super::switchboard::Switchboard;
-use crate::agent::Agent;
+use crate::agent::{Agent, Mode};
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
 use crate::conversation::prompt::Prompt;
@@ -106,6 +106,7 @@ enum Woken {
     Voice(VoiceEvent),
     Mind(Option<String>),
     HangUp,
+    Lost,
     Goodbye,
     Time,
 }
@@ -123,6 +124,7 @@ impl Driver {
             let woken = tokio::select! {
                 biased;
                 () = entry.hang_up.cancelled() => Woken::HangUp,
+                () = entry.lost.cancelled() => Woken::Lost,
                 () = goodbye.cancelled(), if !said_goodbye => Woken::Goodbye,
                 message = self.socket.recv() => Woken::Socket(message),
                 Some(event) = self.helpers.voice_out.recv() => Woken::Voice(event),
@@ -132,6 +134,7 @@ impl Driver {
             };
             match woken {
                 Woken::HangUp => self.handle(Event::Stop(Stop::HangUp), &mut actions),
+                Woken::Lost => self.handle(Event::Stop(Stop::Lost), &mut actions),
                 Woken::Goodbye => {
                     said_goodbye = true;
                     self.handle(Event::Stop(Stop::Draining), &mut actions);
@@ -171,19 +174,29 @@ impl Driver {
                 return;
             }
         };
-        match media::parse(&text) {
-            Ok(Inbound::Media(media)) if media.track == Track::Inbound => {
+        let event = match media::parse_message(&text) {
+            Ok(message) if message.stream_sid.as_deref().is_some_and(|sid| sid != self.stream_sid.as_str()) => {
+                debug!("message of another stream ignored");
+                return;
+            }
+            Ok(message) => message.event,
+            Err(error) => {
+                debug!(%error, "message ignored");
+                return;
+            }
+        };
+        match event {
+            Inbound::Media(media) if media.track == Track::Inbound => {
                 let mut audio = Vec::with_capacity(256);
                 match media.decode_payload(&mut audio) {
                     Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
                     Err(error) => debug!(%error, "media ignored"),
                 }
             }
-            Ok(Inbound::Mark { name }) => self.handle(Event::Mark(&name), actions),
-            Ok(Inbound::Dtmf { digit }) => self.handle(Event::Dtmf(digit), actions),
-            Ok(Inbound::Stop { .. }) => self.handle(Event::Stop(Stop::Lost), actions),
-            Ok(Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. }) => {}
-            Err(error) => debug!(%error, "message ignored"),
+            Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
+            Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
+            Inbound::Stop { .. } => self.handle(Event::Stop(Stop::Lost), actions),
+            Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. } => {}
         }
     }
 
@@ -305,12 +318,15 @@ impl Driver {
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
     async fn leave(mut self, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
-        session.conversation = self.call.conversation().clone();
-        session.next = match closing {
-            Some(Closing::Ended(ending)) => Some(Next::End(ending)),
-            Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
-            Some(Closing::Gone) | None => None,
-        };
+        // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
+        if session.mode == Mode::Stream {
+            session.conversation = self.call.conversation().clone();
+            session.next = match closing {
+                Some(Closing::Ended(ending)) => Some(Next::End(ending)),
+                Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
+                Some(Closing::Gone) | None => None,
+            };
+        }
         if session.ended_at.is_some() {
             // The call's end was told before the socket's.
             session.conversation.ended_outside(true);
@@ -321,6 +337,7 @@ impl Driver {
             recorder.close();
         }
         self.board.save(&self.entry, &mut session).await;
+        self.entry.streaming.send_replace(false);
         drop(session);
         info!(ignored = self.call.ignored, "stream ended");
         self.helpers.stop();
@@ -491,6 +508,9 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
         if let Some(value) = value {
             histogram!(name).record(value);
         }
+    }
+    if report.speculated {
+        counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
     }
     if report.wasted_starts > 0 {
         counter!(telemetry::SPECULATIONS, "outcome" => "wasted").increment(report.wasted_starts.into());

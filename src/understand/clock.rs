@@ -3,11 +3,13 @@
 //! Finds [`Slot`]s: a point, a pair of ends, or one end, each with what was said of am and pm. Turning an unmarked hour into a time
 //! of day is the work of [`super::time`]. A number becomes an hour only if a mark, a joint or the agent's question makes it one.
 
-use super::heard::{Heard, Role, expects, is_filler};
+use super::ahead::ahead;
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::hour::{Hour, Mark, Point, counted_after, hour, part_after};
-use super::lexicon::{Part, Unit, Word};
-use super::number::ONE;
-use super::{Kind, Per, Scene};
+use super::lexicon::{Part, Word};
+use super::number::{Num, ONE};
+use super::rate::per_after;
+use super::{Kind, Scene};
 
 /// One end of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +159,7 @@ fn bound(
         let end = clause.min(next_hour(heard, at));
         heard.any(at, end, |w| matches!(w, Word::Nahi))
     };
-    let said = after.map(|a| a.1 - 1).or(before.map(|b| b.1)).and_then(|at| heard.word(at));
+    let said = after.map(|a| a.1 - 1).or_else(|| before.map(|b| b.1)).and_then(|at| heard.word(at));
     let make = |slot, to, flipped| Some(Found { slot: around(slot, said), from: slot_from, to, flipped, weak: false });
     if let Some((closing, end_at)) = after {
         let flip = negated(end_at);
@@ -187,8 +189,14 @@ fn bound(
         End::Point(point) => {
             let lone = sure
                 || matches!(before, Some((Opening::At, _))) && point.hour <= 12
-                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to)
+                || expects(scene, Kind::TimeWindow) && !counted_after(heard, to) && !pronoun(heard, from, to)
                 || shares_mark(heard, to)
+                || expects(scene, Kind::Money)
+                    && point.hour <= 12
+                    && heard.before(from) == Some(Word::About)
+                    && heard.tokens.iter().any(|t| matches!(t.word, Word::Part(_)))
+                    && !counted_after(heard, to)
+                    && beside(heard, from, to)
                 || earlier.last().is_some_and(|f| {
                     f.to < from && heard.any(f.to, from, |w| w == Word::Or) && matches!(f.slot, Slot::At(_))
                 });
@@ -244,6 +252,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
                     | Word::Is
                     | Word::Ko
                     | Word::In
+                    | Word::Inside
                     | Word::At
                     | Word::Comma
                     | Word::Between
@@ -268,7 +277,7 @@ fn part_slot(heard: &Heard, i: usize, part: Part, scene: &Scene, earlier: &[Foun
         found.from = i.min(found.from);
         return Some(found);
     }
-    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In));
+    let joint = heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Ko | Word::In | Word::Inside));
     if matches!(heard.word(joint), Some(Word::To | Word::Till | Word::Se | Word::Hyphen))
         && let Some((end, mut to, _)) = end_at(heard, joint + 1)
     {
@@ -289,8 +298,9 @@ fn end_at(heard: &Heard, i: usize) -> Option<(End, usize, bool)> {
         _ => None,
     };
     if let Some(part) = part {
-        let next =
-            heard.skip(at + 1, |w| is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::At));
+        let next = heard.skip(at + 1, |w| {
+            is_filler(w) || matches!(w, Word::Of | Word::Is | Word::Ko | Word::In | Word::Inside | Word::At)
+        });
         if let Some(hour) = hour(heard, next).filter(|h| !counted_after(heard, h.to)) {
             let mark = if hour.point.mark == Mark::None { Mark::Part(part) } else { hour.point.mark };
             return Some((End::Point(Point { mark, ..hour.point }), hour.to, true));
@@ -350,6 +360,7 @@ fn opening(heard: &Heard, from: usize) -> Option<(Opening, usize)> {
             | Word::Of
             | Word::Is
             | Word::In
+            | Word::Inside
             | Word::Article => {}
             Word::Day(_) | Word::Kal | Word::Weekday(_) => {}
             _ => return None,
@@ -383,79 +394,6 @@ fn closing(heard: &Heard, to: usize) -> Option<(Closing, usize)> {
     }
 }
 
-/// "in 2 hours", "within 3 hours", "do ghante baad", "half an hour from now".
-fn ahead(heard: &Heard, i: usize) -> Option<Found> {
-    let opened = match heard.word(i)? {
-        Word::In | Word::After => Some(false),
-        Word::Within => Some(true),
-        _ => None,
-    };
-    let at = if opened.is_some() { heard.skip(i + 1, |w| is_filler(w) || matches!(w, Word::Next)) } else { i };
-    let (low, high, to) = minutes(heard, at)?;
-    let (within, to) = match opened {
-        Some(within) => (within, to),
-        None => {
-            let end = heard.skip(to, |w| matches!(w, Word::Filler | Word::Of | Word::Is | Word::About));
-            match heard.word(end)? {
-                Word::FromNow | Word::KeBaad | Word::In => (false, end + 1),
-                Word::KeAndar => (true, end + 1),
-                _ => return None,
-            }
-        }
-    };
-    // "500 in 2 hours" prices work, but "in" before a rate or after "per" does not point ahead.
-    let slot = match (within, high) {
-        (true, high) => Slot::Ahead(0, Some(high.unwrap_or(low))),
-        (false, high) => Slot::Ahead(low, high),
-    };
-    Some(Found { slot, from: i, to, flipped: false, weak: false })
-}
-
-/// A duration in minutes, or two of them: "2 hours", "half an hour", "do teen ghante".
-fn minutes(heard: &Heard, i: usize) -> Option<(i64, Option<i64>, usize)> {
-    let (value, lower, to) = match heard.num_at(i) {
-        Some(k) => {
-            let num = heard.nums[k];
-            let joint = matches!(heard.word(num.to), Some(Word::To | Word::Se | Word::Hyphen | Word::Or));
-            match heard.num_at(num.to + 1).filter(|_| joint) {
-                Some(k) => (heard.nums[k].value, Some(num.value), heard.nums[k].to),
-                None => match heard.num_at(num.to) {
-                    Some(k) => (heard.nums[k].value, Some(num.value), heard.nums[k].to),
-                    None => (num.value, num.lower, num.to),
-                },
-            }
-        }
-        None if matches!(heard.word(i), Some(Word::Article)) => (ONE, None, i + 1),
-        None => return None,
-    };
-    let unit = match heard.word(to)? {
-        Word::Unit(Unit::Per(Per::Hour)) => 60,
-        Word::Unit(Unit::Minute) => 1,
-        _ => return None,
-    };
-    let mut to = to + 1;
-    let mut count = value.checked_mul(unit)? / ONE;
-    if unit == 60 {
-        let at = heard.skip(to, |w| matches!(w, Word::And));
-        if let Some(k) = heard.num_at(at)
-            && matches!(heard.word(heard.nums[k].to), Some(Word::Unit(Unit::Minute)))
-        {
-            count += heard.nums[k].value / ONE;
-            to = heard.nums[k].to + 1;
-        } else if matches!(heard.word(to), Some(Word::AndHalf)) {
-            count += 30;
-            to += 1;
-        }
-    }
-    if !(0..=60 * 24 * 7).contains(&count) {
-        return None;
-    }
-    Some(match lower {
-        Some(low) => (low * unit / ONE, Some(count), to),
-        None => (count, None, to),
-    })
-}
-
 /// True if "between" opens before token `from`.
 fn opened_between(heard: &Heard, from: usize) -> bool {
     let mut at = from;
@@ -463,7 +401,7 @@ fn opened_between(heard: &Heard, from: usize) -> bool {
         at -= 1;
         match word {
             Word::Between => return true,
-            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In => {}
+            Word::Filler | Word::About | Word::Part(_) | Word::Of | Word::Is | Word::In | Word::Inside => {}
             _ => return false,
         }
     }
@@ -477,23 +415,31 @@ fn beech_follows(heard: &Heard, i: usize) -> bool {
 
 /// True if an unmarked pair of hours is a window here.
 fn pair_fits(heard: &Heard, first: Hour, to: usize, scene: &Scene) -> bool {
-    let largest = 24 * ONE;
     match scene.expect {
         Some(Kind::TimeWindow) => true,
         Some(Kind::Number) => false,
         Some(Kind::Money) => {
-            let beside = heard.nums.iter().zip(&heard.roles).any(|(n, role)| {
-                (n.to <= first.from || n.from >= to)
-                    && (matches!(role, Role::Money) || n.value > largest && matches!(role, Role::Bare))
-            });
             let timed = heard
                 .tokens
                 .iter()
                 .any(|t| matches!(t.word, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Tonight));
-            first.point.hour <= 12 && (beside || timed)
+            let hour = first.point.hour <= 12;
+            let closed = heard.any(heard.clause_start(first.from), heard.clause_end(to), |w| w == Word::Closed);
+            hour && (closed || beside(heard, first.from, to) || timed && first.point.minute == 0)
         }
         Some(Kind::Date | Kind::Handover | Kind::Language | Kind::Phone | Kind::YesNo) | None => first.point.hour <= 24,
     }
+}
+
+/// True if the text holds an amount outside tokens `from..to`.
+fn beside(heard: &Heard, from: usize, to: usize) -> bool {
+    let amount = |n: &Num| n.value > 24 * ONE || per_after(heard, n.to, n.value).is_some_and(|p| p.1 > 0);
+    heard
+        .nums
+        .iter()
+        .zip(&heard.roles)
+        .any(|(n, role)| (n.to <= from || n.from >= to) && (*role == Role::Money || *role == Role::Bare && amount(n)))
+        || heard.tokens.iter().any(|t| matches!(t.word, Word::Free | Word::FreeOfCharge))
 }
 
 /// First token at or after `i` that begins another hour or part of the day.

@@ -122,8 +122,9 @@ fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let one = num.value == ONE && !matches!(heard.word(num.from), Some(Word::Digits { .. })) && !num.scale;
     let after = heard.word(num.to);
     let followed =
-        matches!(after, Some(Word::Unit(Unit::Minute)) | Some(Word::Ordinal(2)) | Some(Word::Talk) | Some(Word::Of));
-    let preceded = matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each));
+        matches!(after, Some(Word::Unit(Unit::Minute) | Word::Ordinal(_) | Word::Talk | Word::Of | Word::Moment));
+    let preceded =
+        matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each | Word::Ordinal(_)));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
 }
 

@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 
 use super::calendar::{day_month, day_of_month, first_after, make, monday_of, next_month, number_of, plus};
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::lexicon::{Unit, Word};
 use super::settle::{self, Said};
 use super::{Kind, Per, Reading, Scene, Value};
@@ -188,7 +188,11 @@ fn bare(heard: &mut Heard, days: &mut Vec<Said<Day>>, today: Date) {
     let lone: Vec<usize> = (0..heard.nums.len()).filter(|&k| usable(heard, k)).collect();
     for k in lone {
         let num = heard.nums[k];
-        if matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent)) {
+        if heard.num_at(num.to).is_some()
+            || pronoun(heard, num.from, num.to)
+            || heard.before(num.from) == Some(Word::At)
+            || matches!(heard.word(num.to), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Percent))
+        {
             continue;
         }
         let number = num.whole().and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
@@ -243,7 +247,7 @@ fn day_at(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             said(day_of_month(today, n)?, num.to)
         }
         Word::Digits { .. } => written(heard, i, today).or_else(|| counted(heard, i, today)),
-        Word::In | Word::After | Word::KeBaad => {
+        Word::Inside | Word::After | Word::KeBaad => {
             let num_at = heard.skip(i + 1, is_filler);
             let (n, to) = days_count(heard, num_at)?;
             said(plus(today, n)?, to)
@@ -275,13 +279,20 @@ fn counted(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
             let date = after_month_word(heard, i, n, today).or_else(|| day_of_month(today, n))?;
             said(date, at + 1)
         }
+        // "25 ko aana": a day of the month without its word.
+        Some(Word::Ko) if at == num.to && num.digits > 0 => said(day_of_month(today, n)?, at + 1),
         _ => None,
     }
 }
 
 /// "teen din", "a week": how many days, and where the words end.
 fn days_count(heard: &Heard, i: usize) -> Option<(i64, usize)> {
+    // "do teen din": no single day.
+    let pair = heard.num_ending(i).is_some()
+        || matches!(heard.before(i), Some(Word::Or | Word::To | Word::Se | Word::Hyphen))
+            && i.checked_sub(1).is_some_and(|at| heard.num_ending(at).is_some());
     let (n, at) = match heard.num_at(i) {
+        Some(_) if pair => return None,
         Some(k) => (heard.nums[k].whole()?, heard.nums[k].to),
         None if matches!(heard.word(i), Some(Word::Article)) => (1, i + 1),
         None => return None,
@@ -413,8 +424,11 @@ fn written(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         let date = make(i16::try_from(year).ok()?, small(second)?, small(first)?)?;
         return Some(Said { what: certain(date), from: i, to: i + 5 });
     }
-    let clock = matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee));
-    if joint == Word::Hyphen || clock {
+    let clock =
+        matches!(heard.word(i + 3), Some(Word::AmPm(_) | Word::Oclock | Word::Unit(_) | Word::Rupee | Word::Scale(_)));
+    // "25-11" is a day and a month only where a day was asked for; "2-5" is a range.
+    let hyphen = joint == Word::Hyphen && (heard.expect != Some(Kind::Date) || second >= first);
+    if hyphen || clock {
         return None;
     }
     let date = day_month(today, small(first)?, small(second)?)?;
@@ -433,7 +447,9 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
         }
         Word::Unit(Unit::Week) => in_week(heard, i, today, 7),
         Word::Unit(Unit::Month) => {
-            let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Comma));
+            let at = heard.skip(i + 2, |w| {
+                matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Comma)
+            });
             let (n, to) = match heard.word(at)? {
                 Word::Ordinal(n) => (n, at + 1),
                 _ => {
@@ -450,7 +466,8 @@ fn next(heard: &Heard, i: usize, today: Date) -> Option<Said<Day>> {
 
 /// "next week Friday": the weekday of that week.
 fn in_week(heard: &Heard, i: usize, today: Date, ahead: i64) -> Option<Said<Day>> {
-    let at = heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Ko));
+    let at =
+        heard.skip(i + 2, |w| matches!(w, Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside | Word::Ko));
     let Some(Word::Weekday(w)) = heard.word(at) else { return None };
     let date = plus(monday_of(today)?, ahead + i64::from(w) - 1)?;
     Some(Said { what: certain(date), from: i, to: at + 1 })
@@ -471,7 +488,7 @@ fn weekday(heard: &Heard, i: usize, w: u8, today: Date) -> Option<Said<Day>> {
 /// "agle mahine ki 5 tarikh": the month word before the number.
 fn after_month_word(heard: &Heard, i: usize, n: u8, today: Date) -> Option<Date> {
     let mut at = i;
-    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In)) {
+    while matches!(heard.before(at), Some(Word::Of | Word::Is | Word::Filler | Word::In | Word::Inside)) {
         at -= 1;
     }
     let month = matches!(heard.before(at), Some(Word::Unit(Unit::Month))) && at >= 2;

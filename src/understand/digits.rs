@@ -10,6 +10,12 @@ pub(super) fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
     let mut count: u8 = 0;
     let mut repeated = false;
     let mut at = i;
+    // "fifteen double zero": tens, then digits.
+    if let Some((tens, to)) = below_hundred(tokens, i)
+        && matches!(word(tokens, to), Some(Word::Repeat(_)))
+    {
+        (value, count, at) = (tens, 2, to);
+    }
     while count < 16 {
         let (times, skip) = match word(tokens, at) {
             Some(Word::Repeat(n)) => (n, 1),
@@ -40,6 +46,18 @@ pub(super) fn digit_string(tokens: &[Token], i: usize) -> Option<Num> {
         num.split = Some((u8::try_from(value / 100).ok()?, u8::try_from(value % 100).ok()?));
     }
     Some(num)
+}
+
+/// A number of two digits in words and the token after it.
+fn below_hundred(tokens: &[Token], i: usize) -> Option<(i64, usize)> {
+    match word(tokens, i)? {
+        Word::Count(n) | Word::Small(n) if n >= 10 => Some((i64::from(n), i + 1)),
+        Word::Tens(n) => match word(tokens, i + 1) {
+            Some(Word::Small(u @ 1..=9)) => Some((i64::from(n + u), i + 2)),
+            _ => Some((i64::from(n), i + 1)),
+        },
+        _ => None,
+    }
 }
 
 /// A group of one or two digits and a group of two or three that belong together: "5 00".

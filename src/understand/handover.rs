@@ -80,7 +80,10 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     }
     let bare = human.is_some_and(|_| {
         (from..to).all(|at| {
-            matches!(heard.tokens[at].word, Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your)
+            matches!(
+                heard.tokens[at].word,
+                Word::Human | Word::Article | Word::Filler | Word::Please | Word::Your | Word::Yes | Word::Ji
+            )
         })
     });
     (bare && !question).then_some(true)

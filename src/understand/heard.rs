@@ -28,18 +28,41 @@ pub(super) struct Heard {
     pub(super) tokens: Vec<Token>,
     pub(super) nums: Vec<Num>,
     pub(super) roles: Vec<Role>,
+    /// What the agent just asked for.
+    pub(super) expect: Option<Kind>,
 }
 
 impl Heard {
     /// Tokenises `text` and finds its numbers and their plain roles.
-    pub(super) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str, expect: Option<Kind>) -> Self {
         let mut tokens = token::tokenise(text);
         sense::settle(&mut tokens);
         let nums = number::scan(&tokens);
         let roles = vec![Role::Bare; nums.len()];
-        let mut heard = Self { tokens, nums, roles };
+        let mut heard = Self { tokens, nums, roles, expect };
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
+        }
+        // "2 to 3 hours": the unit is of both ends.
+        for k in (1..heard.nums.len()).rev() {
+            let (low, high) = (heard.nums[k - 1], heard.nums[k]);
+            // "4 by 6 feet"
+            if high.from == low.to + 1
+                && heard.word(low.to) == Some(Word::By)
+                && low.value < 100 * ONE
+                && heard.roles[k] != Role::Money
+                && matches!(heard.roles[k - 1], Role::Bare | Role::Label)
+                && !matches!(heard.word(high.to), Some(Word::AmPm(_) | Word::Oclock))
+            {
+                (heard.roles[k - 1], heard.roles[k]) = (Role::Quantity, Role::Quantity);
+            }
+            let joined = low.to == high.from
+                || high.from == low.to + 1
+                    && matches!(heard.word(low.to), Some(Word::To | Word::Se | Word::Hyphen | Word::Or | Word::Till));
+            let counted = matches!(heard.roles[k], Role::Duration | Role::Quantity);
+            if joined && counted && heard.roles[k - 1] == Role::Bare && low.value < high.value {
+                heard.roles[k - 1] = heard.roles[k];
+            }
         }
         heard
     }
@@ -148,6 +171,7 @@ impl Heard {
             at -= 1;
             match word {
                 Word::Of | Word::Is | Word::Filler if glue < 3 => glue += 1,
+                Word::NumberSign if glue == 0 && !self.money_follows(num) => return true,
                 Word::NumberSign => numbered = true,
                 Word::Label => return numbered || !self.money_follows(num),
                 Word::LabelStem => {
@@ -165,7 +189,7 @@ impl Heard {
 
     /// "in truck 4521"
     fn inside(&self, at: usize) -> bool {
-        matches!(self.before(at), Some(Word::In | Word::At))
+        matches!(self.before(at), Some(Word::In | Word::Inside | Word::At))
     }
 
     /// "in flat 302", "my flat": a place and not "flat 500".
@@ -174,7 +198,7 @@ impl Heard {
         while matches!(self.before(at), Some(Word::Filler | Word::Article)) {
             at -= 1;
         }
-        matches!(self.before(at), Some(Word::In | Word::My | Word::At | Word::Hum))
+        matches!(self.before(at), Some(Word::In | Word::Inside | Word::My | Word::At | Word::Hum))
     }
 
     fn money_follows(&self, num: Num) -> bool {
@@ -193,6 +217,16 @@ impl Heard {
 
     /// True if token `i` is the one at `offset` of letters, digits, letters, digits with the lengths of a number plate.
     fn in_plate(&self, i: usize, offset: usize) -> bool {
+        // "DL 1L AB 1234"
+        if offset == 3
+            && let Some([one, two, _]) = i.checked_sub(3).and_then(|from| self.tokens.get(from..i))
+            && matches!(one.word, Word::Digits { len: 1..=2, .. })
+            && two.glued
+            && two.to - two.from == 1
+            && matches!(self.tokens[i].word, Word::Digits { len: 3..=4, .. })
+        {
+            return true;
+        }
         let Some(plate) = i.checked_sub(offset).and_then(|from| self.tokens.get(from..from + 4)) else {
             return false;
         };
@@ -286,6 +320,23 @@ fn is_mark(word: Word) -> bool {
                 | Word::Clock { .. }
                 | Word::AmPm(_)
         )
+}
+
+/// "one", "ek" in "this one", "ek baat", or a number before "of": no hour, day or price of its own.
+pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
+    let single = to == from + 1 && !heard.tokens[from].written;
+    let one = single && matches!(heard.tokens[from].word, Word::Count(1) | Word::Small(1));
+    let alone = heard.skip(to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
+    let counted = matches!(heard.word(to), Some(Word::Moment | Word::Of | Word::Human | Word::Talk));
+    let half = single && heard.tokens[from].word == Word::Half;
+    one && !alone
+        && matches!(
+            heard.word(to),
+            Some(Word::Other | Word::Is | Word::Ordinal(_) | Word::Moment | Word::Talk | Word::Of)
+        )
+        || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
+        || single && counted
+        || half
 }
 
 /// True for words that end a clause.

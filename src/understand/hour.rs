@@ -38,8 +38,10 @@ pub(super) struct Hour {
 
 /// A part of the day that belongs to what stands before token `to`.
 pub(super) fn part_after(heard: &Heard, to: usize) -> Option<(Part, usize)> {
-    let at = heard.skip(to, |w| is_filler(w) || matches!(w, Word::In | Word::At | Word::Of | Word::Is | Word::Till));
-    let led = heard.any(to, at, |w| matches!(w, Word::In | Word::At));
+    let at = heard.skip(to, |w| {
+        is_filler(w) || matches!(w, Word::In | Word::Inside | Word::At | Word::Of | Word::Is | Word::Till)
+    });
+    let led = heard.any(to, at, |w| matches!(w, Word::In | Word::Inside | Word::At));
     let part = match heard.word(at)? {
         Word::Part(part) => part,
         Word::Tonight => Part::Night,
@@ -115,7 +117,7 @@ pub(super) fn hour(heard: &Heard, i: usize) -> Option<Hour> {
 
 /// "1400 to 1700 hours", "230 to 430 pm": the mark at the far end serves both.
 fn far_mark(heard: &Heard, to: usize) -> Option<Word> {
-    if !matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se)) {
+    if !matches!(heard.word(to), Some(Word::To | Word::Hyphen | Word::Till | Word::Se | Word::And)) {
         return None;
     }
     let num = heard.nums[heard.num_at(to + 1)?];
@@ -142,7 +144,7 @@ fn shape(num: &Num, marked: bool) -> Option<(u8, u8)> {
     if let Some((hour, minute)) = num.places {
         return (hour < 24 && minute < 60).then_some((hour, minute));
     }
-    if num.fraction {
+    if num.fraction && num.value >= ONE * 3 / 4 {
         let hour = u8::try_from(num.value / ONE).ok()?;
         let minute = u8::try_from(num.value % ONE * 60 / ONE).ok()?;
         // "sava", "paune" alone: quarter past twelve, quarter to one.

@@ -3,6 +3,8 @@
 //! It reads what a recogniser wrote and returns typed values with the byte span of their words. It never invents: no value
 //! without words. It is not a model, knows no agent and no clock. Key types: [`Kind`], [`Scene`], [`Reading`], [`Value`].
 
+mod ahead;
+mod beside;
 mod calendar;
 mod clock;
 mod count;
@@ -38,7 +40,7 @@ pub use spoken::{speakable, words};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
-    let mut heard = Heard::new(text);
+    let mut heard = Heard::new(text, scene.expect);
     match kind {
         Kind::Date => date::read(&mut heard, scene),
         Kind::Handover => handover::read(&heard),

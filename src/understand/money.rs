@@ -215,7 +215,11 @@ fn ends(low: &Num, high: &Num) -> (i64, i64) {
 fn is_money(heard: &Heard, k: usize, scene: &Scene) -> bool {
     match heard.roles[k] {
         Role::Money => true,
-        Role::Bare => expects(scene, Kind::Money) && !thing(heard, k) || rated(heard, k) || charged(heard, k),
+        Role::Bare => {
+            expects(scene, Kind::Money) && !thing(heard, k) && !fragment(heard, k)
+                || rated(heard, k)
+                || charged(heard, k)
+        }
         Role::Quantity | Role::Duration => false,
         Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Percent | Role::Phone => false,
     }
@@ -230,6 +234,13 @@ fn thing(heard: &Heard, k: usize) -> bool {
     }) == num.from
         && heard.skip(num.to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
     one && !whole_text
+}
+
+/// "half of it", "two of my trucks": a part or a count of something.
+fn fragment(heard: &Heard, k: usize) -> bool {
+    let num = heard.nums[k];
+    let spelled = !heard.tokens[num.from].written;
+    0 < num.value && num.value < ONE || spelled && num.value < 10 * ONE && heard.word(num.to) == Some(Word::Of)
 }
 
 /// True if a rate follows or stands before the number.
@@ -398,6 +409,7 @@ fn idle(heard: &Heard, at: usize) -> bool {
                     | Word::Day(_)
                     | Word::Part(_)
                     | Word::In
+                    | Word::Inside
                     | Word::To
                     | Word::I
                     | Word::Hum

@@ -4,6 +4,7 @@
 //! ("two fifty"), digit strings ("one two double zero"), split digits ("5 00"). It gives no number a role: money, hours, dates and
 //! labels are told apart elsewhere. Values are exact, in millionths. Key types: [`Num`].
 
+use super::beside::{clock_mark_only, clockish, close_by, left_out, neighbours};
 use super::digits::{digit_string, split_digits};
 use super::lexicon::Word;
 use super::sense::is_number;
@@ -68,14 +69,14 @@ pub(super) fn number(tokens: &[Token], i: usize) -> Option<Num> {
 
 /// What may stand before a scale: its value and where it ends.
 #[derive(Clone, Copy)]
-struct Part {
-    value: i64,
-    to: usize,
-    kind: PartKind,
+pub(super) struct Part {
+    pub(super) value: i64,
+    pub(super) to: usize,
+    pub(super) kind: PartKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PartKind {
+pub(super) enum PartKind {
     /// English 1 to 19 alone.
     Small,
     /// English 20 to 99.
@@ -92,9 +93,14 @@ pub(super) fn word(tokens: &[Token], i: usize) -> Option<Word> {
 }
 
 /// Reads a count: "twenty five", "saade teen", "two and a half", "1.5", "2 point 5".
-fn part(tokens: &[Token], i: usize) -> Option<Part> {
+pub(super) fn part(tokens: &[Token], i: usize) -> Option<Part> {
     let simple = |value: i64, to, kind| Some(Part { value, to, kind });
     let first = match word(tokens, i)? {
+        Word::Digits { whole: top @ 1..=3, len: 1, places: 0, .. } if written_fraction(tokens, i).is_some() => {
+            let bottom = written_fraction(tokens, i)?;
+            simple(ONE * i64::try_from(top).ok()? / bottom, i + 3, PartKind::Fraction)
+        }
+        Word::Point => decimal(tokens, Part { value: 0, to: i, kind: PartKind::Digits }).filter(|p| p.to > i),
         Word::Digits { whole, frac, places, .. } => {
             let value = fixed(whole, frac, places)?;
             simple(value, i + 1, PartKind::Digits)
@@ -131,6 +137,19 @@ fn part(tokens: &[Token], i: usize) -> Option<Part> {
         }
         Some(Word::Point) => decimal(tokens, first),
         _ => Some(first),
+    }
+}
+
+/// "1/2 lakh", "3/4 ton": the lower half of a fraction as written, before a scale or unit.
+fn written_fraction(tokens: &[Token], i: usize) -> Option<i64> {
+    let glued = tokens.get(i + 1..i + 3)?.iter().all(|t| t.glued);
+    match (word(tokens, i + 1)?, word(tokens, i + 2)?, word(tokens, i + 3)?) {
+        (
+            Word::Slash,
+            Word::Digits { whole: bottom @ (2 | 4), len: 1, places: 0, .. },
+            Word::Scale(_) | Word::Unit(_),
+        ) if glued => i64::try_from(bottom).ok(),
+        _ => None,
     }
 }
 
@@ -192,7 +211,7 @@ pub(super) fn fixed(whole: u64, frac: u32, places: u8) -> Option<i64> {
 }
 
 /// Product of all scale words from `i` ("lakh", "hundred thousand") and where they end.
-fn scales(tokens: &[Token], i: usize) -> Option<(i64, usize)> {
+pub(super) fn scales(tokens: &[Token], i: usize) -> Option<(i64, usize)> {
     let Some(Word::Scale(first)) = word(tokens, i) else { return None };
     let mut product = i64::from(first);
     let mut to = i + 1;
@@ -259,6 +278,10 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             continue;
         };
         if terms > 0 && scale.is_none() {
+            // "750 and 10 30", "500 and das gyarah": another number begins.
+            if joined && word(tokens, count.to).is_some_and(|w| is_number(w) && !matches!(w, Word::Scale(_))) {
+                break;
+            }
             let fraction = matches!(count.kind, PartKind::Fraction | PartKind::Quarters(_));
             if count.value >= limit.saturating_mul(ONE)
                 || fraction && !joined
@@ -272,7 +295,7 @@ fn spoken(tokens: &[Token], i: usize) -> Option<Num> {
             && scale.is_none()
             && let Some(rest) = left_out(tokens, count)
         {
-            if limit < 1_000 || joined {
+            if limit < 1_000 || joined || count.value >= 10 * ONE {
                 break;
             }
             num.value = num.value.checked_add(count.value.checked_mul(100)?)?.checked_add(rest.value)?;
@@ -408,64 +431,6 @@ fn alone(tokens: &[Token], mut num: Num, count: Part) -> Num {
         num.to = next.to;
     }
     num
-}
-
-/// The tens after an English unit that leave "hundred" out: "two | fifty".
-fn left_out(tokens: &[Token], count: Part) -> Option<Part> {
-    if count.kind != PartKind::Small || count.value >= 10 * ONE {
-        return None;
-    }
-    let rest = part(tokens, count.to).filter(|p| matches!(p.kind, PartKind::Small | PartKind::Tens))?;
-    (rest.value >= 10 * ONE && scales(tokens, rest.to).is_none()).then_some(rest)
-}
-
-/// Two counts that make a range side by side: "chaar paanch", "pachis tees".
-fn close_by(low: i64, high: i64) -> bool {
-    high == low + 1 || low >= 5 && low % 5 == 0 && high % 5 == 0 && low < high && high - low <= 10 && high <= 2 * low
-}
-
-/// Two hours side by side before o'clock ("das gyarah baje") are not hundreds and rest.
-fn clock_mark_only(tokens: &[Token], to: usize, first: i64, second: i64) -> bool {
-    matches!(word(tokens, to), Some(Word::Oclock)) && second <= 12 && first < second
-}
-
-/// "four five hundred": two counts before one scale.
-fn neighbours(tokens: &[Token], first: Part, terms: usize) -> Option<(i64, i64, usize)> {
-    if terms > 0 || matches!(first.kind, PartKind::Quarters(_)) {
-        return None;
-    }
-    let second = part(tokens, first.to)?;
-    let (scale, to) = scales(tokens, second.to)?;
-    let (low, high) = match second.kind {
-        PartKind::Quarters(by) => (first.value, second.value + by * ONE / 4),
-        PartKind::Small | PartKind::Tens | PartKind::Hindi | PartKind::Digits | PartKind::Fraction => {
-            (first.value, second.value)
-        }
-    };
-    let near = low < high && high <= low.checked_mul(2)? && high - low <= (5 * ONE).max(low / 4) && high < 100 * ONE;
-    near.then(|| Some((low.checked_mul(scale)?, high.checked_mul(scale)?, to)))?
-}
-
-/// True if the count that ends before `at` is an hour of its own: "five hundred | two pm", "five hundred and | two to five".
-fn clockish(tokens: &[Token], at: usize, value: i64) -> bool {
-    if value > 24 * ONE {
-        return false;
-    }
-    match word(tokens, at) {
-        Some(Word::AmPm(_) | Word::Oclock | Word::Clock { .. } | Word::Bajkar) => true,
-        Some(Word::To | Word::Se | Word::Hyphen | Word::Till) if value <= 12 * ONE => match part(tokens, at + 1) {
-            Some(end) => end.value <= 12 * ONE && scales(tokens, end.to).is_none(),
-            None => false,
-        },
-        Some(Word::Small(_) | Word::Tens(_)) => {
-            let mut to = at;
-            while word(tokens, to).is_some_and(is_number) && to < at + 2 {
-                to += 1;
-            }
-            matches!(word(tokens, to), Some(Word::AmPm(_) | Word::Oclock))
-        }
-        _ => false,
-    }
 }
 
 pub(super) fn plain(value: i64, from: usize, to: usize) -> Num {

@@ -2,7 +2,7 @@
 //!
 //! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
 
-use super::heard::{Heard, ends_clause};
+use super::heard::{Heard, ends_clause, is_filler};
 use super::lexicon::{Unit, Word};
 use super::{Per, settle};
 
@@ -35,20 +35,27 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let after = |is: &dyn Fn(Word) -> bool| heard.any(to, right, is);
     let mut marks = Marks { total: before(&|w| w == Word::Total) || after(&|w| w == Word::Total), ..Marks::default() };
     let less = |w: Word| matches!(w, Word::LessThan | Word::MoreThan | Word::NotLess | Word::NotMore);
+    // A bound after the amount is its own only if no other number follows it: "600 upto 10 km".
+    let bounded = |is: &dyn Fn(Word) -> bool| {
+        (to..right).any(|at| is(heard.tokens[at].word) && heard.num_at(heard.skip(at + 1, is_filler)).is_none())
+    };
     let floor = before(&|w| matches!(w, Word::AtLeast | Word::NotLess))
-        || after(&|w| matches!(w, Word::AtLeast | Word::NotLess))
+        || bounded(&|w| matches!(w, Word::AtLeast | Word::NotLess))
         || before(&|w| w == Word::LessThan)
             && before(&|w| matches!(w, Word::Cant | Word::Not | Word::No | Word::Fails))
-        || after(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
+        || bounded(&|w| w == Word::LessThan) && after(&|w| matches!(w, Word::Nahi | Word::Not | Word::Fails));
     let ceiling = before(&|w| matches!(w, Word::AtMost | Word::NotMore))
-        || after(&|w| matches!(w, Word::AtMost | Word::NotMore))
+        || bounded(&|w| matches!(w, Word::AtMost | Word::NotMore))
         || matches!(heard.word(to), Some(Word::KeAndar))
         || matches!(heard.before(from), Some(Word::Within))
         || !range && (heard.word(to) == Some(Word::Till) || till_opens(heard, from));
     marks.floor = floor;
     marks.ceiling = ceiling;
-    marks.bound =
-        floor || ceiling || before(&less) || after(&less) || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
+    marks.bound = floor
+        || ceiling
+        || before(&less)
+        || bounded(&less)
+        || heard.word(to) == Some(Word::Plus) && plus_ends(heard, to);
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
@@ -110,7 +117,7 @@ fn usual_after_settled(heard: &Heard, left: usize, from: usize) -> bool {
 
 /// "500 plus" at the end is a bound; "500 plus loading" is not.
 fn plus_ends(heard: &Heard, to: usize) -> bool {
-    heard.word(to + 1).is_none_or(ends_clause)
+    heard.word(heard.skip(to + 1, is_filler)).is_none_or(ends_clause)
 }
 
 /// True if "between" opens right before token `from`.
@@ -155,7 +162,18 @@ fn opens(word: Word) -> bool {
 fn left_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
     let from = places[i].0;
     let Some(previous) = i.checked_sub(1).map(|p| places[p].1) else {
-        return (0..from).rev().find(|&at| ends_clause(heard.tokens[at].word)).map_or(0, |at| at + 1);
+        // "can't come before 4 and 1200": what is said of an hour is not said of the amount.
+        let other = |at: usize| {
+            let start = heard.clause_start(at);
+            heard.nums.iter().any(|n| n.from >= start && n.to <= at)
+        };
+        return (0..from)
+            .rev()
+            .find(|&at| match heard.tokens[at].word {
+                Word::And => other(at),
+                word => ends_clause(word),
+            })
+            .map_or(0, |at| at + 1);
     };
     if let Some(at) = (previous..from).rev().find(|&at| boundary(heard.tokens[at].word)) {
         return at + 1;
@@ -171,7 +189,9 @@ fn right_edge(heard: &Heard, places: &[(usize, usize)], i: usize) -> usize {
                 let word = heard.tokens[at].word;
                 // "toll and parking extra" is one matter.
                 let listed = heard.before(at) == Some(Word::Side) && heard.word(at + 1) == Some(Word::Side);
-                ends_clause(word) || matches!(word, Word::And | Word::Plus) && at > to && !listed
+                // "700 and above" goes on.
+                let bounds = matches!(heard.word(at + 1), Some(Word::MoreThan | Word::LessThan | Word::Onwards));
+                ends_clause(word) || matches!(word, Word::And | Word::Plus) && !listed && !bounds
             })
             .unwrap_or(heard.tokens.len());
     };
@@ -264,7 +284,7 @@ fn refused(heard: &Heard, left: usize, from: usize, to: usize, right: usize, lim
         return true;
     }
     // "nahi ho payega 500 mein"
-    let denied = (left..from).find(|&at| heard.tokens[at].word == Word::Nahi);
+    let denied = (left..from).find(|&at| matches!(heard.tokens[at].word, Word::Nahi | Word::PlainNo));
     if let Some(at) = denied
         && heard.word(to) == Some(Word::In)
         && heard.any(at + 1, from, |w| matches!(w, Word::Other | Word::Is | Word::Can))

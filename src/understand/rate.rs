@@ -33,7 +33,7 @@ pub(super) fn per_after(heard: &Heard, to: usize, value: i64) -> Option<(Per, u8
             _ => Some((Per::Piece, 1)),
         },
         Word::Rate(per) => Some((per, 1)),
-        Word::For | Word::In | Word::Of | Word::Is => {
+        Word::For | Word::In | Word::Inside | Word::Of | Word::Is => {
             let inner = heard.skip(at + 1, |w| {
                 matches!(
                     w,
@@ -102,6 +102,7 @@ pub(super) fn per_before(heard: &Heard, from: usize, previous: usize) -> Option<
                 | Word::About
                 | Word::Rupee
                 | Word::In
+                | Word::Inside
                 | Word::At
                 | Word::Then
                 | Word::For

@@ -45,7 +45,7 @@ pub(super) fn settle(tokens: &mut [Token]) {
                             | Word::Human
                     )
                 ) || matches!(before, Some(Word::Count(1))) && !after.is_some_and(is_scale_or_unit)
-                    || matches!(after, Some(Word::In));
+                    || matches!(after, Some(Word::In | Word::Other));
                 if with { Word::KeSaath } else { Word::Count(60) }
             }
             Word::Kilo if before.is_some_and(is_small) && !matches!(after, Some(Word::KeBaad)) => Word::Scale(1_000),
@@ -194,7 +194,9 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
                     | Word::Dozen
             )
         );
-        match before {
+        // "I only do": a filler does not part the verb from its subject.
+        let subject = if before == Some(Word::Filler) { earlier } else { before };
+        match subject {
             Some(Word::I | Word::Cant | Word::Please | Word::Not) => return Word::Other,
             Some(Word::To | Word::You | Word::Wh | Word::What | Word::Hum) if !hindi_follows => return Word::Other,
             _ => {}
@@ -208,13 +210,16 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
     }
     match before {
         Some(Word::Stem | Word::Human | Word::TalkMake | Word::Give | Word::PhoneNoun) => return Word::Give,
-        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee)) => return Word::Give,
-        Some(Word::Rupee) if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) => {
+        Some(Word::Filler) if matches!(earlier, Some(Word::Stem | Word::Rupee | Word::Paise)) => return Word::Give,
+        Some(Word::Rupee | Word::Paise)
+            if after.is_none_or(|w| !is_scale_or_unit(w) && !is_number(w) && w != Word::Se) =>
+        {
             return Word::Give;
         }
         _ => {}
     }
-    let ends = after.is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::Please));
+    let ends = after
+        .is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::And | Word::But | Word::Please));
     match before {
         Some(Word::Ko) if ends => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what the values mean; works on where they stand among the words. Key types: [`Said`].
 
-use super::heard::Heard;
+use super::heard::{Heard, is_filler};
 use super::lexicon::Word;
 
 /// A value and the tokens that it rests on.
@@ -29,6 +29,7 @@ pub(super) fn denied_before(heard: &Heard, from: usize) -> bool {
             | Word::Rupee
             | Word::Ko
             | Word::In
+            | Word::Inside
             | Word::From
             | Word::Between
             | Word::Article => {}
@@ -45,7 +46,9 @@ pub(super) fn denied_after(heard: &Heard, to: usize, limit: usize) -> bool {
 
 /// True if words between tokens `from` and `to` take back what was said before them.
 pub(super) fn corrects(heard: &Heard, from: usize, to: usize) -> bool {
-    heard.any(from, to, |w| matches!(w, Word::Correct | Word::Nahi | Word::No | Word::DidntSay | Word::Wrong))
+    heard.any(from, to, |w| {
+        matches!(w, Word::Correct | Word::Nahi | Word::No | Word::PlainNo | Word::DidntSay | Word::Wrong)
+    })
 }
 
 /// Drops every value that a later one corrects.
@@ -83,7 +86,8 @@ pub(super) fn asked(heard: &Heard, from: usize, to: usize) -> bool {
     let offers = heard.any(to, end, |w| matches!(w, Word::Fine | Word::Yes | Word::NoProblem));
     if heard.word(end) != Some(Word::Question) {
         // "kya 500 bola": a question without its mark.
-        let opens = heard.word(start) == Some(Word::What) && heard.word(start + 1) != Some(Word::I);
+        let first = heard.skip(start, |w| is_filler(w) || matches!(w, Word::Yes | Word::Ji));
+        let opens = heard.word(first) == Some(Word::What) && heard.word(first + 1) != Some(Word::I);
         return opens && start < from && !offers;
     }
     wonders || !offers && !heard.any(to, end, |w| w == Word::Comma)

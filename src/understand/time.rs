@@ -116,6 +116,7 @@ fn share(sides: &mut [Side]) {
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
     let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let named = found.iter().any(|f| matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
         .enumerate()
@@ -134,14 +135,17 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                 });
             let clause_end = heard.clause_end(f.to);
             let past = heard.any(f.to, clause_end, |w| w == Word::PastVerb)
-                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier));
+                || heard.any(start, f.from, |w| matches!(w, Word::PastVerb | Word::Earlier))
+                || heard.any(start, clause_end, |w| w == Word::Yesterday);
             let refused = !f.flipped
                 && (settle::denied_before(heard, f.from)
                     || heard.any(start, f.from, |w| matches!(w, Word::Cant))
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
+            let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
             !(f.weak && surer
+                || loose
                 || closed
                 || past
                 || refused

@@ -114,6 +114,8 @@ fn split(text: &str, pieces: &mut Vec<Piece>, spelled: &mut String) {
             at = next;
         } else if digit(c).is_some() {
             at = digits(text, at, pieces);
+        } else if c == '.' && leads_fraction(text, at) {
+            at = fraction(text, at, pieces);
         } else if is_letter(c) {
             at = letters(text, at, pieces, spelled);
         } else {
@@ -236,6 +238,27 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
         }
     }
     pieces.push(Piece { mark: Some(Word::Digits { whole, len, frac, places, grouped }), from, to: at, at: (0, 0) });
+    at
+}
+
+/// True for the dot of ".5".
+fn leads_fraction(text: &str, at: usize) -> bool {
+    let before = text[..at].chars().next_back();
+    text[at + 1..].chars().next().and_then(digit).is_some() && before.is_none_or(char::is_whitespace)
+}
+
+/// Reads ".5" as nought point five.
+fn fraction(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
+    let (mut frac, mut places, mut at) = (0_u32, 0_u8, from + 1);
+    while let Some((d, width)) = text[at..].chars().next().and_then(|c| digit(c).map(|d| (d, c.len_utf8()))) {
+        if places < 6 {
+            frac = frac * 10 + u32::from(d);
+            places += 1;
+        }
+        at += width;
+    }
+    let mark = Word::Digits { whole: 0, len: 1, frac, places, grouped: false };
+    pieces.push(Piece { mark: Some(mark), from, to: at, at: (0, 0) });
     at
 }
 

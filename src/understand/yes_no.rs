@@ -117,7 +117,8 @@ fn deny(heard: &Heard, said: &mut Vec<Polarity>, i: usize) -> usize {
         return i + 1;
     }
     // An affirming word right after belongs to the negation: "nahi chalega", "not okay", "don't agree".
-    let near = (i + 1..limit.min(i + 4)).find(|&at| match heard.tokens[at].word {
+    let reach = if matches!(word, Word::Not | Word::Cant) { limit } else { limit.min(i + 4) };
+    let near = (i + 1..reach).find(|&at| match heard.tokens[at].word {
         Word::Fine => word != Word::No,
         Word::Yes => matches!(word, Word::Not | Word::Cant),
         _ => false,

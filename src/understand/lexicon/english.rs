@@ -130,7 +130,7 @@ pub(super) const WORDS: Table = &[
     (
         Final,
         "now final finally for_you for_u just_for_you only_for_you last_price best_price final_price special_price \
-         this_time today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
+         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
          final_offer special_rate net_price currently at_present these_days for_your_company",
     ),
     (
@@ -140,7 +140,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Earlier,
-        "last_time previous previously last_week last_month last_year earlier last_trip used_to in_the_past before_this \
+        "old_rate old_price old_charge last_time previous previously last_week last_month last_year earlier last_trip used_to in_the_past before_this \
          last_order last_load previous_time last_booking past_trip last_season back_then the_other_day days_ago weeks_ago months_ago",
     ),
     (
@@ -152,6 +152,7 @@ pub(super) const WORDS: Table = &[
          other_truckers neighbour everyone_else everybody_else other_agency another_agency another_driver",
     ),
     (Included, "included inclusive including inclusive_of includes with_everything covered include"),
+    (Moment, "moment moments thing things jiffy"),
     (Percent, "percent percentage per_cent percents"),
     // Units and labels.
     (Unit(Unit::Per(Per::Trip)), "trip trips round rounds round_trip"),
@@ -173,7 +174,7 @@ pub(super) const WORDS: Table = &[
         "truck trucks vehicle vehicles people persons men foot feet ft litre litres liter liters metre metres meter \
          meters wheeler wheelers wheels tyre tyres floors times quintal quintals drivers helpers labourers workers \
          cars tempos pickups loads orders shipments containers pallets drums rolls crates stops points cft sqft inch inches \
-         locations places drops guys passengers members",
+         degrees degree locations places drops guys passengers members",
     ),
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
@@ -185,7 +186,7 @@ pub(super) const WORDS: Table = &[
          terminal zone phase wing vehicle_registration plot sector platform dock bay otp \
          pin pincode pin_code zip_code order_id tracking_id booking_id reference waybill shed godown_no unit_no warehouse \
          apartment challan bill_no id ref extension license licence door_no route highway consignment_id shipment_id \
-         purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door",
+         purchase_order po_number waybill eway_bill serial token batch lane aadhaar aadhar survey nh door version covid page class level size age",
     ),
     (LabelLong, "order bill account reference"),
     (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
@@ -206,7 +207,7 @@ pub(super) const WORDS: Table = &[
     (It, "it"),
     (Is, "is take takes taking was_it comes will_be would_be be are comes_to its thats it_is that_is stands"),
     (At, "at @"),
-    (In, "in into in_about in_around"),
+    (Inside, "in into in_about in_around"),
     (OrdinalMark, "st nd rd th"),
     (With, "with along_with"),
     (Without, "without excluding excl minus not_including exclusive_of excludes"),
@@ -217,7 +218,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         Filler,
-        "the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
+        "good_morning good_evening good_afternoon good_night good_day very_good_morning happy_diwali the on basis um uh basically well like umm uhh hmm er erm sir madam maam yaar ok_so okay_so you_know see look please_note \
          listen only just hi hey kindly all then also even at_all all_inclusive plus_gst plus_tax plus_taxes \
          excluding_gst excluding_tax excluding_taxes including_gst including_tax including_taxes inclusive_of_gst \
          inclusive_of_tax inclusive_of_taxes with_gst without_gst gst_extra tax_extra plus_gst_extra exclusive_of_gst \
@@ -234,7 +235,7 @@ pub(super) const WORDS: Table = &[
          i_misspoke mistake instead",
     ),
     (No, "no nope nah noo naah"),
-    (Not, "not isnt aint wasnt arent"),
+    (Not, "not isnt aint wasnt arent no_one nobody noone"),
     (
         Cant,
         "cant cannot wont dont couldnt wouldnt doesnt didnt unable shouldnt can_not will_not do_not does_not would_not \
@@ -292,7 +293,7 @@ pub(super) const WORDS: Table = &[
     (After, "after post later_than past_the"),
     (Before, "before prior_to earlier_than ahead_of pre"),
     (By, "by latest_by no_later_than not_later_than at_the_latest_by"),
-    (Onwards, "onwards onward and_onwards or_later or_after and_later and_after on_wards or_afterwards"),
+    (Onwards, "onwards onward and_onwards or_later or_after on_wards or_afterwards"),
     (
         NotBefore,
         "not_before no_earlier_than not_earlier_than never_before earliest the_earliest not_until not_till only_after",
@@ -378,7 +379,7 @@ pub(super) const WORDS: Table = &[
     ),
     (
         DontKnow,
-        "i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
+        "wrong_number i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
          i_am_not_sure im_not_sure no_clue dunno unsure it_depends depends have_to_check need_to_check will_have_to_check \
          let_me_check let_me_see let_me_think i_will_check ill_check not_aware dont_remember cant_remember \
          cant_hear cannot_hear dont_understand didnt_understand didnt_get not_clear not_audible come_again say_again \
@@ -390,7 +391,7 @@ pub(super) const WORDS: Table = &[
         Answering,
         "tell_me speaking go_on who_is_this whos_this who_is_speaking whos_calling who_is_calling who_are_you hello_hello whos_speaking who_is_it who_is_that what_do_you_want how_can_i_help hello how_may_i_help whos_that who_is_there whos_there who_am_i_talking_to who_am_i_speaking_to who_is_on_the_line what_is_it what_happened im_listening i_am_listening say_it",
     ),
-    (What, "what huh"),
+    (What, "what huh how_about"),
     (Wh, "why how when where which who whose whom do_you are_you_sure have_you did_you"),
     // Languages.
     (
@@ -406,8 +407,8 @@ pub(super) const WORDS: Table = &[
     (
         Human,
         "person human humans manager supervisor operator executive representative agent human_being real_person someone_real \
-         staff owner senior boss rep customer_care customer_service customer_support helpline live_agent superior officer \
-         real_human actual_person live_person incharge in_charge call_center_person head",
+         owner senior boss rep customer_care customer_service customer_support helpline live_agent superior officer \
+         real_human actual_person live_person incharge in_charge call_center_person",
     ),
     (Someone, "someone somebody anyone anybody some_one any_one"),
     (Talk, "talk talking speak speaking_to speaking_with conversation discuss chat"),

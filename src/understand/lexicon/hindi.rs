@@ -114,14 +114,15 @@ pub(super) const WORDS: Table = &[
         Unit(Unit::Per(Per::Piece)),
         "पीस नग बॉक्स पेटी पेटियां डिब्बा डिब्बे बैग बोरी बोरियां बोरे बोरा पैकेट कार्टन nag peti petiyan petiya dibba dibbe bori boriyan bora bore boriya pees naag",
     ),
+    (Moment, "बार काम चीज़ चीज दफा पल baar kaam cheez chiz dafa pal bar"),
     (Unit(Unit::Minute), "मिनट मिनिट minat minut mint सेकंड सेकेंड sekand"),
     (Unit(Unit::Week), "हफ्ता हफ्ते हफ़्ते सप्ताह hafta hafte haftey saptah"),
     (Unit(Unit::Month), "महीना महीने महीनों mahina mahine maheena maheene"),
     (Unit(Unit::Year), "साल सालों saal saalon"),
     (
         Unit(Unit::Thing),
-        "गाड़ी गाड़ियां गाडी गाड़ियों ट्रक लोग आदमी_लोग मजदूर लीटर मीटर फुट फीट क्विंटल कुंटल बार टायर चक्का टेम्पो gaadi gadi gaadiyan gadiyan gaadiya log logon majdoor mazdoor \
-         liter fut feet kwintal kuntal baar chakka tempo gari gaari gaadiyon kuintal bande बंदे लेबर_लोग driver ड्राइवर gadiya",
+        "गाड़ी गाड़ियां गाडी गाड़ियों ट्रक लोग आदमी_लोग मजदूर लीटर मीटर फुट फीट क्विंटल कुंटल टायर चक्का टेम्पो gaadi gadi gaadiyan gadiyan gaadiya log logon majdoor mazdoor \
+         liter fut feet kwintal kuntal chakka tempo gari gaari gaadiyon kuintal bande बंदे लेबर_लोग driver ड्राइवर gadiya",
     ),
     (Rate(Per::Day), "रोज़ाना रोजाना दिहाड़ी rozana rojana dihadi dihaadi pratidin प्रतिदिन"),
     (PerUnit, "प्रति prati parti"),
@@ -129,7 +130,7 @@ pub(super) const WORDS: Table = &[
     (Each, "हर प्रत्येक har pratyek hr"),
     (Label, "रूम गेट पीओ इनवॉइस कमरा कमरे प्लॉट फ्लैट ट्रैकिंग बिल्टी kamra kamre bilti लाइसेंस पिनकोड पिन_कोड ओटीपी डॉक"),
     (LabelLong, "ऑर्डर आर्डर बिल"),
-    (LabelStem, "गाड़ी_का मकान खाता makan khata gaadi_ka gadi_ka दुकान dukan dukaan गली gali"),
+    (LabelStem, "मकान खाता makan khata दुकान dukan dukaan गली gali"),
     (NumberSign, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
     (PhoneNoun, "फोन फ़ोन मोबाइल व्हाट्सएप वाट्सएप"),
     // Joints.
@@ -165,11 +166,12 @@ pub(super) const WORDS: Table = &[
     (Then, "तो toh tho फिर phir fir"),
     (
         Filler,
-        "अरे भाई सर देखो देखिए जनाब यार साहब मैडम बस सिर्फ केवल मात्र ही भी ना न समझो मान_लो अच्छा_तो are arre arey bhai bhaiya sir dekho dekhiye dekhiyega janab \
+        "shubh_raatri shubh_ratri shubh_prabhat suprabhat शुभ_रात्रि सुप्रभात शुभ_प्रभात गुड_मॉर्निंग गुड_इवनिंग raat_bhar रात_भर अरे भाई सर देखो देखिए जनाब यार साहब मैडम बस सिर्फ केवल मात्र ही भी ना न समझो मान_लो अच्छा_तो are arre arey bhai bhaiya sir dekho dekhiye dekhiyega janab \
          yaar saab sahab saheb madam bas sirf kewal keval matra hi bhi samjho maan_lo suno suniye sunno dekh dekhie bhaisaab \
          bhai_sahab matr poora_matra namaste namaskar नमस्ते नमस्कार सुनो सुनिए भैया ok_to achha_to accha_to theek_hai_to ठीक_है_तो gst_alag gst_alag_se जीएसटी_अलग जीएसटी_अलग_से plus_jeeesti \
          gst_extra_lagega pichli_baar_jaisa pichli_baar_ki_tarah pichli_baar_wala पिछली_बार_जैसा sahi_mein sach_mein_dekho na",
     ),
+    (Other, "chai chay चाय"),
     // Correction, denial, quoting.
     (
         Correct,
@@ -195,7 +197,7 @@ pub(super) const WORDS: Table = &[
     (He, "वह वो वे उनका उनके wo woh vo uske uski unke unka unki उसके उनकी उसकी उनसे"),
     (Apna, "अपना अपने अपनी apna apne apni"),
     (My, "मेरा मेरी मेरे हमारा हमारे हमारी mera meri mere hamara hamare hamari humara humare humari"),
-    (Your, "आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
+    (Your, "तेरा तेरी तेरे tera teri tere आपका आपके आपकी तुम्हारा तुम्हारे aapka aapke aapki apka apke apki tumhara tumhare"),
     (
         Stem,
         "दे बता कर करा करवा भेज लिख बोल रख लगा दिला जोड़ मिला बुला लगवा रखवा de bata kar kara karwa karva bhej likh bol rakh laga dila jod mila bula lagwa rakhwa karaa likhwa likhva milwa milva puchh bulwa le ले",
@@ -214,7 +216,7 @@ pub(super) const WORDS: Table = &[
     (Part(Part::Morning), "सुबह सवेरे सुबेरे प्रातः मॉर्निंग सुबा subah subha subeh savere sawere subh subhah"),
     (
         Part(Part::Afternoon),
-        "दोपहर दुपहर आफ्टरनून अपराह्न दोपहर_बाद dopahar dopeher dupahar dopahr dopehar dophar duphar dopaher dopher dopahar_baad",
+        "do_pahar do_peher दो_पहर दोपहर दुपहर आफ्टरनून अपराह्न दोपहर_बाद dopahar dopeher dupahar dopahr dopehar dophar duphar dopaher dopher dopahar_baad",
     ),
     (Part(Part::Evening), "शाम सायं संध्या साँझ इवनिंग shaam sham saam shaamko saanjh shaaam"),
     (Part(Part::Night), "रात रात्रि नाइट raat raath rat_ko raatri rat_ke rat"),

@@ -106,6 +106,8 @@ pub(super) enum Word {
     Included,
     HisaabSe,
     Percent,
+    /// "moment", "baar", "kaam": counts nothing that is asked for.
+    Moment,
     // Units and labels.
     Unit(Unit),
     Rate(Per),
@@ -141,6 +143,8 @@ pub(super) enum Word {
     It,
     /// "mein", "me".
     In,
+    /// English "in".
+    Inside,
     Ko,
     At,
     With,

@@ -17,7 +17,7 @@ pub fn speakable(text: &str, language: &str) -> String {
     if !text.chars().any(|c| c.is_numeric() || c == '₹') {
         return text.to_owned();
     }
-    let heard = Heard::new(text);
+    let heard = Heard::new(text, None);
     let sentence = Sentence { text, heard: &heard, tongue };
     let phones = phone::numbers(&heard);
     let mut out = String::with_capacity(text.len() * 2);

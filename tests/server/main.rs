@@ -1,0 +1,16 @@
+//! The whole server over real sockets: a simulated Twilio and stand-in vendors on one side, the product as it is run on the other.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod barge_in;
+mod fallbacks;
+mod house;
+mod memory;
+mod parity;
+mod proxy;
+mod recording;
+#[path = "../rig/mod.rs"]
+mod rig;
+mod socket;
+mod starting;
+mod webhooks;
+mod wire;
