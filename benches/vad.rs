@@ -38,6 +38,7 @@ fn main() {
             std::process::exit(1);
         }
     };
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration but its environment")]
     let dump = std::env::var_os("VAD_DUMP").map(PathBuf::from);
     if let Some(folder) = &dump {
         for condition in &conditions {
@@ -89,6 +90,7 @@ fn main() {
 
 /// Writes what the network is trained on: per frame, as f32, gate open, speech, and the measures.
 fn measure(folder: &std::path::Path, seed: u64) -> Result<(), String> {
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration but its environment")]
     let music = std::env::var_os("VAD_MUSIC").map(PathBuf::from);
     for (n, condition) in vad_corpus::training(seed, music.as_deref())?.iter().enumerate() {
         let mut vad = Vad::new(VadConfig::default());
