@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use jiff::civil::DateTime;
 
-use super::grounding::{self, Collected, Eye, Finding, Sight};
+use super::grounding::{self, Collected, Evidence, Eye, Finding, Sight};
 use super::history::Entry;
 use super::prompt::Speaker;
 use super::values::Sure;
@@ -55,6 +55,39 @@ impl Conversation {
         let answered =
             whole || answer == Some(true) || (any && self.stage != Stage::Welcome && self.reading.is_empty());
         if answered || text.trim_end().ends_with('?') { Completeness::Complete } else { Completeness::Usual }
+    }
+
+    /// The final form of the caller's last words, and where they are in the recording.
+    pub fn amend_last_words(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>) {
+        self.history.amend_caller(text, audio_ms);
+        let Some(entry) = self.history.caller().next() else { return };
+        self.values.amend_evidence(entry.turn, |name, before| {
+            let found = agent
+                .field(name)
+                .map(|field| Eye { timezone: &agent.timezone, expect: field.kind.spoken() }.find(field, entry));
+            match found {
+                Some(Finding::Beyond(value) | Finding::Clear(value)) => value.evidence,
+                Some(Finding::Nothing | Finding::Unclear { .. }) | None => Evidence { audio_ms, ..before.clone() },
+            }
+        });
+    }
+
+    /// Whether `words` give what was asked for and nothing else, and it is what `fewer` gave: "five hundred", then "five hundred rupees".
+    pub fn same_value(&self, agent: &Agent, fewer: &str, words: &str, now: DateTime) -> bool {
+        if self.language.is_none() || !self.reading.is_empty() {
+            return false;
+        }
+        let asked = self.asked_fields(agent);
+        let [field] = asked[..] else { return false };
+        let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
+        let find = |text: &str| match eye.find(field, &self.entry(text, now)) {
+            Finding::Clear(value) => Some(value),
+            Finding::Beyond(_) | Finding::Nothing | Finding::Unclear { .. } => None,
+        };
+        find(fewer).zip(find(words)).is_some_and(|(before, after)| {
+            let whole = after.evidence.words.split_whitespace().count() == words.split_whitespace().count();
+            whole && before.typed == after.typed
+        })
     }
 
     /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if they say anything.

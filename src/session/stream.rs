@@ -57,6 +57,7 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         helpers,
         recorder,
         outgoing: String::new(),
+        incoming: Vec::with_capacity(256),
         greeted: false,
     };
     driver.drive().await;
@@ -74,6 +75,8 @@ struct Driver {
     recorder: Option<Recorder>,
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
+    /// The caller's audio of one message; kept likewise.
+    incoming: Vec<u8>,
     greeted: bool,
 }
 
@@ -187,11 +190,13 @@ impl Driver {
         };
         match event {
             Inbound::Media(media) if media.track == Track::Inbound => {
-                let mut audio = Vec::with_capacity(256);
+                let mut audio = std::mem::take(&mut self.incoming);
+                audio.clear();
                 match media.decode_payload(&mut audio) {
                     Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
                     Err(error) => debug!(%error, "media ignored"),
                 }
+                self.incoming = audio;
             }
             Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
             Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
