@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::exchange::Mind;
 use super::timer::Timer;
 use super::{Action, Call, Closing, Stop, Unheard};
 use crate::conversation::{Ending, UserTurn};
@@ -55,14 +56,18 @@ impl Call {
             self.take_turn(&turn, true, now, actions);
         }
         self.speech.pause(now, actions);
-        let unheard = self.speech.unheard();
-        if let Some(exchange) = self.exchange.take() {
-            self.report(exchange, actions);
-        }
+        let mut unheard = self.speech.unheard();
+        let heard = self.speech.heard();
         // What is said again in the other mode is not said twice in the history.
         if !unheard.is_empty() {
-            let heard = self.speech.heard();
             self.history_cut(&heard, now);
+        }
+        if let Some(exchange) = self.exchange.take() {
+            if exchange.mind == Mind::Asked && heard.is_empty() {
+                // The beginning of an answer that will not be finished is none: the other mode asks anew.
+                unheard.clear();
+            }
+            self.report(exchange, actions);
         }
         unheard
     }

@@ -28,7 +28,9 @@ fn count(messages: &[Value], event: &str) -> usize {
 #[tokio::test]
 async fn barge_in_clears_drops_what_is_late_and_keeps_only_what_was_heard() {
     let first = "Five hundred it is.";
-    let whole = format!("{first} Now kindly tell me between which hours the lorry may come to your gate tomorrow or some day later.");
+    let whole = format!(
+        "{first} Now kindly tell me between which hours the lorry may come to your gate tomorrow or some day later."
+    );
     let more = json!({"say": whole, "type": "NEED_MORE_INFO", "data": {"charge": "five hundred", "time": null}});
     let thanks = json!({"say": "All noted, goodbye!", "type": "THANK_YOU_RESPONSE", "data": {"charge": "five hundred", "time": "two pm to five pm"}});
     let house = House::with(|plan| {
@@ -73,7 +75,9 @@ async fn barge_in_clears_drops_what_is_late_and_keeps_only_what_was_heard() {
         if clears > 0 {
             after += 1;
             ear.hear(&house.vendors.spoken().book(), &moment.played);
-            new_marks.extend(moment.messages.iter().filter_map(|message| message["mark"]["name"].as_str()).map(str::to_owned));
+            new_marks.extend(
+                moment.messages.iter().filter_map(|message| message["mark"]["name"].as_str()).map(str::to_owned),
+            );
         }
         if after == 20 {
             // Marks of the dead turn, late and again, and ones that were never sent.
@@ -95,7 +99,10 @@ async fn barge_in_clears_drops_what_is_late_and_keeps_only_what_was_heard() {
     assert!(twiml.contains("<Hangup"), "{twiml}");
 
     let document = house.document(&call_sid).await;
-    assert_eq!((&document["stage"], &document["data"]), (&json!("completed"), &json!({"charge": "₹500", "time": "2-5pm"})));
+    assert_eq!(
+        (&document["stage"], &document["data"]),
+        (&json!("completed"), &json!({"charge": "₹500", "time": "2-5pm"}))
+    );
     let history = document["history"].as_array().unwrap();
     let cut = history.iter().find(|line| line["interrupted"] == true).unwrap_or_else(|| panic!("{document:#}"));
     let heard = cut["text"].as_str().unwrap();
@@ -143,5 +150,8 @@ async fn a_cough_and_a_backchannel_do_not_interrupt() {
     let document = house.document(&call_sid).await;
     let last = document["history"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["text"], &last["interrupted"]), (&json!(say), &Value::Null), "{document:#}");
-    assert_eq!(document["turns"].as_array().unwrap().iter().filter(|turn| !turn["interrupted_ms"].is_null()).count(), 0);
+    assert_eq!(
+        document["turns"].as_array().unwrap().iter().filter(|turn| !turn["interrupted_ms"].is_null()).count(),
+        0
+    );
 }

@@ -1,7 +1,7 @@
 //! What is left of a call: in MongoDB as designed, in SQLite the same, and no call that waits for either.
 
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use serde_json::{Value, json};
 
 use crate::house::{House, PHONE, caller, within};
@@ -30,23 +30,41 @@ async fn found(database: &Database, collection: &str, call_sid: &str, wanted: im
 }
 
 fn json_of(document: &Document, name: &str) -> Value {
-    document.get(name).cloned().map_or(Value::Null, |bson| mongodb::bson::deserialize_from_bson(bson).unwrap())
+    document.get(name).cloned().map_or(Value::Null, |bson| bson::deserialize_from_bson(bson).unwrap())
 }
 
 /// Both documents of a call that went as `SAYS`.
 async fn check(database: &Database, call_sid: &str, mode: &str) {
-    let call = found(database, "calls", call_sid, |call| call.get("ended_at").is_some_and(|at| *at != Bson::Null)).await;
+    let call =
+        found(database, "calls", call_sid, |call| call.get("ended_at").is_some_and(|at| *at != Bson::Null)).await;
     assert_eq!(json_of(&call, "schema"), 1);
-    for (name, value) in [("agent_type", "QUICK"), ("direction", "outbound-api"), ("mode", mode), ("stage", "completed"),
-        ("outcome", "completed"), ("language", "en-IN"), ("phone", PHONE)]
-    {
+    for (name, value) in [
+        ("agent_type", "QUICK"),
+        ("direction", "outbound-api"),
+        ("mode", mode),
+        ("stage", "completed"),
+        ("outcome", "completed"),
+        ("language", "en-IN"),
+        ("phone", PHONE),
+    ] {
         assert_eq!(json_of(&call, name), value, "{name}: {call:#?}");
     }
     let history = json_of(&call, "history");
-    let said: Vec<&str> = history.as_array().unwrap().iter().filter(|line| line["role"] == "caller")
-        .map(|line| line["text"].as_str().unwrap()).collect();
+    let said: Vec<&str> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["role"] == "caller")
+        .map(|line| line["text"].as_str().unwrap())
+        .collect();
     assert_eq!(said, SAYS);
-    assert!(history.as_array().unwrap().iter().any(|line| line["role"] == "agent" && line["text"] == "This is Quick. Charge and time?"));
+    assert!(
+        history
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line["role"] == "agent" && line["text"] == "This is Quick. Charge and time?")
+    );
     let data = json!({"charge": "₹500", "time": "2-5pm"});
     let values = json!({"charge": {"amount": "500.00", "currency": "INR", "per": null},
         "time": {"start": "14:00", "end": "17:00", "date": null, "timezone": "Asia/Kolkata"}});
@@ -59,7 +77,13 @@ async fn check(database: &Database, call_sid: &str, mode: &str) {
     assert_eq!((json_of(&facts, "data"), json_of(&facts, "values")), (data, values));
     let evidence = json_of(&facts, "evidence");
     assert_eq!((&evidence["charge"]["words"], &evidence["charge"]["turn"]), (&json!("five hundred rupees"), &json!(2)));
-    assert_eq!((&evidence["time"]["words"], evidence["time"]["audio_ms"].is_array()), (&json!("two pm to five pm"), mode == "stream"), "{:#} {:#}", json_of(&call, "turns")[3], json_of(&call, "history"));
+    assert_eq!(
+        (&evidence["time"]["words"], evidence["time"]["audio_ms"].is_array()),
+        (&json!("two pm to five pm"), mode == "stream"),
+        "{:#} {:#}",
+        json_of(&call, "turns")[3],
+        json_of(&call, "history")
+    );
 }
 
 #[tokio::test]
@@ -81,7 +105,8 @@ async fn a_call_through_each_mode_leaves_its_documents_in_mongodb() {
         let mut unique = false;
         while cursor.advance().await.unwrap() {
             let index = cursor.deserialize_current().unwrap();
-            unique |= index.keys == doc! {"call_sid": 1} && index.options.is_some_and(|options| options.unique == Some(true));
+            unique |=
+                index.keys == doc! {"call_sid": 1} && index.options.is_some_and(|options| options.unique == Some(true));
         }
         assert!(unique, "{collection} takes two documents of one call");
     }
@@ -121,7 +146,11 @@ async fn a_mongodb_that_is_down_at_the_start_holds_nothing_up_and_gets_its_docum
         let (report, document) = house.call(mode, json!({}), caller(&SAYS)).await;
         assert_eq!(document["data"], json!({"charge": "₹500", "time": "2-5pm"}), "{mode}");
         // A webhook with speech and mind to wait for takes less than Twilio would give it, MongoDB or not.
-        assert!(report.webhooks.iter().all(|webhook| webhook.status == 200 || webhook.status == 204), "{:#?}", report.webhooks);
+        assert!(
+            report.webhooks.iter().all(|webhook| webhook.status == 200 || webhook.status == 204),
+            "{:#?}",
+            report.webhooks
+        );
         calls.push((mode, report.call_sid.clone()));
     }
     mongod.restart().await;

@@ -20,10 +20,22 @@ async fn behind_a_proxy() -> House {
 async fn signatures_hold_over_the_public_address_for_posts_and_the_socket() {
     let house = behind_a_proxy().await;
     for mode in ["gather", "stream"] {
-        let (report, document) = house.call(mode, json!({}), caller(&["English", "five_hundred_rupees", "two pm to five pm"])).await;
+        let (report, document) =
+            house.call(mode, json!({}), caller(&["English", "five_hundred_rupees", "two pm to five pm"])).await;
         assert_eq!(document["stage"], "completed", "{mode}: {report:#?}");
-        assert_eq!((document["mode"].as_str(), report.streams), (Some(mode), u32::from(mode == "stream")), "{:#?}", report.notes);
-        assert!(report.webhooks.iter().filter(|webhook| !webhook.url.contains("/audio/")).all(|webhook| webhook.url.starts_with(PUBLIC)));
+        assert_eq!(
+            (document["mode"].as_str(), report.streams),
+            (Some(mode), u32::from(mode == "stream")),
+            "{:#?}",
+            report.notes
+        );
+        assert!(
+            report
+                .webhooks
+                .iter()
+                .filter(|webhook| !webhook.url.contains("/audio/"))
+                .all(|webhook| webhook.url.starts_with(PUBLIC))
+        );
     }
 }
 
@@ -34,7 +46,10 @@ async fn signatures_hold_over_the_query_of_a_get() {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(ringing(&sid)).finish();
     let target = format!("/voice?agent_type={QUICK}&mode=gather&{query}");
     let get = async |signature: String| {
-        let request = house.anybody(Method::GET, &target).header("Host", "voice.example.in").header("X-Twilio-Signature", signature);
+        let request = house
+            .anybody(Method::GET, &target)
+            .header("Host", "voice.example.in")
+            .header("X-Twilio-Signature", signature);
         let answer = within(request.send()).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
@@ -62,7 +77,14 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
         Some(sign(AUTH_TOKEN, &format!("{PUBLIC}{target}"), &params[1..])),
         Some(good.to_lowercase()),
     ];
-    let routes = ["/voice?agent_type=QUICK", "/process-response", "/stream-ended", "/call-status", "/stream-status", "/transfer-ended"];
+    let routes = [
+        "/voice?agent_type=QUICK",
+        "/process-response",
+        "/stream-ended",
+        "/call-status",
+        "/stream-status",
+        "/transfer-ended",
+    ];
     for signature in wrong {
         for route in routes {
             let mut request = house.anybody(Method::POST, route).form(&params).header("Host", "voice.example.in");
@@ -83,8 +105,13 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
     // The socket: without its own signature it is not even opened.
     let token = voice(&house, &sid, "").await;
     let socket = "wss://voice.example.in/media-stream";
-    let refused = [None, Some(good), Some(sign(AUTH_TOKEN, "https://voice.example.in/media-stream", &[])),
-        Some(sign(AUTH_TOKEN, &format!("ws://{}/media-stream", house.at), &[])), Some(sign("x", socket, &[]))];
+    let refused = [
+        None,
+        Some(good),
+        Some(sign(AUTH_TOKEN, "https://voice.example.in/media-stream", &[])),
+        Some(sign(AUTH_TOKEN, &format!("ws://{}/media-stream", house.at), &[])),
+        Some(sign("x", socket, &[])),
+    ];
     for (n, signature) in refused.iter().enumerate() {
         // Twilio's validators accept any scheme of an address; ours may too, but no other host and no other token.
         let refusal = Wire::open_signed(&house, signature.as_deref()).await.err();

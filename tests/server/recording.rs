@@ -24,7 +24,8 @@ fn play(bytes: &[u8]) -> (Vec<i16>, Vec<i16>) {
     while let Some(packet) = reader.read_packet().unwrap() {
         let mut pcm = [0_i16; 2 * 960];
         let input = audiopus::packet::Packet::try_from(&packet.data[..]).unwrap();
-        let samples = decoder.decode(Some(input), audiopus::MutSignals::try_from(&mut pcm[..]).unwrap(), false).unwrap();
+        let samples =
+            decoder.decode(Some(input), audiopus::MutSignals::try_from(&mut pcm[..]).unwrap(), false).unwrap();
         sound.extend(pcm[..2 * samples].chunks_exact(2).map(|pair| (pair[0], pair[1])));
         ended |= packet.last_in_stream();
     }
@@ -74,7 +75,8 @@ async fn a_streamed_call_leaves_a_stereo_recording_with_each_side_on_its_channel
         let (speaker, listener) = if line.who == Party::Caller { (caller, agent) } else { (agent, caller) };
         assert!(speaker > 300.0 && listener < speaker / 10.0, "{line:?}: caller {caller:.0}, agent {agent:.0}");
     }
-    let heard: String = report.transcript.iter().filter(|line| line.who == Party::Agent).map(|line| line.text.as_str()).collect();
+    let heard: String =
+        report.transcript.iter().filter(|line| line.who == Party::Agent).map(|line| line.text.as_str()).collect();
     assert!(heard.contains("Recorded."), "the caller is told: {heard}");
     // Where the words of a value are in the recording.
     let span = &document["evidence"]["charge"]["audio_ms"];
@@ -96,6 +98,7 @@ async fn a_call_that_is_not_recorded_has_no_recording() {
     let house = House::open().await;
     let (report, document) = house.call("stream", json!({"language": "en-IN"}), caller(&["(hangs up)"])).await;
     assert_eq!(document["recording"], Value::Null);
-    let answer = house.developer(Method::GET, &format!("/api/calls/{}/recording", report.call_sid)).send().await.unwrap();
+    let answer =
+        house.developer(Method::GET, &format!("/api/calls/{}/recording", report.call_sid)).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 404);
 }

@@ -19,7 +19,9 @@ struct Abuser {
 }
 
 const ABUSES: [(&str, Abuse); 14] = [
-    ("wrong token", |it| Box::pin(async { it.wire.start(&it.call_sid, Some("00000000000000000000000000000000")).await })),
+    ("wrong token", |it| {
+        Box::pin(async { it.wire.start(&it.call_sid, Some("00000000000000000000000000000000")).await })
+    }),
     ("empty token", |it| Box::pin(async { it.wire.start(&it.call_sid, Some("")).await })),
     ("missing token", |it| Box::pin(async { it.wire.start(&it.call_sid, None).await })),
     ("token of another call", |it| Box::pin(async { it.wire.start(&it.other, Some(&it.token)).await })),
@@ -82,9 +84,15 @@ async fn what_twilio_may_add_or_change_is_no_error() {
         marks += wire.moment(&SILENCE).await.reached.len();
     }
     // In the call, too: nonsense is passed over.
-    for nonsense in [json!({"event": "weather"}), json!({"event": "media"}), json!({"event": "media", "media": {"payload": "%%%"}}),
-        json!({"event": "mark"}), json!({"event": "dtmf", "dtmf": {"digit": "1234"}}), json!({"no": "event"}), start.clone()]
-    {
+    for nonsense in [
+        json!({"event": "weather"}),
+        json!({"event": "media"}),
+        json!({"event": "media", "media": {"payload": "%%%"}}),
+        json!({"event": "mark"}),
+        json!({"event": "dtmf", "dtmf": {"digit": "1234"}}),
+        json!({"no": "event"}),
+        start.clone(),
+    ] {
         wire.text(&nonsense).await;
     }
     wire.send(Message::text("{\"event\":")).await;
@@ -115,7 +123,8 @@ async fn what_twilio_may_add_or_change_is_no_error() {
         }
     };
     assert_eq!((&document["language"], &document["stage"]), (&json!("en-IN"), &json!("welcome")));
-    let said: Vec<&Value> = document["history"].as_array().unwrap().iter().filter(|line| line["role"] == "caller").collect();
+    let said: Vec<&Value> =
+        document["history"].as_array().unwrap().iter().filter(|line| line["role"] == "caller").collect();
     assert!(said.len() == 1 && said[0]["text"] == "English", "{said:?}");
     // A key as Twilio sends it.
     wire.text(&json!({"event": "stop", "sequenceNumber": "99", "streamSid": wire.stream_sid, "stop": {"accountSid": "x", "callSid": call_sid}}))

@@ -26,7 +26,8 @@ async fn a_form_and_json_start_a_call_and_variables_are_spoken() {
     let house = House::open().await;
     let says = ["English", "(hangs up)"];
     house.line.answer_next(caller(&says));
-    let form = [("agent_type", QUICK), ("phone", PHONE), ("mode", "gather"), ("variables[company]", "Asha & Sons <Pune>")];
+    let form =
+        [("agent_type", QUICK), ("phone", PHONE), ("mode", "gather"), ("variables[company]", "Asha & Sons <Pune>")];
     let answer = house.developer(Method::POST, "/start-call").form(&form).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let call_sid = answer.json::<Value>().await.unwrap()["call_sid"].as_str().unwrap().to_owned();
@@ -35,7 +36,8 @@ async fn a_form_and_json_start_a_call_and_variables_are_spoken() {
     let more = json!({"variables": {"company": "Asha & Sons <Pune>", "order": 17, "urgent": true}});
     let (stream, _) = house.call("stream", more, caller(&says)).await;
     for report in [gather, stream] {
-        let heard: String = report.transcript.iter().filter(|line| line.who == Party::Agent).map(|line| line.text.as_str()).collect();
+        let heard: String =
+            report.transcript.iter().filter(|line| line.who == Party::Agent).map(|line| line.text.as_str()).collect();
         assert!(heard.contains("This is Asha & Sons <Pune>."), "{heard}; {:#?}", report.notes);
     }
 }
@@ -65,9 +67,21 @@ async fn what_is_wrong_with_a_start_is_told_by_field() {
         assert_eq!((status, &blamed), (wanted, &json!(field)), "{value}: {detail}");
         assert!(!detail.is_empty());
     }
-    let text = house.developer(Method::POST, "/start-call").header("content-type", "text/plain").body("x").send().await.unwrap();
+    let text = house
+        .developer(Method::POST, "/start-call")
+        .header("content-type", "text/plain")
+        .body("x")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(problem(text).await.0, 415);
-    let half = house.developer(Method::POST, "/start-call").header("content-type", "application/json").body("{").send().await.unwrap();
+    let half = house
+        .developer(Method::POST, "/start-call")
+        .header("content-type", "application/json")
+        .body("{")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(problem(half).await.0, 400);
     for token in [None, Some(""), Some("wrong"), Some(crate::house::AUTH_TOKEN)] {
         let mut request = house.anybody(Method::POST, "/start-call").json(&good);
@@ -93,12 +107,20 @@ async fn without_a_line_or_with_a_twilio_that_refuses_nothing_is_started() {
 
     let house = House::with(|plan| plan.line.auth_token = "another".to_owned()).await;
     let (status, field, detail) = problem(house.post_json("/start-call", &body).await).await;
-    assert!(status == 502 && field.is_null() && detail.contains("20003") && !detail.contains(crate::house::AUTH_TOKEN), "{detail}");
+    assert!(
+        status == 502 && field.is_null() && detail.contains("20003") && !detail.contains(crate::house::AUTH_TOKEN),
+        "{detail}"
+    );
 
     // A Twilio that does not like the number.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let twilio = format!("http://{}", listener.local_addr().unwrap());
-    let refusal = || async { (axum::http::StatusCode::BAD_REQUEST, axum::Json(json!({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}))) };
+    let refusal = || async {
+        (
+            axum::http::StatusCode::BAD_REQUEST,
+            axum::Json(json!({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400})),
+        )
+    };
     let serving = tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(refusal)).await });
     let house = House::with(|plan| plan.set("TWILIO_API_URL", twilio)).await;
     let (status, field, detail) = problem(house.post_json("/start-call", &body).await).await;
@@ -110,16 +132,25 @@ async fn without_a_line_or_with_a_twilio_that_refuses_nothing_is_started() {
 #[tokio::test]
 async fn collected_facts_come_as_a_table() {
     let house = House::with(|plan| plan.words(["two pm to five pm"])).await;
-    let (report, _) = house.call("gather", json!({}), caller(&["English", "five_hundred_rupees", "two pm to five pm"])).await;
+    let (report, _) =
+        house.call("gather", json!({}), caller(&["English", "five_hundred_rupees", "two pm to five pm"])).await;
     let answer = house.developer(Method::GET, "/api/collected").header("Accept", "text/csv").send().await.unwrap();
     let text = answer.text().await.unwrap();
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let head = rows.headers().unwrap().clone();
     let all: Vec<_> = rows.records().map(Result::unwrap).collect();
     assert_eq!(all.len(), 1, "{text}");
-    let cell = |name: &str| &all[0][head.iter().position(|column| column == name).unwrap_or_else(|| panic!("{name}: {text}"))];
+    let cell =
+        |name: &str| &all[0][head.iter().position(|column| column == name).unwrap_or_else(|| panic!("{name}: {text}"))];
     assert_eq!((cell("call_sid"), cell("charge"), cell("time")), (report.call_sid.as_str(), "₹500", "2-5pm"));
-    let same = house.developer(Method::GET, "/api/collected?format=csv&agent_type=QUICK").send().await.unwrap().text().await.unwrap();
+    let same = house
+        .developer(Method::GET, "/api/collected?format=csv&agent_type=QUICK")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert_eq!(same, text);
     let other = house.get("/api/collected?agent_type=OTHER").await;
     assert_eq!(other["items"], json!([]));
@@ -152,7 +183,11 @@ async fn a_call_that_is_not_answered_is_unreachable() {
     for answer in [Answer::NoAnswer, Answer::Busy, Answer::Failed] {
         let house = House::with(|plan| plan.line.answer = answer).await;
         let (_, document) = house.call("stream", json!({}), caller(&[])).await;
-        assert_eq!((&document["stage"], &document["outcome"]), (&json!("unreachable"), &json!("unreachable")), "{answer:?}");
+        assert_eq!(
+            (&document["stage"], &document["outcome"]),
+            (&json!("unreachable"), &json!("unreachable")),
+            "{answer:?}"
+        );
         assert_eq!(house.server.switchboard().live_calls(), 0);
     }
 }
@@ -173,13 +208,20 @@ async fn a_caller_who_hangs_up_leaves_an_abandoned_call_with_what_he_said() {
 
 #[tokio::test]
 async fn a_key_chooses_the_language_and_two_misses_the_first_one() {
-    let cases = [(vec!["2", "(hangs up)"], "hi-IN"), (vec!["1", "(hangs up)"], "en-IN"), (vec!["banana", "7", "(hangs up)"], "en-IN")];
+    let cases = [
+        (vec!["2", "(hangs up)"], "hi-IN"),
+        (vec!["1", "(hangs up)"], "en-IN"),
+        (vec!["banana", "7", "(hangs up)"], "en-IN"),
+    ];
     let calls = cases.iter().flat_map(|case| BOTH.map(|mode| (case, mode)));
     join_all(calls.map(async |((says, language), mode)| {
         let house = House::with(|plan| plan.words(["banana"])).await;
         let (report, document) = house.call(mode, json!({}), caller(says)).await;
         assert_eq!(document["language"], *language, "{mode} {says:?} {:#?}", report.transcript);
-        assert_eq!(document["history"].as_array().unwrap().iter().filter(|line| line["role"] == "caller").count(), says.len() - 1);
+        assert_eq!(
+            document["history"].as_array().unwrap().iter().filter(|line| line["role"] == "caller").count(),
+            says.len() - 1
+        );
     }))
     .await;
 }
@@ -198,7 +240,8 @@ async fn a_live_stream_is_hung_up_by_request() {
     assert!(matches!(report.end, CallEnd::Api | CallEnd::Agent), "{:?}", report.end);
     assert_eq!((&document["outcome"], house.server.switchboard().live_calls()), (&json!("abandoned"), 0));
     assert_eq!(house.developer(Method::POST, &target).send().await.unwrap().status().as_u16(), 409);
-    let nobody = house.developer(Method::POST, "/api/calls/CA00000000000000000000000000000000/hangup").send().await.unwrap();
+    let nobody =
+        house.developer(Method::POST, "/api/calls/CA00000000000000000000000000000000/hangup").send().await.unwrap();
     assert_eq!(nobody.status().as_u16(), 404);
 }
 
@@ -210,15 +253,23 @@ async fn draining_refuses_new_calls_politely_and_lets_a_live_one_finish() {
     let live = house.start("stream", json!({})).await;
     within(async { while !matches!(events.recv().await.unwrap().what, Happening::Speaking(Party::Agent, _)) {} }).await;
     house.server.switchboard().begin_drain();
-    let (status, _, detail) = problem(house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await).await;
+    let (status, _, detail) =
+        problem(house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await).await;
     assert!(status == 503 && detail.contains("shutting down"), "{detail}");
     assert_eq!(house.anybody(Method::GET, "/readyz").send().await.unwrap().status().as_u16(), 503);
     assert_eq!(house.anybody(Method::GET, "/healthz").send().await.unwrap().status().as_u16(), 200);
     let sid = house.line.place(house.incoming("?agent_type=QUICK", caller(&["English"])));
     let refused = within(house.line.report(&sid)).await.unwrap();
     let voice = refused.webhooks.iter().find(|webhook| webhook.url.contains("/voice")).unwrap();
-    assert!(voice.answer.contains("<Say") && voice.answer.contains("A problem. Bye.") && voice.answer.contains("<Hangup"), "{}", voice.answer);
+    assert!(
+        voice.answer.contains("<Say") && voice.answer.contains("A problem. Bye.") && voice.answer.contains("<Hangup"),
+        "{}",
+        voice.answer
+    );
     assert_eq!(house.developer(Method::GET, &format!("/api/calls/{sid}")).send().await.unwrap().status().as_u16(), 404);
     let (_, document) = house.ended(&live).await;
-    assert_eq!((&document["stage"], &document["data"]), (&json!("completed"), &json!({"charge": "₹500", "time": "2-5pm"})));
+    assert_eq!(
+        (&document["stage"], &document["data"]),
+        (&json!("completed"), &json!({"charge": "₹500", "time": "2-5pm"}))
+    );
 }

@@ -107,7 +107,10 @@ impl Wire {
     }
 
     pub(crate) async fn mark(&mut self, name: &str) {
-        self.text(&json!({"event": "mark", "sequenceNumber": "9", "streamSid": self.stream_sid, "mark": {"name": name}})).await;
+        self.text(
+            &json!({"event": "mark", "sequenceNumber": "9", "streamSid": self.stream_sid, "mark": {"name": name}}),
+        )
+        .await;
     }
 
     /// Lets `timestamp` jump, as over silence that was not sent.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, try_unfold};
 use rand::Rng as _;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -50,7 +50,7 @@ pub(super) fn stream_clause(
     try_unfold(Step::Ask(ask), move |step| async move {
         let (mut response, heard) = match step {
             Step::Ask(request) => {
-                let sent = timeout_at(first_by, send(request?)).await;
+                let sent = timeout_at(first_by, send_for_audio(request?)).await;
                 (sent.map_err(|_| fault::late("no answer in time"))??, 0)
             }
             Step::Read(response, heard) => (response, heard),
@@ -84,7 +84,7 @@ pub(super) async fn render(
     format: SpeechFormat,
 ) -> Result<Bytes, ProviderError> {
     let attempt = || async {
-        let response = send(request(config, client, voice, text, &[], format)?).await?;
+        let response = send_for_audio(request(config, client, voice, text, &[], format)?).await?;
         let body = bounded_body(response, MAX_FILE_BYTES).await.map_err(|e| http_error(VENDOR, &e))?;
         match body {
             None => Err(fault::broken("the file is larger than allowed")),
@@ -161,11 +161,25 @@ fn request(
         .body(body))
 }
 
+/// A page that a proxy sends with status 200 is no speech: played, it is noise, and kept, it is noise for weeks.
+async fn send_for_audio(request: reqwest::RequestBuilder) -> Result<reqwest::Response, ProviderError> {
+    let response = send(request).await?;
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if ["text/", "application/json", "application/xml", "application/problem"].iter().any(|text| kind.starts_with(text))
+    {
+        return Err(fault::broken("an answer that is no audio"));
+    }
+    Ok(response)
+}
+
 async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, ProviderError> {
     let response = request.send().await.map_err(|e| http_error(VENDOR, &e))?;
     let status = response.status();
     if status.is_success() {
-        return Ok(response);
+        // A page of some proxy in between is no sound; played or kept it would be noise.
+        let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let text = [&b"text/"[..], b"application/json"].iter().any(|text| kind.starts_with(text));
+        return if text { Err(fault::broken("the answer is no audio")) } else { Ok(response) };
     }
     let body = bounded_body(response, MAX_ERROR_BYTES).await.ok().flatten().unwrap_or_default();
     Err(fault::of_body(status.as_u16(), &body))
