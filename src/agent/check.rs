@@ -1,8 +1,9 @@
 //! Reads and checks an agent's file. Every problem names the file, the line, the key and the reason.
 
-use super::Agent;
+use jiff::tz::TimeZoneDatabase;
+
 use super::field::{Field, FieldKind};
-use super::text;
+use super::{Agent, Voice, speech_support, text};
 
 /// Why an agent's file was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,10 @@ pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
     }
     if agent.system_prompt.trim().is_empty() {
         return Err(blame.at("system_prompt", "must not be empty"));
+    }
+    // The bundled names, not this machine's: the same file is right everywhere.
+    if TimeZoneDatabase::bundled().get(&agent.timezone).is_err() {
+        return Err(blame.at("timezone", "expected an IANA name such as Asia/Kolkata"));
     }
     blame.limits(&agent)?;
     blame.languages(&agent)?;
@@ -116,6 +121,19 @@ impl Blame<'_> {
             }
             if agent.languages[..index].iter().any(|other| other.code == language.code) {
                 return Err(self.after(line_start, "code", format!("{} is there twice", language.code)));
+            }
+            let Voice { model_id, .. } = &language.voice;
+            for (key, wrong) in [
+                ("code", speech_support::unheard(&language.code)),
+                ("twilio_voice", speech_support::unsaid(&language.code, &language.twilio_voice)),
+                ("model_id", speech_support::unspoken(&language.code, model_id)),
+            ] {
+                if let Some(what) = wrong {
+                    // A model that is left out is blamed on the voice.
+                    let own = self.source[line_start..].split("[[").next().unwrap_or_default();
+                    let key = if key == "model_id" && !own.contains(key) { "languages.voice" } else { key };
+                    return Err(self.after(line_start, key, what));
+                }
             }
             if let Some(key) = language.key
                 && (!key.is_ascii_digit() || agent.languages[..index].iter().any(|other| other.key == Some(key)))
@@ -294,6 +312,24 @@ mod tests {
 
         let voice = broken(|text| text.replacen("voice_id = \"", "voice_id = \"../", 1));
         assert_eq!(voice.key, "voice_id");
+
+        let zone = broken(|text| text.replace("Asia/Kolkata", "Asia/Calcuta"));
+        assert_eq!((zone.key.as_str(), zone.line), ("timezone", 4), "{zone}");
+
+        let model = broken(|text| {
+            text.replace("hi-IN", "mr-IN").replace("\"Polly.Kajal-Neural\"\n\n[languages.voice]\nvoice_id = \"EXAVITQu4vr4xnSDxMaL\"\nmodel_id = \"eleven_flash_v2_5\"\n\n[languages.texts]\nlanguage_prompt = \"हिंदी", "\"Google.mr-IN-Standard-A\"\n\n[languages.voice]\nvoice_id = \"EXAVITQu4vr4xnSDxMaL\"\nmodel_id = \"eleven_flash_v2_5\"\n\n[languages.texts]\nlanguage_prompt = \"हिंदी")
+        });
+        assert_eq!(model.key, "model_id");
+        assert!(model.what.contains("does not speak mr-IN") && model.line > 30, "{model}");
+        let voice = broken(|text| text.replace("hi-IN", "mr-IN"));
+        assert_eq!((voice.key.as_str(), voice.line > 30), ("twilio_voice", true), "{voice}");
+        let code = broken(|text| text.replace("hi-IN", "fr-FR"));
+        assert_eq!(code.key, "code", "{code}");
+
+        let when = broken(|text| {
+            text.replace("kind = \"time_window\"", "kind = \"time_window\"\nwhen = { charge = \"yes\" }")
+        });
+        assert_eq!(when.key, "when", "{when}");
 
         let syntax = broken(|text| format!("{text}\n[oops\n"));
         assert!(syntax.line > 20);

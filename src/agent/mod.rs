@@ -5,6 +5,7 @@
 
 mod check;
 pub mod field;
+mod speech_support;
 pub mod text;
 
 use serde::Deserialize;
