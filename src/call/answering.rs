@@ -52,7 +52,7 @@ impl Call {
     fn speak(&mut self, text: &str, language: &str, fixed: bool, now: Duration, actions: &mut Vec<Action>) {
         let clause = self.speech.add(text, language, fixed);
         if let Some(exchange) = &mut self.exchange {
-            exchange.report.first_clause_ms.get_or_insert(ms(now));
+            exchange.report.first_clause_ms.get_or_insert_with(|| ms(now));
         }
         let text = understand::speakable(text, language);
         actions.push(Action::Speak { turn: self.turn, clause, text, language: language.to_owned(), fixed });
@@ -60,7 +60,7 @@ impl Call {
 
     pub(super) fn mind_delta(&mut self, turn: u32, text: &str, now: Duration, actions: &mut Vec<Action>) {
         let Some(mut exchange) = self.asked(turn) else { return };
-        exchange.report.first_token_ms.get_or_insert(ms(now));
+        exchange.report.first_token_ms.get_or_insert_with(|| ms(now));
         let mut clauses = Vec::new();
         exchange.delta(text, |clause| clauses.push(clause.to_owned()));
         self.exchange = Some(exchange);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::exchange::{Mind, ms};
+use super::exchange::{Mind, join, ms};
 use super::timer::Timer;
 use super::{Action, Call, backchannel};
 use crate::conversation::Completeness;
@@ -101,11 +101,11 @@ impl Call {
 
     /// The agent's line since the caller's last turn is what was heard of it.
     pub(super) fn history_cut(&mut self, heard: &str, now: Duration) {
-        let mut all = std::mem::take(&mut self.heard_before);
-        if !all.is_empty() && !heard.is_empty() {
-            all.push(' ');
+        let (turn, mut all) = std::mem::take(&mut self.heard_before);
+        if turn != self.conversation.turn() {
+            all.clear();
         }
-        all.push_str(heard);
+        join(&mut all, heard);
         let local = self.local(now);
         self.conversation.interrupted(&all, local);
     }

@@ -91,8 +91,9 @@ impl Exchange {
     }
 }
 
-fn join(said: &mut String, clause: &str) {
-    if !said.is_empty() {
+/// Adds words to words.
+pub(super) fn join(said: &mut String, clause: &str) {
+    if !said.is_empty() && !clause.is_empty() {
         said.push(' ');
     }
     said.push_str(clause);

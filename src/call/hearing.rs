@@ -237,7 +237,8 @@ impl Hearing {
     /// Whether the partial words may be all: they came after the last sound of voice, or have stood still. A recogniser lags behind
     /// the voice, so that what it said before may lack the last word.
     pub(super) fn caught_up(&self, now: Duration) -> bool {
-        self.silence(now) >= WORD_GAP && (self.partial_at > self.voiced_at || now.saturating_sub(self.partial_at) >= LAG)
+        self.silence(now) >= WORD_GAP
+            && (self.partial_at > self.voiced_at || now.saturating_sub(self.partial_at) >= LAG)
     }
 
     pub(super) fn partial_words(&self) -> bool {

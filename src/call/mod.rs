@@ -27,7 +27,7 @@ use jiff::civil::DateTime;
 use crate::agent::Agent;
 use crate::audio::framer::Framer;
 use crate::conversation::{Conversation, Ending};
-use exchange::{Exchange, Mind, ms};
+use exchange::{Exchange, Mind, join, ms};
 use hearing::Hearing;
 use speech::Speech;
 use timer::{Timer, Timers};
@@ -54,8 +54,8 @@ pub struct Call {
     ending: Option<Ending>,
     /// Starts of the mind thrown away since the caller's turn began.
     wasted: u32,
-    /// What was heard of the agent since the caller's last turn, before the exchange in progress.
-    heard_before: String,
+    /// What was heard of the agent in this turn of the stage flow, before the exchange in progress.
+    heard_before: (u32, String),
     /// Since when the agent waits for the caller.
     listening_since: Duration,
     digits: String,
@@ -81,7 +81,7 @@ impl Call {
             paused: false,
             ending: None,
             wasted: 0,
-            heard_before: String::new(),
+            heard_before: (0, String::new()),
             listening_since: Duration::ZERO,
             digits: String::new(),
             timers: Timers::default(),
@@ -165,13 +165,13 @@ impl Call {
     }
 
     fn mark(&mut self, name: &str, now: Duration) {
-        let known = MarkId::parse(name).is_some_and(|mark| self.speech.mark(mark));
+        let known = MarkId::parse(name).is_some_and(|mark| self.speech.mark(now, mark));
         if !known {
             self.ignored += 1;
             return;
         }
         if let Some(exchange) = &mut self.exchange {
-            exchange.report.first_heard_ms.get_or_insert(ms(now));
+            exchange.report.first_heard_ms.get_or_insert_with(|| ms(now));
         }
     }
 
@@ -210,10 +210,11 @@ impl Call {
             return;
         }
         let heard = self.speech.heard();
-        if !self.heard_before.is_empty() && !heard.is_empty() {
-            self.heard_before.push(' ');
+        let turn = self.conversation.turn();
+        if self.heard_before.0 != turn {
+            self.heard_before = (turn, String::new());
         }
-        self.heard_before.push_str(&heard);
+        join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
         if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words()) {

@@ -166,10 +166,12 @@ impl Speech {
     }
 
     /// A mark came back: its clause and all before it were heard, unless it was only flushed.
-    pub(super) fn mark(&mut self, mark: MarkId) -> bool {
+    pub(super) fn mark(&mut self, now: Duration, mark: MarkId) -> bool {
         if mark.epoch != self.epoch || mark.turn != self.turn || mark.clause as usize >= self.clauses.len() {
             return false;
         }
+        // First what has been played since the last look, or it would be counted twice.
+        self.advance(now);
         let last = mark.clause as usize;
         for clause in &mut self.clauses[..=last] {
             clause.heard = true;
@@ -184,7 +186,6 @@ impl Speech {
         }
         true
     }
-
 
     /// Whether audio is on its way to the caller's ear now.
     pub(super) fn audible(&self) -> bool {

@@ -51,9 +51,7 @@ impl Call {
         if !self.started {
             return;
         }
-        if self.exchange.as_ref().is_some_and(|exchange| {
-            !exchange.confirmed && !same_words(&exchange.text, self.hearing.words())
-        }) {
+        if !self.still_the_same(now) {
             self.retract(now, actions);
         }
         self.judge_words(now);
@@ -74,6 +72,15 @@ impl Call {
             self.hearing.forget();
         }
         self.follow_hearing(now, actions);
+    }
+
+    /// Whether the words still say what a tentative answer was asked for, if there is one.
+    fn still_the_same(&self, now: Duration) -> bool {
+        let words = self.hearing.words();
+        self.exchange.as_ref().filter(|exchange| !exchange.confirmed).is_none_or(|exchange| {
+            same_words(&exchange.text, words)
+                || exchange.before.same_value(&self.agent, &exchange.text, words, self.local(now))
+        })
     }
 
     fn judge_words(&mut self, now: Duration) {
@@ -139,11 +146,11 @@ impl Call {
         let Some(exchange) = &mut self.exchange else {
             return self.take_turn(&self.words_turn(), true, now, actions);
         };
-        // A tentative turn has the same words, or it would have been retracted; their final form may look better.
+        // A tentative turn says the same, or it would have been retracted; the final form of the words may look better.
         exchange.confirmed = true;
         exchange.report.speculated = true;
         self.hearing.words().clone_into(&mut exchange.text);
-        self.conversation.amend_last_words(self.hearing.words(), self.hearing.span());
+        self.conversation.amend_last_words(&self.agent, self.hearing.words(), self.hearing.span());
         self.speech.release(now);
         self.turn_confirmed(now, actions);
     }
@@ -186,9 +193,6 @@ impl Call {
             if !exchange.text.is_empty() {
                 report.speech_ended_ms = Some(ms(self.hearing.voiced_at()));
                 report.final_words_ms = Some(ms(self.hearing.final_at()));
-            }
-            if exchange.before.turn() != self.conversation.turn() {
-                self.heard_before.clear();
             }
         }
         self.await_mind(now);

@@ -144,11 +144,6 @@ impl Conversation {
         self.history.entries().last().is_some_and(|entry| entry.role == prompt::Speaker::Caller)
     }
 
-    /// The final form of the caller's last words, and where they are in the recording.
-    pub fn amend_last_words(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
-        self.history.amend_caller(text, audio_ms);
-    }
-
     /// The question that is open now, in the language spoken: what a reprompt repeats.
     pub fn open_question(&self, agent: &Agent) -> Option<String> {
         let language = agent.language_or_first(self.language.as_deref());

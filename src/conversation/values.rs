@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::grounding::Collected;
+use super::grounding::{Collected, Evidence};
 use crate::agent::Agent;
 use crate::agent::field::Field;
 
@@ -99,6 +99,13 @@ impl Values {
                 held.others = others;
             }
             None => self.held.push(Held { field: field.to_owned(), value, sure, others }),
+        }
+    }
+
+    /// The words of `turn` have their final form: what is held rests on that.
+    pub(super) fn amend_evidence(&mut self, turn: u32, amended: impl Fn(&str, &Evidence) -> Evidence) {
+        for held in self.held.iter_mut().filter(|held| held.value.evidence.turn == turn) {
+            held.value.evidence = amended(&held.field, &held.value.evidence);
         }
     }
 

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use jiff::civil::DateTime;
 
-use super::grounding::{self, Collected, Eye, Finding, Sight};
+use super::grounding::{self, Collected, Evidence, Eye, Finding, Sight};
 use super::history::Entry;
 use super::prompt::Speaker;
 use super::values::Sure;
-use super::{Completeness, Conversation, clause, language};
+use super::{Completeness, Conversation, Stage, clause, language};
 use crate::agent::field::{Field, FieldKind};
 use crate::agent::{Agent, ReadBack};
 use crate::understand::{self, Kind, Scene, Value};
@@ -35,7 +35,7 @@ impl Conversation {
             (reading_back, yes_no(text, now))
         };
         let sights = self.sights(agent, &targets, &entry);
-        let mut whole = !targets.is_empty();
+        let (mut whole, mut any) = (!targets.is_empty(), false);
         for field in &targets {
             let seen = sights.iter().find(|seen| seen.field.name == field.name);
             let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
@@ -45,9 +45,49 @@ impl Conversation {
             }
             whole &= seen.is_some_and(|seen| !displaced && seen.sight.finding != Finding::Nothing);
         }
-        // A bare "no" to a read-back is often the beginning of a correction.
-        let question = text.trim_end().ends_with('?');
-        if whole || question || answer == Some(true) { Completeness::Complete } else { Completeness::Usual }
+        // An answer to another question than the one asked is an answer too.
+        for field in self.values.missing(agent) {
+            any |= sights.iter().any(|seen| {
+                seen.field.name == field.name && !seen.displaced && matches!(seen.sight.finding, Finding::Clear(_))
+            });
+        }
+        // The welcome asks for everything, later questions for what is missing. A bare "no" to a read-back often begins a correction.
+        let answered =
+            whole || answer == Some(true) || (any && self.stage != Stage::Welcome && self.reading.is_empty());
+        if answered || text.trim_end().ends_with('?') { Completeness::Complete } else { Completeness::Usual }
+    }
+
+    /// The final form of the caller's last words, and where they are in the recording.
+    pub fn amend_last_words(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>) {
+        self.history.amend_caller(text, audio_ms);
+        let Some(entry) = self.history.caller().next() else { return };
+        self.values.amend_evidence(entry.turn, |name, before| {
+            let found = agent
+                .field(name)
+                .map(|field| Eye { timezone: &agent.timezone, expect: field.kind.spoken() }.find(field, entry));
+            match found {
+                Some(Finding::Beyond(value) | Finding::Clear(value)) => value.evidence,
+                Some(Finding::Nothing | Finding::Unclear { .. }) | None => Evidence { audio_ms, ..before.clone() },
+            }
+        });
+    }
+
+    /// Whether `words` give what was asked for and nothing else, and it is what `fewer` gave: "five hundred", then "five hundred rupees".
+    pub fn same_value(&self, agent: &Agent, fewer: &str, words: &str, now: DateTime) -> bool {
+        if self.language.is_none() || !self.reading.is_empty() {
+            return false;
+        }
+        let asked = self.asked_fields(agent);
+        let [field] = asked[..] else { return false };
+        let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
+        let find = |text: &str| match eye.find(field, &self.entry(text, now)) {
+            Finding::Clear(value) => Some(value),
+            Finding::Beyond(_) | Finding::Nothing | Finding::Unclear { .. } => None,
+        };
+        find(fewer).zip(find(words)).is_some_and(|(before, after)| {
+            let whole = after.evidence.words.split_whitespace().count() == words.split_whitespace().count();
+            whole && before.typed == after.typed
+        })
     }
 
     /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if they say anything.

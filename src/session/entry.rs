@@ -1,13 +1,15 @@
 //! One call as this process knows it, and the documents it leaves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::gather::Thinking;
@@ -24,6 +26,10 @@ pub(super) struct Entry {
     pub(super) events: broadcast::Sender<Value>,
     /// Tells a streamed call to end.
     pub(super) hang_up: CancellationToken,
+    /// Tells the task of a stream that Twilio has given the stream up.
+    pub(super) lost: CancellationToken,
+    /// Whether a task of this process carries the call's stream: then nobody knows more of it than we do.
+    pub(super) streaming: watch::Sender<bool>,
 }
 
 /// One call.
@@ -95,6 +101,26 @@ struct Kept {
     awaited: u32,
     last: Option<Answered>,
     connected: bool,
+}
+
+impl Entry {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            session: tokio::sync::Mutex::new(session),
+            events: broadcast::channel(EVENTS).0,
+            hang_up: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            streaming: watch::Sender::new(false),
+        }
+    }
+
+    /// Has the task of the stream, if there is one, leave the call in its last state; waits for it, but never long.
+    pub(super) async fn leave_stream(&self) {
+        let mut streaming = self.streaming.subscribe();
+        self.lost.cancel();
+        // Where it takes too long, the call goes on from its last save, and the task will find that.
+        timeout(LEAVE, streaming.wait_for(|streaming| !streaming)).await.ok();
+    }
 }
 
 impl Session {
@@ -241,6 +267,10 @@ fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
     line
 }
 
+/// Events a slow subscriber may be behind before it loses some.
+const EVENTS: usize = 64;
+/// How long `/stream-ended` waits for the stream's own task.
+const LEAVE: Duration = Duration::from_millis(500);
 /// Twilio's word for a call to us.
 pub(super) const INBOUND: &str = "inbound";
 /// Twilio's word for a call by us.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::GatherQuery;
 use super::entry::{Answered, Entry, Next, Session, Unsaid};
 use super::speech::note;
-use super::switchboard::Switchboard;
+use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
 use crate::conversation::{Answer, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause};
@@ -76,7 +76,9 @@ impl Switchboard {
     /// `/process-response`: what a `<Gather>` heard.
     pub async fn process_response(&self, query: GatherQuery, form: Form, idempotency: Option<String>) -> Vec<Verb> {
         let Ok(webhook) = GatherWebhook::read(&form) else { return self.apology(None) };
-        let Some(entry) = self.find(&webhook.call_sid).await else {
+        // Another instance may have answered the last turn, and its version be on its way.
+        let known = |session: &Session| query.turn.is_none_or(|turn| session.awaited >= turn);
+        let Some(entry) = self.find_once(&webhook.call_sid, ON_ITS_WAY, known).await else {
             warn!(call_sid = %webhook.call_sid, "words for a call that nobody knows");
             return self.apology(None);
         };
@@ -93,8 +95,13 @@ impl Switchboard {
             // An old turn comes again and its answer is gone: what is open now is asked.
             return self.carry_on(&entry, session, Vec::new()).await;
         }
-        let reply = if query.wait.is_some() || session.thinking.is_some() {
+        let reply = if session.thinking.is_some() {
             Reply::default()
+        } else if query.wait.is_some() {
+            // Another process was asked to wait, and what its mind thought is lost: the words still want an answer.
+            let agent = session.agent.clone();
+            let local = session.local();
+            Reply::from(session.conversation.resume(&agent, local))
         } else {
             let turn = match (webhook.digits, webhook.speech_result) {
                 (Some(digits), _) => UserTurn::Pressed(digits),
@@ -117,10 +124,12 @@ impl Switchboard {
     pub async fn stream_ended(&self, form: Form) -> Vec<Verb> {
         let call_sid = form.get("CallSid").and_then(|sid| CallSid::parse(sid).ok());
         let entry = match &call_sid {
-            Some(call_sid) => self.find(call_sid).await,
+            Some(call_sid) => self.find_once(call_sid, ON_ITS_WAY, |session| session.connected).await,
             None => None,
         };
         let Some(entry) = entry else { return self.apology(None) };
+        // Twilio may say that the socket is gone before our end of it does.
+        entry.leave_stream().await;
         let status = CallStatus::read(form.get("CallStatus").unwrap_or_default());
         let mut session = entry.session.lock().await;
         if let Some(same) = session.repeated(STREAM_ENDED_KEY) {

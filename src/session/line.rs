@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics::counter;
@@ -116,7 +117,12 @@ impl Switchboard {
                 self.apology(None)
             };
         }
-        let known = self.find(call_sid).await;
+        // A call of ours may have been started by another instance, with variables.
+        let known = if inbound {
+            self.find(call_sid).await
+        } else {
+            self.find_once(call_sid, STARTED_ELSEWHERE, |_| true).await
+        };
         let entry = match known {
             Some(entry) => entry,
             None => {
@@ -189,7 +195,21 @@ impl Switchboard {
         if !webhook.call_status.is_terminal() {
             return;
         }
-        let Some(entry) = self.find(&webhook.call_sid).await else { return };
+        let carried_here = self.entry(&webhook.call_sid).is_some_and(|entry| *entry.streaming.borrow());
+        if self.store().is_shared() && !carried_here {
+            // The instance that carries its stream knows the end too, and the call's last words besides: it goes first.
+            let board = self.clone();
+            self.tracker().spawn(async move {
+                tokio::time::sleep(CARRIED_ELSEWHERE).await;
+                board.call_ended(&webhook.call_sid).await;
+            });
+        } else {
+            self.call_ended(&webhook.call_sid).await;
+        }
+    }
+
+    async fn call_ended(&self, call_sid: &CallSid) {
+        let Some(entry) = self.find(call_sid).await else { return };
         let mut session = entry.session.lock().await;
         if session.ended_at.is_some() {
             return;
@@ -381,6 +401,10 @@ fn random_word() -> String {
 
 /// What makes two `/voice` requests of a call the same one.
 const VOICE_KEY: &str = "voice";
+/// How long `/voice` waits for what another instance knows of a call that it started.
+const STARTED_ELSEWHERE: Duration = Duration::from_millis(500);
+/// How long the instance that carries a call's stream has to write its end.
+const CARRIED_ELSEWHERE: Duration = Duration::from_secs(3);
 /// How long a telephone rings.
 const RING_SECONDS: u32 = 40;
 /// Twilio ends a call this much later than we do: the agent shall say goodbye himself.

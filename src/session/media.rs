@@ -11,7 +11,7 @@ use tracing::{Instrument as _, warn};
 
 use super::entry::Entry;
 use super::stream;
-use super::switchboard::Switchboard;
+use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::Mode;
 use crate::telemetry;
 use crate::twilio::media::{self, Inbound, Start};
@@ -27,9 +27,10 @@ impl Switchboard {
             Ok((entry, start)) => {
                 let span = telemetry::call_span(&start.call_sid);
                 // Tracked, so that a shutdown waits for it; the route's own future would not be.
-                let task = stream::run(self.clone(), entry, start, socket).instrument(span);
+                let task = stream::run(self.clone(), entry.clone(), start, socket).instrument(span);
                 if self.tracker().spawn(task).await.is_err() {
                     warn!("the task of a streamed call failed");
+                    entry.streaming.send_replace(false);
                 }
             }
             Err(reason) => {
@@ -66,7 +67,10 @@ impl Switchboard {
     /// shut Twilio out.
     async fn admit(&self, start: Start) -> Result<(Arc<Entry>, Start), &'static str> {
         let said = start.custom_parameters.get("token").ok_or("no token")?;
-        let entry = self.find(&start.call_sid).await.ok_or("unknown call")?;
+        let entry = self
+            .find_once(&start.call_sid, ON_ITS_WAY, |session| session.token.is_some())
+            .await
+            .ok_or("unknown call")?;
         let mut session = entry.session.lock().await;
         if session.mode != Mode::Stream || session.ended_at.is_some() {
             return Err("no stream is awaited");
@@ -76,6 +80,7 @@ impl Switchboard {
             return Err("wrong token");
         }
         session.token = None;
+        entry.streaming.send_replace(true);
         drop(session);
         Ok((entry, start))
     }

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 use super::entry::{Entry, Next, Unsaid};
 use super::speech::{key, note, voice_spec};
 use super::switchboard::Switchboard;
-use crate::agent::Agent;
+use crate::agent::{Agent, Mode};
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
 use crate::conversation::prompt::Prompt;
@@ -57,6 +57,7 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         helpers,
         recorder,
         outgoing: String::new(),
+        incoming: Vec::with_capacity(256),
         greeted: false,
     };
     driver.drive().await;
@@ -74,6 +75,8 @@ struct Driver {
     recorder: Option<Recorder>,
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
+    /// The caller's audio of one message; kept likewise.
+    incoming: Vec<u8>,
     greeted: bool,
 }
 
@@ -106,6 +109,7 @@ enum Woken {
     Voice(VoiceEvent),
     Mind(Option<String>),
     HangUp,
+    Lost,
     Goodbye,
     Time,
 }
@@ -123,6 +127,7 @@ impl Driver {
             let woken = tokio::select! {
                 biased;
                 () = entry.hang_up.cancelled() => Woken::HangUp,
+                () = entry.lost.cancelled() => Woken::Lost,
                 () = goodbye.cancelled(), if !said_goodbye => Woken::Goodbye,
                 message = self.socket.recv() => Woken::Socket(message),
                 Some(event) = self.helpers.voice_out.recv() => Woken::Voice(event),
@@ -132,6 +137,7 @@ impl Driver {
             };
             match woken {
                 Woken::HangUp => self.handle(Event::Stop(Stop::HangUp), &mut actions),
+                Woken::Lost => self.handle(Event::Stop(Stop::Lost), &mut actions),
                 Woken::Goodbye => {
                     said_goodbye = true;
                     self.handle(Event::Stop(Stop::Draining), &mut actions);
@@ -184,11 +190,13 @@ impl Driver {
         };
         match event {
             Inbound::Media(media) if media.track == Track::Inbound => {
-                let mut audio = Vec::with_capacity(256);
+                let mut audio = std::mem::take(&mut self.incoming);
+                audio.clear();
                 match media.decode_payload(&mut audio) {
                     Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
                     Err(error) => debug!(%error, "media ignored"),
                 }
+                self.incoming = audio;
             }
             Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
             Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
@@ -315,12 +323,15 @@ impl Driver {
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
     async fn leave(mut self, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
-        session.conversation = self.call.conversation().clone();
-        session.next = match closing {
-            Some(Closing::Ended(ending)) => Some(Next::End(ending)),
-            Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
-            Some(Closing::Gone) | None => None,
-        };
+        // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
+        if session.mode == Mode::Stream {
+            session.conversation = self.call.conversation().clone();
+            session.next = match closing {
+                Some(Closing::Ended(ending)) => Some(Next::End(ending)),
+                Some(Closing::Gather(unheard)) => Some(Next::Gather(unheard.into_iter().map(unsaid).collect())),
+                Some(Closing::Gone) | None => None,
+            };
+        }
         if session.ended_at.is_some() {
             // The call's end was told before the socket's.
             session.conversation.ended_outside(true);
@@ -331,6 +342,7 @@ impl Driver {
             recorder.close();
         }
         self.board.save(&self.entry, &mut session).await;
+        self.entry.streaming.send_replace(false);
         drop(session);
         info!(ignored = self.call.ignored, "stream ended");
         self.helpers.stop();

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use metrics::{counter, gauge};
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -236,11 +236,7 @@ impl Switchboard {
         if let Some(known) = calls.get(&call_sid) {
             return known.clone();
         }
-        let entry = Arc::new(Entry {
-            session: tokio::sync::Mutex::new(session),
-            events: broadcast::channel(EVENTS).0,
-            hang_up: CancellationToken::new(),
-        });
+        let entry = Arc::new(Entry::new(session));
         calls.insert(call_sid, entry.clone());
         drop(calls);
         if !ended {
@@ -250,9 +246,10 @@ impl Switchboard {
         entry
     }
 
-    /// The call, from memory or, if another process held it, from the store.
+    /// The call in the newest version that is known anywhere: in memory, in our journal or, from another instance, in MongoDB.
     pub(super) async fn find(&self, call_sid: &CallSid) -> Option<Arc<Entry>> {
         if let Some(entry) = self.entry(call_sid) {
+            self.refresh(&entry).await;
             return Some(entry);
         }
         let document = match self.store().load(call_sid).await {
@@ -269,10 +266,60 @@ impl Switchboard {
         Some(self.add(session))
     }
 
-    /// The call is over: it is no longer live. The entry stays a while, for webhooks that come again.
-    pub(super) fn over(&self, session: &Session) {
+    /// The same; where other instances share our calls, waits a moment for a version of theirs that is `enough` and still on its way.
+    pub(super) async fn find_once(
+        &self,
+        call_sid: &CallSid,
+        patience: Duration,
+        enough: impl Fn(&Session) -> bool,
+    ) -> Option<Arc<Entry>> {
+        let until = Instant::now() + patience;
+        loop {
+            let entry = self.find(call_sid).await;
+            if !self.store().is_shared() || Instant::now() >= until {
+                return entry;
+            }
+            if let Some(entry) = entry
+                && enough(&*entry.session.lock().await)
+            {
+                return Some(entry);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Takes over what another instance did with the call, unless its stream is ours: then nobody knows more of it.
+    async fn refresh(&self, entry: &Entry) {
+        if !self.store().is_shared() || *entry.streaming.borrow() {
+            return;
+        }
+        let mut session = entry.session.lock().await;
+        let call_sid = session.call_sid.clone();
+        let document = match self.store().load(&call_sid).await {
+            Ok(Some(document)) if document.version > session.version => document,
+            Ok(_) => return,
+            Err(error) => {
+                warn!(%call_sid, %error, "another instance's version of the call could not be looked up");
+                return;
+            }
+        };
+        let was_live = session.ended_at.is_none();
+        let Some(newer) = Session::restore(document, session.agent.clone(), session.zone.clone()) else { return };
+        *session = newer;
+        if was_live && session.ended_at.is_some() {
+            // Whoever ended it has counted it.
+            self.one_less();
+        }
+    }
+
+    fn one_less(&self) {
         let live = self.0.live.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
         gauge!(telemetry::CALLS_LIVE).set(count(live));
+    }
+
+    /// The call is over: it is no longer live. The entry stays a while, for webhooks that come again.
+    pub(super) fn over(&self, session: &Session) {
+        self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
         let lasted = Timestamp::now().duration_since(session.started_at);
@@ -305,6 +352,10 @@ impl Switchboard {
         let now = Timestamp::now();
         let entries: Vec<_> = self.calls().iter().map(|(sid, entry)| (sid.clone(), entry.clone())).collect();
         for (call_sid, entry) in entries {
+            if self.store().status().reachable {
+                // One that another instance carries may have ended there.
+                self.refresh(&entry).await;
+            }
             // A call that is being worked on is not idle.
             let Ok(mut session) = entry.session.try_lock() else { continue };
             let idle = now.duration_since(session.touched_at);
@@ -340,8 +391,10 @@ const SWEEP: Duration = Duration::from_secs(15);
 const FORGET_AFTER: i64 = 90;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.
 const LOST_AFTER: i64 = 600;
-/// Events a slow subscriber may be behind before it loses some.
-const EVENTS: usize = 64;
+/// How often a version that is on its way from another instance is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// How long it is looked for.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_millis(300);
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
 /// How much of the drain time live calls get to say goodbye.

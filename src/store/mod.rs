@@ -159,6 +159,11 @@ impl Store {
         Ok(Self { journal, mongo })
     }
 
+    /// Whether other instances may keep versions of the same calls: with MongoDB.
+    pub fn is_shared(&self) -> bool {
+        self.mongo.is_some()
+    }
+
     /// Keeps a version of a call, and of its collected data. Returns once both are durable on disk, in one transaction.
     /// An older or equal version than the one kept changes nothing and is no error, so a repeated save is harmless.
     ///

@@ -38,7 +38,7 @@ fn a_cough_does_not_interrupt() {
     rig.run(1_500);
     rig.say(1_500, "cough", "");
     rig.run_until_quiet(700);
-    assert_eq!(rig.heard, welcome(&rig), "not a byte is lost or doubled");
+    rig.assert_heard(&welcome(&rig));
     assert!(!rig.history()[0].contains("(cut)"));
     assert_eq!(rig.history().len(), 1);
 }
@@ -52,7 +52,7 @@ fn a_backchannel_does_not_interrupt_and_the_speech_resumes_where_it_stopped() {
             let end = rig.say(at, name, text);
             rig.run_until_quiet(700);
             assert_eq!(rig.clears.len(), 1, "{}", rig.log());
-            assert_eq!(rig.heard, welcome(&rig), "not a byte is lost or doubled");
+            rig.assert_heard(&welcome(&rig));
             let stopped = rig.clears[0];
             let resumed = rig.heard_at.iter().find(|heard| **heard > stopped + 20).unwrap();
             assert!(*resumed <= end + 520, "it goes on {} ms after \"{text}\"", resumed - end);
@@ -99,8 +99,8 @@ fn a_mark_after_clear_is_not_heard() {
 fn an_interruption_during_the_first_word_leaves_none_of_it() {
     let mut rig = Rig::english();
     rig.run(80);
-    rig.say(80, "wait_one_moment_please", "wait one moment please");
-    rig.run_until_quiet(700);
+    let end = rig.say(80, "wait_one_moment_please", "wait one moment please");
+    rig.run(end + 1_500);
     let history = rig.history();
     assert!(history[0] == "agent (cut): Hello," || history[0].starts_with("caller"), "{history:?}");
     assert!(history.contains(&"caller: wait one moment please".to_owned()), "{history:?}\n{}", rig.log());
@@ -128,14 +128,16 @@ fn two_interruptions_in_a_row_are_both_heard() {
 
 #[test]
 fn a_yes_to_the_question_being_asked_counts_although_it_is_a_backchannel_elsewhere() {
-    let mut rig = Rig::english();
+    let mut agent = logistics();
+    agent.read_back = trunkline::agent::ReadBack::Always;
+    let mut rig = Rig::begun(agent, Some("en-IN"), false);
     rig.run_until_quiet(700);
-    rig.say(rig.now, "five_hundred_rupees", "two to five");
-    rig.run(rig.now + 1_500);
+    rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
     rig.run_until_heard();
     assert!(rig.spoken.iter().any(|(_, text)| text.contains("Is that right?")), "{}", rig.log());
     // He answers while the last words are still being spoken.
-    rig.run(rig.now + 2_000);
+    rig.run(rig.now + 1_600);
+    assert!(rig.playback.is_playing());
     rig.say(rig.now, "yes", "yes");
     rig.run_until_quiet(700);
     assert!(rig.history().contains(&"caller: yes".to_owned()), "{:?}\n{}", rig.history(), rig.log());
@@ -201,4 +203,16 @@ fn answers_of_dead_turns_and_repeated_events_change_nothing() {
     rig.give(Outside::Started);
     assert_eq!((rig.history(), rig.log(), rig.sent_bytes), (history, log, sent));
     assert!(rig.call.ignored > ignored);
+}
+
+#[test]
+fn a_voice_without_words_interrupts_and_the_silence_after_it_is_noticed() {
+    let mut rig = Rig::english();
+    rig.run(1_500);
+    rig.say(1_500, "hello_who_is_calling", "");
+    rig.run(4_000);
+    assert!(rig.history()[0].starts_with("agent (cut): "), "{}", rig.log());
+    rig.run(11_000);
+    assert!(rig.history().last().unwrap().contains("Sorry, I did not hear you."), "{}", rig.log());
+    rig.run_to_the_end(60_000);
 }

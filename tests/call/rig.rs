@@ -48,7 +48,6 @@ pub(crate) enum Thought {
 pub(crate) struct Rig {
     pub(crate) call: Call,
     pub(crate) now: u64,
-    pub(crate) agent: Arc<Agent>,
     inbox: BTreeMap<(u64, u64), Outside>,
     seq: u64,
     pub(crate) playback: Playback,
@@ -135,9 +134,8 @@ impl Rig {
         let conversation = Conversation::new(&agent, opening);
         let began = date(2026, 11, 23).at(10, 0, 0, 0);
         Self {
-            call: Call::new(agent.clone(), conversation, began, false),
+            call: Call::new(agent, conversation, began, false),
             now: 0,
-            agent,
             inbox: BTreeMap::new(),
             seq: 0,
             playback: Playback::default(),
@@ -288,7 +286,10 @@ impl Rig {
                 self.give(what);
             }
         }
-        if self.now.is_multiple_of(20) && self.frames && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now)) {
+        if self.now.is_multiple_of(20)
+            && self.frames
+            && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now))
+        {
             // The frame that ends now.
             let audio = self.sound(self.now - 20);
             let event = Event::Media { timestamp_ms: Some(self.now - 20), audio: &audio };
@@ -349,7 +350,8 @@ impl Rig {
                 assert!(prompt.lines.last().is_none_or(|line| line.speaker == Speaker::Caller));
                 self.prompts.push(prompt);
                 self.asked.push(turn);
-                let thought = self.thoughts.pop_front().unwrap_or_else(|| answer("And what time suits you?", "NEED_MORE_INFO"));
+                let thought =
+                    self.thoughts.pop_front().unwrap_or_else(|| answer("And what time suits you?", "NEED_MORE_INFO"));
                 match thought {
                     Thought::Answer(text) => self.think(turn, self.mind_delay, &text),
                     Thought::Late(ms, text) => self.think(turn, ms, &text),
@@ -374,7 +376,10 @@ impl Rig {
                 self.note("Commit");
                 self.commits.push(self.now);
                 let mut words = Vec::new();
-                while let Some((_, word)) = self.words.pop_front_if(|(at, _)| *at <= self.now) {
+                // Who never answers never forgets.
+                while self.final_delay.is_some()
+                    && let Some((_, word)) = self.words.pop_front_if(|(at, _)| *at <= self.now)
+                {
                     words.push(word);
                 }
                 if let Some(delay) = self.final_delay {
@@ -392,9 +397,9 @@ impl Rig {
                 if self.spoken.iter().any(|(of, _)| *of == turn) {
                     self.note(&format!("DropSpeech {turn}"));
                 }
-                self.inbox.retain(|_, what| {
-                    !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn)
-                });
+                self.inbox.retain(
+                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
+                );
             }
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
             Action::Report(report) => self.reports.push(report),
@@ -450,12 +455,6 @@ impl Rig {
         self.log.join("\n")
     }
 
-    /// The log from a time on.
-    pub(crate) fn log_from(&self, from: u64) -> String {
-        let late = |line: &&String| line.trim_start().split(' ').next().and_then(|at| at.parse().ok()).is_some_and(|at: u64| at >= from);
-        self.log.iter().filter(late).cloned().collect::<Vec<_>>().join("\n")
-    }
-
     /// The history, one line a line: `caller: …`, `agent: …`, `agent (cut): …`.
     pub(crate) fn history(&self) -> Vec<String> {
         let entries = self.call.conversation().history().entries().iter();
@@ -466,6 +465,18 @@ impl Rig {
                 (Speaker::Agent, true) => format!("agent (cut): {}", entry.text),
             })
             .collect()
+    }
+
+    /// Fails unless the caller heard exactly this, not a byte lost or doubled.
+    pub(crate) fn assert_heard(&self, expected: &[u8]) {
+        let same = self.heard.iter().zip(expected).take_while(|(heard, expected)| heard == expected).count();
+        assert!(
+            self.heard == expected,
+            "heard {} bytes, expected {}; they differ from byte {same} on\n{}",
+            self.heard.len(),
+            expected.len(),
+            self.log()
+        );
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
