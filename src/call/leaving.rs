@@ -58,10 +58,6 @@ impl Call {
         self.speech.pause(now, actions);
         let mut unheard = self.speech.unheard();
         let heard = self.speech.heard();
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.before.turn() != self.conversation.turn()) {
-            // What was heard before belongs to the turn before, also where this one was not surely over.
-            self.heard_before.clear();
-        }
         // What is said again in the other mode is not said twice in the history.
         if !unheard.is_empty() {
             self.history_cut(&heard, now);
