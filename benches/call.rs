@@ -8,7 +8,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::civil::date;
 use trunkline::agent::{self, Agent};
-use trunkline::call::{Action, Call, Event};
+use trunkline::call::{Action, Call, Closing, Event};
 use trunkline::conversation::{Conversation, Opening};
 
 fn agent() -> Arc<Agent> {
@@ -59,10 +59,11 @@ fn whole(agent: &Arc<Agent>) -> (u64, usize) {
     let mut actions: Vec<Action> = Vec::with_capacity(64);
     let mut now = 0_u64;
     let mut count = 0;
-    let mut owed = vec![(0_u32, 3_u32)];
+    let mut owed = vec![(0_u32, 0_u32), (0, 1), (0, 2)];
     let mut script = [(CHARGE, "five hundred rupees"), (TIME, "two pm to five pm")].into_iter();
     let mut saying: Option<(&[u8], &str, usize)> = None;
     let mut quiet = 0;
+    let mut said = "";
     let mut answers = vec![
         r#"{"say": "Thank you, all is noted.", "type": "THANK_YOU_RESPONSE", "data": {"charge": "500 rupees", "time": "2 pm to 5 pm"}}"#,
         r#"{"say": "Thank you. Between what times can you pick up?", "type": "NEED_MORE_INFO", "data": {"charge": "500 rupees"}}"#,
@@ -86,6 +87,7 @@ fn whole(agent: &Arc<Agent>) -> (u64, usize) {
         let at = Duration::from_millis(now);
         call.handle(at, Event::Media { timestamp_ms: Some(now - 20), audio: &audio }, &mut actions);
         if let Some(words) = partial {
+            said = words;
             call.handle(at, Event::Partial(words), &mut actions);
         }
         quiet += 1;
@@ -96,14 +98,19 @@ fn whole(agent: &Arc<Agent>) -> (u64, usize) {
                 Action::Speak { turn, clause, .. } => owed.push((turn, clause)),
                 Action::SendMark(mark) => call.handle(at, Event::Mark(&mark.to_string()), &mut actions),
                 Action::SendMedia(_) => quiet = 0,
-                Action::Commit => call.handle(at, Event::Final(""), &mut actions),
+                Action::Commit => {
+                    call.handle(at, Event::Final(std::mem::take(&mut said)), &mut actions);
+                }
                 Action::AskMind { turn, .. } => {
                     if let Some(text) = answers.pop() {
                         call.handle(at, Event::MindDelta { turn, text }, &mut actions);
                         call.handle(at, Event::MindDone { turn }, &mut actions);
                     }
                 }
-                Action::Close(_) => return (now, count),
+                Action::Close(how) => {
+                    assert!(matches!(how, Closing::Ended(_)) && script.next().is_none(), "{how:?} after {now} ms");
+                    return (now, count);
+                }
                 _ => {}
             }
         }

@@ -20,7 +20,9 @@ use trunkline::simulator::vendors::mind::{GeminiRequest, Think};
 
 fn latency(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    for (vendors, settings) in [("vendors of 150+200+75 ms", Settings::default()), ("vendors of 0 ms", Settings::immediate())] {
+    for (vendors, settings) in
+        [("vendors of 150+200+75 ms", Settings::default()), ("vendors of 0 ms", Settings::immediate())]
+    {
         let rig = runtime.block_on(Rig::start(settings, Some(Arc::new(ask_again) as Think), Options::default()));
         let mut group = criterion.benchmark_group(vendors);
         // One sample is one greeting, turn or interruption of a call that takes seconds.
@@ -67,7 +69,7 @@ async fn greetings(rig: &Rig) -> Vec<f64> {
 }
 
 async fn turns(rig: &Rig) -> Vec<f64> {
-    let turn = || [Step::WaitForAgent { quiet_ms: 300 }, Step::Say("five_hundred_rupees".to_owned())];
+    let turn = || [Step::WaitForAgent { quiet_ms: 300 }, Step::Say("two_pm_to_five_pm".to_owned())];
     let turns = (0..SAMPLES.div_ceil(LINES) + 1).flat_map(|_| turn());
     let end = [Step::WaitForAgent { quiet_ms: 100 }, Step::HangUp];
     let script = script(turns.chain(end));
@@ -76,7 +78,7 @@ async fn turns(rig: &Rig) -> Vec<f64> {
 }
 
 async fn interruptions(rig: &Rig) -> Vec<f64> {
-    let interrupt = Step::InterruptAfter { ms: 500, phrase: "five_hundred_rupees".to_owned() };
+    let interrupt = Step::InterruptAfter { ms: 500, phrase: "two_pm_to_five_pm".to_owned() };
     let script = script([interrupt, Step::HangUp]);
     let mut samples = Vec::new();
     while samples.len() <= SAMPLES {
@@ -92,7 +94,7 @@ fn collect(reports: &[Arc<CallReport>], of: impl Fn(&CallReport) -> Vec<f64>) ->
 
 /// Never content and brief, so that a turn is short.
 fn ask_again(_request: &GeminiRequest) -> String {
-    json!({"say": "Yes. And the next?", "type": "NEED_MORE_INFO", "data": {"charge": null}}).to_string()
+    json!({"say": "Yes. And the next?", "type": "NEED_MORE_INFO", "data": {"pickup": null}}).to_string()
 }
 
 const SAMPLES: usize = 10;

@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     // Whoever installed a provider before us had the same one in mind.
     rustls::crypto::ring::default_provider().install_default().ok();
     // The demo's own lines are the show; what goes wrong is told all the same.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Simulate(_) | Command::Vendors(_)) && config.log_filter == "info";
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Simulate(_) | Command::Vendors(_))
+        && config.log_filter == "info";
     let filter = if quiet { "error" } else { &config.log_filter };
     if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));

@@ -102,8 +102,18 @@ fn compare(reports: &[LoadReport]) -> String {
         })
         .collect();
     let head = [
-        "calls", "good", "v2v p50", "p95", "p99", "barge-in p50", "greeting p50", "gaps", "server cpu s/min", "KiB/call",
-        "own cpu s/min", "own late %",
+        "calls",
+        "good",
+        "v2v p50",
+        "p95",
+        "p99",
+        "barge-in p50",
+        "greeting p50",
+        "gaps",
+        "server cpu s/min",
+        "KiB/call",
+        "own cpu s/min",
+        "own late %",
     ];
     let mut out = String::new();
     table(&mut out, head, rows.iter().map(|row| row.each_ref().map(String::as_str)));

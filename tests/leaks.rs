@@ -20,7 +20,7 @@ async fn fifty_calls_leave_no_live_call_no_task_and_no_unfinished_recording() {
         let (mode, steps) = match n % 3 {
             0 => ("stream", vec![Step::Silence(100), Step::HangUp]),
             1 => ("stream", vec![Step::InterruptAfter { ms: 300, phrase: "no".to_owned() }, Step::HangUp]),
-            _ => ("gather", vec![Step::Say("five_hundred_rupees".to_owned()), Step::HangUp]),
+            _ => ("gather", vec![Step::Say("two_pm_to_five_pm".to_owned()), Step::HangUp]),
         };
         rig.call(mode, script(steps))
     });

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::GatherQuery;
 use super::entry::{Answered, Entry, Next, Session, Unsaid};
-use super::speech::note;
+use super::speech::{KEPT, RENDER, SPOKEN, note};
 use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
@@ -38,6 +38,8 @@ pub(super) struct Reply {
     says: Vec<(String, String)>,
     question: Option<Question>,
     ending: Option<Ending>,
+    /// The voice has just failed: it is not waited for.
+    voiceless: bool,
 }
 
 impl From<Vec<Effect>> for Reply {
@@ -172,6 +174,7 @@ impl Switchboard {
         if unsaid.is_empty() {
             reply.add(session.conversation.resume(&agent, local));
         } else {
+            reply.voiceless = true;
             for Unsaid { text, language, .. } in unsaid {
                 session.conversation.said_again(&text, local);
                 reply.says.push((text, language));
@@ -184,6 +187,7 @@ impl Switchboard {
     /// Turns effects into verbs; asks the mind where that is wanted, and does not wait long for it.
     pub(super) async fn answer(&self, entry: &Arc<Entry>, session: &mut Session, mut reply: Reply) -> Vec<Verb> {
         let agent = session.agent.clone();
+        let asked = Instant::now();
         if let Some(question) = reply.question.take() {
             session.thinking = Some(self.think(question));
         }
@@ -191,7 +195,7 @@ impl Switchboard {
             match timeout(MIND, &mut thinking.task).await {
                 Err(_late) if thinking.since.elapsed() < MIND_IN_ALL => {
                     session.thinking = Some(thinking);
-                    return self.send_round(session, &agent).await;
+                    return self.send_round(session, &agent, asked + SPOKEN).await;
                 }
                 Err(_late) => {
                     thinking.task.abort();
@@ -202,7 +206,8 @@ impl Switchboard {
             }
         }
         session.awaited += 1;
-        let prompts = self.prompts(&agent, &reply.says).await;
+        let patience = if reply.voiceless { KEPT } else { RENDER };
+        let prompts = self.prompts(&agent, &reply.says, (Instant::now() + patience).min(asked + SPOKEN)).await;
         let url = &self.config().public_url;
         let Some(ending) = reply.ending else {
             let action = format!("{url}/process-response?turn={}", session.awaited);
@@ -250,13 +255,13 @@ impl Switchboard {
     }
 
     /// The mind is late: Twilio waits a moment and asks again.
-    async fn send_round(&self, session: &Session, agent: &Agent) -> Vec<Verb> {
+    async fn send_round(&self, session: &Session, agent: &Agent, by: Instant) -> Vec<Verb> {
         let language = agent.language_or_first(session.conversation.language());
         let first = session.thinking.as_ref().is_some_and(|thinking| thinking.since.elapsed() < MIND + MIND / 2);
         let mut verbs = Vec::new();
         if let Some(filler) = language.texts.filler.as_ref().filter(|_| first) {
             let says = [(filler.clone(), language.code.clone())];
-            verbs.extend(self.prompts(agent, &says).await.into_iter().map(spoken));
+            verbs.extend(self.prompts(agent, &says, by).await.into_iter().map(spoken));
         }
         let waited = session.thinking.as_ref().map_or(0, |thinking| thinking.since.elapsed().as_millis());
         verbs.push(Verb::Pause { seconds: 1 });

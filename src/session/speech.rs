@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use metrics::counter;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::switchboard::Switchboard;
 use crate::agent::text::fill;
@@ -65,12 +65,12 @@ fn language_name(language: &Language) -> &str {
 }
 
 impl Switchboard {
-    /// Words for `<Gather>`: cached speech where there is some or the voice gives it in time, else Twilio's own voice.
-    pub(super) async fn prompts(&self, agent: &Agent, says: &[(String, String)]) -> Vec<Prompt> {
+    /// Words for `<Gather>`: cached speech where there is some or the voice gives it by then, else Twilio's own voice.
+    pub(super) async fn prompts(&self, agent: &Agent, says: &[(String, String)], by: Instant) -> Vec<Prompt> {
         join_all(says.iter().map(|(text, code)| async move {
             let language = agent.language_or_first(Some(code));
             let speakable = understand::speakable(text, &language.code);
-            match timeout(RENDER, self.mp3(language, &speakable)).await {
+            match timeout_at(by, self.mp3(language, &speakable)).await {
                 Ok(Some(url)) => Prompt::Play { url },
                 Ok(None) | Err(_) => Prompt::Say(Say {
                     text: speakable,
@@ -154,6 +154,10 @@ pub(super) fn note(error: &ProviderError) {
     counter!(telemetry::PROVIDER_ERRORS, "vendor" => error.vendor, "kind" => error.kind.as_str()).increment(1);
 }
 
-/// How long a webhook waits for speech before Twilio's own voice says it. With the mind's time it stays under three seconds.
-const RENDER: Duration = Duration::from_millis(1_500);
+/// How long a webhook waits for speech before Twilio's own voice says it.
+pub(super) const RENDER: Duration = Duration::from_millis(1_500);
+/// How long it waits where the voice has just failed: for what is kept.
+pub(super) const KEPT: Duration = Duration::from_millis(150);
+/// From the request to the answer, whatever the mind took of it: the caller waits three seconds at most.
+pub(super) const SPOKEN: Duration = Duration::from_millis(2_600);
 const MAX_FAILURES_AHEAD: u32 = 3;

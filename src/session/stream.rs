@@ -4,6 +4,7 @@
 //! recogniser that does not keep up is dropped and counted, a phone line that takes no more audio is a dead line.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,14 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use super::entry::{Entry, Next, Unsaid};
 use super::speech::{key, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
+use crate::audio::Frame;
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
 use crate::conversation::prompt::Prompt;
@@ -83,6 +85,8 @@ struct Driver {
 /// The vendors' side of one call.
 struct Helpers {
     ears_in: mpsc::Sender<EarsInput>,
+    /// Frames that are not worth waking the recogniser's task for, yet.
+    unheard: Vec<Frame>,
     ears_out: mpsc::Receiver<EarsEvent>,
     ears: JoinHandle<Result<(), ProviderError>>,
     ears_language: String,
@@ -118,22 +122,33 @@ impl Driver {
     async fn drive(mut self) {
         let mut actions = Vec::new();
         self.handle(Event::Started, &mut actions);
-        let goodbye = self.board.goodbye().clone();
-        let entry = self.entry.clone();
+        // What is waited for in every turn of the loop is made once: fifty frames a second come by here.
+        let (board, entry) = (self.board.clone(), self.entry.clone());
+        let mut hang_up = pin!(entry.hang_up.cancelled());
+        let mut lost = pin!(entry.lost.cancelled());
+        let mut goodbye = pin!(board.goodbye().cancelled());
         let mut said_goodbye = false;
+        let mut alarm = pin!(sleep_until(self.began));
+        let mut set_for: Option<Instant> = None;
         let mut closing = self.carry_out(&mut actions).await;
         while closing.is_none() {
-            let deadline = self.call.deadline().map(|at| self.began + at);
+            // Set anew only for an earlier time: one that moved on is found out when it rings, and ringing for nothing does no harm.
+            if let Some(at) = self.call.deadline().map(|at| self.began + at)
+                && set_for.is_none_or(|set_for| at < set_for)
+            {
+                alarm.as_mut().reset(at);
+                set_for = Some(at);
+            }
             let woken = tokio::select! {
                 biased;
-                () = entry.hang_up.cancelled() => Woken::HangUp,
-                () = entry.lost.cancelled() => Woken::Lost,
-                () = goodbye.cancelled(), if !said_goodbye => Woken::Goodbye,
+                () = &mut hang_up => Woken::HangUp,
+                () = &mut lost => Woken::Lost,
+                () = &mut goodbye, if !said_goodbye => Woken::Goodbye,
                 message = self.socket.recv() => Woken::Socket(message),
                 Some(event) = self.helpers.voice_out.recv() => Woken::Voice(event),
                 event = self.helpers.ears_out.recv() => Woken::Ears(event),
                 piece = next_piece(&mut self.helpers.mind) => Woken::Mind(piece),
-                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Woken::Time,
+                () = &mut alarm, if set_for.is_some() => Woken::Time,
             };
             match woken {
                 Woken::HangUp => self.handle(Event::Stop(Stop::HangUp), &mut actions),
@@ -152,7 +167,10 @@ impl Driver {
                     self.handle(Event::MindDelta { turn, text: &text }, &mut actions);
                 }
                 Woken::Mind(None) => self.mind_ended(&mut actions).await,
-                Woken::Time => self.handle(Event::Tick, &mut actions),
+                Woken::Time => {
+                    set_for = None;
+                    self.handle(Event::Tick, &mut actions);
+                }
             }
             closing = self.carry_out(&mut actions).await;
         }
@@ -284,8 +302,8 @@ impl Driver {
                         closing = Some(Closing::Gone);
                     }
                 }
-                Action::Listen(frame) => self.helpers.listen(EarsInput::Audio(frame)),
-                Action::Commit => self.helpers.listen(EarsInput::Commit),
+                Action::Listen(frame) => self.helpers.listen(frame),
+                Action::Commit => self.helpers.tell_ears(Some(EarsInput::Commit)),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
                         recorder.push(caller, agent);
@@ -373,6 +391,7 @@ impl Helpers {
             agent.languages.iter().map(|language| (language.code.clone(), Arc::new(voice_spec(language)))).collect();
         Self {
             ears_in,
+            unheard: Vec::with_capacity(EARS_FRAMES),
             ears_out,
             ears,
             ears_language,
@@ -385,9 +404,26 @@ impl Helpers {
         }
     }
 
-    fn listen(&self, input: EarsInput) {
-        if let Err(TrySendError::Full(_)) = self.ears_in.try_send(input) {
-            counter!(telemetry::FRAMES_DROPPED, "queue" => "ears").increment(1);
+    /// Gives the recogniser a frame, in batches: it sends no fewer on.
+    fn listen(&mut self, frame: Frame) {
+        self.unheard.push(frame);
+        if self.unheard.len() >= EARS_FRAMES {
+            self.tell_ears(None);
+        }
+    }
+
+    /// Gives the recogniser what it has not got yet.
+    fn tell_ears(&mut self, last: Option<EarsInput>) {
+        let dropped = self
+            .unheard
+            .drain(..)
+            .map(EarsInput::Audio)
+            .chain(last)
+            .filter_map(|input| self.ears_in.try_send(input).err())
+            .filter(|refused| matches!(refused, TrySendError::Full(_)))
+            .count();
+        if dropped > 0 {
+            counter!(telemetry::FRAMES_DROPPED, "queue" => "ears").increment(dropped as u64);
         }
     }
 
@@ -533,6 +569,8 @@ fn unsaid(unheard: Unheard) -> Unsaid {
     Unsaid { text: unheard.text, language: unheard.language, fixed: unheard.fixed }
 }
 
+/// Frames given to the recogniser's task at a time: the 100 ms that it sends at a time.
+const EARS_FRAMES: usize = 5;
 /// A second of audio for a recogniser that does not keep up.
 const EARS_QUEUE: usize = 64;
 const EARS_EVENTS: usize = 16;

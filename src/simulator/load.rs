@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::caller::{CallReport, Script};
-use super::cost::Usage;
 pub use super::cost::Cost;
+use super::cost::Usage;
 use super::twilio::{FarEnd, FarEndConfig, Inbound, LineOptions};
 
 /// What to do.
@@ -113,7 +113,7 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
         tokio::time::sleep_until(due).await;
         sids.push(far_end.place(Inbound {
             url: url.clone(),
-            status_callback: None,
+            status_callback: status_callback(&url),
             from: format!("+9198{:08}", n % 100_000_000),
             to: "+912248900000".to_owned(),
             script: None,
@@ -257,6 +257,12 @@ fn whole_url(url: &str) -> String {
     }
 }
 
+/// Where Trunkline wants to hear of a call's end; other servers have no such route that we know of.
+fn status_callback(url: &str) -> Option<String> {
+    let (server, _) = url.split('?').next()?.rsplit_once("/voice").filter(|(_, rest)| rest.is_empty())?;
+    Some(format!("{server}/call-status"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,5 +279,7 @@ mod tests {
     fn a_server_alone_stands_for_its_voice_webhook() {
         assert_eq!(whole_url("http://h:1/"), "http://h:1/voice?agent_type=LOGISTICS");
         assert_eq!(whole_url("https://h/voice?agent_type=X"), "https://h/voice?agent_type=X");
+        assert_eq!(status_callback("http://h:1/voice?agent_type=X").as_deref(), Some("http://h:1/call-status"));
+        assert_eq!(status_callback("http://h:1/answer"), None);
     }
 }

@@ -50,23 +50,36 @@ impl Ears {
         let mut memory = Memory::new(self.config.replay.min(MAX_REPLAY), self.config.commit_timeout);
         let mut attempts = 0;
         let mut connections = 0;
+        let mut deaf_since = Instant::now();
         loop {
             connections += 1;
+            let deaf_until = deaf_since + self.config.deaf_limit;
+            let begin_by = deaf_until.min(Instant::now() + self.config.deaf_limit / 2);
             let opening = open_socket(SocketPlan {
                 vendor: VENDOR,
                 url: &url,
                 key_header: KEY_HEADER,
                 key: &self.config.api_key,
-                within: self.config.connect_timeout,
+                within: self.config.connect_timeout.min(begin_by - Instant::now()),
                 max_message: MAX_MESSAGE,
             });
             let end = match absorbing(opening, &mut input, &mut memory).await {
                 None => return Ok(()),
                 Some(Err(error)) => End::Lost(error),
                 Some(Ok(socket)) => {
-                    let mut leg =
-                        Leg { socket, memory: &mut memory, out: &out, words_came: false, greeted: false, alive: true };
+                    let mut leg = Leg {
+                        socket,
+                        memory: &mut memory,
+                        out: &out,
+                        words_came: false,
+                        greeted: false,
+                        begin_by,
+                        alive: true,
+                    };
                     let end = leg.run(&mut input).await;
+                    if leg.greeted {
+                        deaf_since = Instant::now();
+                    }
                     if leg.words_came {
                         attempts = 0;
                     }
@@ -82,7 +95,9 @@ impl Ears {
                 return Err(error);
             }
             let pause = self.config.reconnect_pauses.get(attempts).copied();
-            let Some(pause) = pause.filter(|_| connections < MAX_CONNECTIONS) else { return Err(error) };
+            let deaf_until = deaf_since + self.config.deaf_limit;
+            let in_time = |pause: &Duration| connections < MAX_CONNECTIONS && Instant::now() + *pause < deaf_until;
+            let Some(pause) = pause.filter(in_time) else { return Err(error) };
             attempts += 1;
             tracing::warn!(%error, attempt = attempts, "the recogniser's connection broke; connecting anew");
             if absorbing(tokio::time::sleep(pause), &mut input, &mut memory).await.is_none() {
@@ -141,6 +156,8 @@ struct Leg<'a> {
     words_came: bool,
     /// Whether the recogniser itself ever spoke (its first message is `session_started`): a proxy answers pings for a dead one.
     greeted: bool,
+    /// Until when it must have spoken.
+    begin_by: Instant,
     /// Whether anything came since the last commit; a silent connection with an unanswered commit is dead, not slow.
     alive: bool,
 }
@@ -175,6 +192,9 @@ impl Leg<'_> {
                     self.memory.take_in(told);
                     self.send_due().await?;
                 },
+                () = sleep_until(self.begin_by), if !self.greeted => {
+                    return Err(End::Lost(fault::late("the recogniser does not begin")));
+                }
                 () = sleep_until(commit_due.unwrap_or_else(Instant::now)), if commit_due.is_some() => {
                     if !(self.alive && self.greeted) && self.memory.may_ask_again() {
                         return Err(End::Lost(fault::late("the recogniser fell silent")));

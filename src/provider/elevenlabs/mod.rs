@@ -28,6 +28,9 @@ pub struct ElevenLabsConfig {
     /// Ears: the pauses before each new connection after a broken one; as many attempts as there are pauses, counted anew once
     /// words arrive. Default 100 ms, 400 ms.
     pub reconnect_pauses: Vec<Duration>,
+    /// Ears: how long a call may be without a recogniser that listens, all attempts to connect together; each gets half of it to
+    /// begin. Then the call is heard otherwise, within the 3 s that a caller may wait. Default 2.4 s.
+    pub deaf_limit: Duration,
     /// Ears: how much audio since the last final words is kept to be said again on a new connection; at most 8 s. Default 5 s
     /// (40 KB a call).
     pub replay: Duration,
@@ -55,6 +58,7 @@ impl ElevenLabsConfig {
             api_key,
             connect_timeout: Duration::from_secs(3),
             reconnect_pauses: vec![Duration::from_millis(100), Duration::from_millis(400)],
+            deaf_limit: Duration::from_millis(2400),
             replay: Duration::from_secs(5),
             commit_timeout: Duration::from_millis(1500),
             first_audio_timeout: Duration::from_millis(2500),

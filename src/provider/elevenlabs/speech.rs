@@ -50,7 +50,7 @@ pub(super) fn stream_clause(
     try_unfold(Step::Ask(ask), move |step| async move {
         let (mut response, heard) = match step {
             Step::Ask(request) => {
-                let sent = timeout_at(first_by, send(request?)).await;
+                let sent = timeout_at(first_by, send_for_audio(request?)).await;
                 (sent.map_err(|_| fault::late("no answer in time"))??, 0)
             }
             Step::Read(response, heard) => (response, heard),
@@ -84,7 +84,7 @@ pub(super) async fn render(
     format: SpeechFormat,
 ) -> Result<Bytes, ProviderError> {
     let attempt = || async {
-        let response = send(request(config, client, voice, text, &[], format)?).await?;
+        let response = send_for_audio(request(config, client, voice, text, &[], format)?).await?;
         let body = bounded_body(response, MAX_FILE_BYTES).await.map_err(|e| http_error(VENDOR, &e))?;
         match body {
             None => Err(fault::broken("the file is larger than allowed")),
@@ -159,6 +159,17 @@ fn request(
         .header(KEY_HEADER, key_value(VENDOR, &config.api_key)?)
         .header(CONTENT_TYPE, "application/json")
         .body(body))
+}
+
+/// A page that a proxy sends with status 200 is no speech: played, it is noise, and kept, it is noise for weeks.
+async fn send_for_audio(request: reqwest::RequestBuilder) -> Result<reqwest::Response, ProviderError> {
+    let response = send(request).await?;
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if ["text/", "application/json", "application/xml", "application/problem"].iter().any(|text| kind.starts_with(text))
+    {
+        return Err(fault::broken("an answer that is no audio"));
+    }
+    Ok(response)
 }
 
 async fn send(request: reqwest::RequestBuilder) -> Result<reqwest::Response, ProviderError> {

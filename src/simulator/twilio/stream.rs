@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::pin::pin;
 use std::time::Duration;
 
 use base64::Engine;
@@ -197,7 +198,6 @@ struct Stream {
     echoes: VecDeque<(u64, String)>,
     /// What the agent's last 20 ms were, for the echo of the caller's telephone.
     agent_now: Vec<u8>,
-    text: String,
 }
 
 type Lost = (u32, String);
@@ -219,7 +219,6 @@ impl Stream {
             stalled: Vec::new(),
             echoes: VecDeque::new(),
             agent_now: Vec::new(),
-            text: String::new(),
         }
     }
 
@@ -235,10 +234,9 @@ impl Stream {
             "streamSid": self.sid});
         self.send(start.to_string()).await?;
         let limit_us = call.time_limit().map(|limit| limit.as_micros() as u64);
-        let mut ticks = 0_u64;
+        let mut due_us = self.began_us;
+        let mut due = pin!(tokio::time::sleep_until(self.origin + Duration::from_micros(due_us)));
         loop {
-            let due_us = self.began_us + ticks * TICK_US;
-            let due = self.origin + Duration::from_micros(due_us);
             tokio::select! {
                 biased;
                 command = call.commands.recv() => {
@@ -249,10 +247,11 @@ impl Stream {
                         None => StreamEnd::Told(Command::Complete),
                     });
                 }
-                () = tokio::time::sleep_until(due) => {
-                    ticks += 1;
+                () = &mut due => {
                     let now_us = self.now_us();
                     let late_us = now_us.saturating_sub(due_us);
+                    due_us += TICK_US;
+                    due.as_mut().reset(self.origin + Duration::from_micros(due_us));
                     let frames = &mut call.recorder.report.frames;
                     frames.worst_lateness_ms = frames.worst_lateness_ms.max(late_us as f64 / 1_000.0);
                     frames.sent_late += u64::from(late_us > LATE_US);
@@ -309,9 +308,10 @@ impl Stream {
         let size = self.line.payload_bytes.clamp(1, 8_000);
         while self.pending.len() >= size || skipped && !self.pending.is_empty() {
             let timestamp = self.sent_bytes / 8;
-            let payload: Vec<u8> = self.pending.drain(..size.min(self.pending.len())).collect();
-            self.sent_bytes += payload.len() as u64;
-            self.media(call, timestamp, &payload, now_us).await?;
+            let count = size.min(self.pending.len());
+            self.sent_bytes += count as u64;
+            let text = self.media_message(timestamp, count);
+            self.media(call, text, now_us).await?;
         }
         if skipped {
             self.sent_bytes += FRAME as u64;
@@ -343,18 +343,26 @@ impl Stream {
         (count > 0).then_some(sound)
     }
 
-    async fn media(&mut self, call: &mut Call, timestamp: u64, payload: &[u8], now_us: u64) -> Result<(), Lost> {
-        let mut text = String::with_capacity(170 + payload.len() * 4 / 3);
-        self.text.clear();
-        BASE64_STANDARD.encode_string(payload, &mut self.text);
+    /// A message with the next bytes of the caller's sound.
+    fn media_message(&mut self, timestamp: u64, bytes: usize) -> String {
+        let mut text = String::with_capacity(200 + bytes * 4 / 3);
         let written = write!(
             text,
-            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp}","payload":"{}"}},"streamSid":"{}"}}"#,
-            self.sequence, self.chunk, self.text, self.sid
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp}","payload":""#,
+            self.sequence, self.chunk
         );
         debug_assert!(written.is_ok(), "writing to a String does not fail");
+        BASE64_STANDARD.encode_string(&self.pending[..bytes], &mut text);
+        self.pending.drain(..bytes);
+        text.push_str(r#""},"streamSid":""#);
+        text.push_str(&self.sid);
+        text.push_str(r#""}"#);
         self.sequence += 1;
         self.chunk += 1;
+        text
+    }
+
+    async fn media(&mut self, call: &mut Call, text: String, now_us: u64) -> Result<(), Lost> {
         call.recorder.report.frames.sent += 1;
         let stalled = self.line.stall_every_ms.is_some_and(|every| {
             let into = (now_us - self.began_us) / 1_000;

@@ -174,6 +174,8 @@ impl Memory {
         while self.commits.pop_front_if(|commit| commit.empty).is_some() {
             finals.push(String::new());
         }
+        // A call's memory is mostly this: what a long turn needed is given back.
+        self.audio.shrink_to(BATCH_BYTES * 4);
         finals
     }
 

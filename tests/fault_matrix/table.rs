@@ -1,0 +1,107 @@
+//! What came of a case, and the table of all.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use trunkline::simulator::caller::{CallReport, Party};
+
+/// One case: what failed, and what was seen.
+pub(crate) struct Row {
+    pub(crate) part: &'static str,
+    pub(crate) fault: &'static str,
+    pub(crate) moment: &'static str,
+    pub(crate) mode: &'static str,
+    /// The longest a caller (or a developer) waited.
+    pub(crate) longest_ms: u64,
+    /// How it went, in a word or two.
+    pub(crate) outcome: String,
+    pub(crate) problems: Vec<String>,
+}
+
+impl Row {
+    pub(crate) fn new(part: &'static str, fault: &'static str, moment: &'static str, mode: &'static str) -> Self {
+        Self { part, fault, moment, mode, longest_ms: 0, outcome: String::new(), problems: Vec::new() }
+    }
+
+    /// What the caller of a whole call must have got.
+    pub(crate) fn judge(&mut self, report: &CallReport, document: &Value) {
+        self.longest_ms = longest_wait(report);
+        self.outcome =
+            format!("{} in {}", document["stage"].as_str().unwrap_or("?"), document["mode"].as_str().unwrap_or("?"));
+        let mut wrong = |is: bool, what: String| {
+            if is {
+                self.problems.push(what);
+            }
+        };
+        wrong(self.longest_ms > LIMIT_MS, format!("the caller heard nothing for {} ms", self.longest_ms));
+        wrong(document["stage"] != "completed", format!("stage {}", document["stage"]));
+        wrong(document["data"]["charge"] != "₹500", format!("charge {}", document["data"]["charge"]));
+        wrong(document["data"]["time"] != "2-5pm", format!("time {}", document["data"]["time"]));
+        let refused: Vec<String> = report
+            .webhooks
+            .iter()
+            .filter(|webhook| !matches!(webhook.status, 200 | 204))
+            .map(|webhook| format!("{} {}", webhook.status, webhook.url))
+            .collect();
+        wrong(!refused.is_empty(), format!("webhooks {refused:?}"));
+        let noted: Vec<String> = report
+            .notes
+            .iter()
+            .filter(|note| note.code >= 11_000)
+            .map(|note| format!("{} {}", note.code, note.text))
+            .collect();
+        wrong(!noted.is_empty(), format!("{noted:?}"));
+    }
+}
+
+/// From the end of the caller's words (in gather, from the webhook that brings them: Twilio's own rule of silence comes before) to the
+/// agent's next sound; and from the call's start to the first.
+pub(crate) fn longest_wait(report: &CallReport) -> u64 {
+    let agent = |from: u64| {
+        report
+            .transcript
+            .iter()
+            .filter(move |line| line.who == Party::Agent && line.end_ms > from)
+            .map(move |line| line.start_ms.saturating_sub(from))
+            .min()
+    };
+    let mut longest = agent(0).unwrap_or(u64::MAX);
+    for line in report.transcript.iter().filter(|line| line.who == Party::Caller) {
+        let webhook = report.webhooks.iter().find(|webhook| {
+            webhook.url.contains("/process-response")
+                && webhook.at_ms >= line.end_ms
+                && webhook.params.iter().any(|(name, text)| name == "SpeechResult" && *text == line.text)
+        });
+        let from = webhook.map_or(line.end_ms, |webhook| webhook.at_ms);
+        // After the last words there may be nothing but the end.
+        if let Some(wait) = agent(from) {
+            longest = longest.max(wait);
+        }
+    }
+    longest
+}
+
+pub(crate) fn show(rows: &[Row]) {
+    println!("{:<14} {:<12} {:<14} {:<7} {:>9}  {:<28}", "part", "fault", "moment", "mode", "longest", "outcome");
+    for row in rows {
+        let verdict =
+            if row.problems.is_empty() { String::new() } else { format!("WRONG: {}", row.problems.join("; ")) };
+        println!(
+            "{:<14} {:<12} {:<14} {:<7} {:>6} ms  {:<28} {verdict}",
+            row.part, row.fault, row.moment, row.mode, row.longest_ms, row.outcome
+        );
+    }
+    let mut parts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for row in rows {
+        let (all, good) = parts.entry(row.part).or_default();
+        *all += 1;
+        *good += usize::from(row.problems.is_empty());
+    }
+    for (part, (all, good)) in parts {
+        println!("{part}: {good} of {all} cases as they must be");
+    }
+    println!("cases {}, failed {}", rows.len(), rows.iter().filter(|row| !row.problems.is_empty()).count());
+}
+
+/// Section 6 of the design.
+const LIMIT_MS: u64 = 3_000;

@@ -1,0 +1,172 @@
+//! Speech, ears and mind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use trunkline::simulator::caller::Party;
+use trunkline::simulator::twilio::Happening;
+use trunkline::simulator::vendors::fault::{FaultKind, Route};
+
+use crate::house::{House, caller};
+use crate::table::Row;
+
+/// What the caller says; again, for words that fell into the gap.
+pub(crate) const SAYS: [&str; 7] = [
+    "English",
+    "five hundred rupees",
+    "two pm to five pm",
+    "five hundred rupees",
+    "two pm to five pm",
+    "five hundred rupees",
+    "two pm to five pm",
+];
+
+#[derive(Clone, Copy)]
+enum Moment {
+    /// From the start.
+    Greeting,
+    /// Once the agent has spoken first: what is opened from then on meets the fault.
+    Collecting,
+    /// Once the agent has begun to answer the first fact.
+    Speaking,
+}
+
+fn kinds() -> Vec<(&'static str, FaultKind)> {
+    let status = |code| FaultKind::Status { code, body: String::new() };
+    vec![
+        ("refused", FaultKind::Refuse),
+        ("401", status(401)),
+        ("429", status(429)),
+        ("500", status(500)),
+        ("hangs", FaultKind::Hang),
+        ("slow", FaultKind::Slow { ms: 4_000 }),
+        ("resets", FaultKind::ResetMidStream),
+        ("malformed", FaultKind::Malformed),
+        ("closes 1008", FaultKind::CloseWith { code: 1008, reason: "quota_exceeded".to_owned() }),
+    ]
+}
+
+struct Case {
+    part: &'static str,
+    routes: &'static [Route],
+    fault: &'static str,
+    kind: FaultKind,
+    moment: Moment,
+    mode: &'static str,
+}
+
+fn cases() -> Vec<Case> {
+    use Moment::{Collecting, Greeting, Speaking};
+    let parts: [(&str, &[Route], &[Moment], &[&str]); 3] = [
+        ("speech", &[Route::Speech, Route::SpeechSocket], &[Greeting, Collecting, Speaking], &["stream", "gather"]),
+        // In gather it is Twilio that hears.
+        ("ears", &[Route::Ears], &[Greeting, Collecting], &["stream"]),
+        // The greeting needs no thinking.
+        ("mind", &[Route::Mind], &[Collecting, Speaking], &["stream", "gather"]),
+    ];
+    let mut cases = Vec::new();
+    for (part, routes, moments, modes) in parts {
+        for (fault, kind) in kinds() {
+            for &moment in moments {
+                for &mode in modes {
+                    cases.push(Case { part, routes, fault, kind: kind.clone(), moment, mode });
+                }
+            }
+        }
+    }
+    cases
+}
+
+pub(crate) async fn rows() -> Vec<Row> {
+    let lines = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for (n, case) in cases().into_iter().enumerate() {
+        let lines = lines.clone();
+        running.spawn(async move {
+            let _line = lines.acquire_owned().await.unwrap();
+            (n, run(case).await)
+        });
+    }
+    let mut rows: Vec<(usize, Row)> = running.join_all().await;
+    rows.sort_by_key(|(n, _)| *n);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+async fn run(case: Case) -> Row {
+    let moment = match case.moment {
+        Moment::Greeting => "greeting",
+        Moment::Collecting => "collecting",
+        Moment::Speaking => "during speech",
+    };
+    let mut row = Row::new(case.part, case.fault, moment, case.mode);
+    let house = House::with(|plan| plan.words(SAYS)).await;
+    let break_it = || {
+        for route in case.routes {
+            house.vendors.fail(*route, case.kind.clone(), None);
+        }
+    };
+    if matches!(case.moment, Moment::Greeting) {
+        break_it();
+    }
+    let mut events = house.line.events();
+    house.line.answer_next(caller(&SAYS));
+    let call_sid = house.start(case.mode, json!({})).await;
+    let watch = async {
+        if matches!(case.moment, Moment::Greeting) {
+            return;
+        }
+        let mut lines = 0;
+        while let Ok(event) = events.recv().await {
+            let agent = match &event.what {
+                Happening::Speaking(who, _) => *who == Party::Agent,
+                Happening::Said(line) => {
+                    lines += usize::from(line.who == Party::Caller);
+                    line.who == Party::Agent
+                }
+                _ => false,
+            };
+            match case.moment {
+                Moment::Greeting => {}
+                Moment::Collecting if agent => return break_it(),
+                Moment::Speaking if agent && lines >= 2 => return break_it(),
+                Moment::Collecting | Moment::Speaking => {}
+            }
+        }
+    };
+    let ended = tokio::time::timeout(PATIENCE, async { tokio::join!(house.ended(&call_sid), watch).0 }).await;
+    match ended {
+        Ok((report, document)) => row.judge(&report, &document),
+        Err(_) => row.problems.push("the call does not end".to_owned()),
+    }
+    close(house, &mut row).await;
+    row
+}
+
+/// Nothing of the call may be left.
+pub(crate) async fn close(house: House, row: &mut Row) {
+    let board = house.server.switchboard().clone();
+    if board.live_calls() != 0 {
+        row.problems.push(format!("{} calls live", board.live_calls()));
+    }
+    let House { vendors, line, server, .. } = house;
+    server.stop(Duration::ZERO, CancellationToken::new()).await.unwrap();
+    let gone = tokio::time::timeout(TASKS, async {
+        while board.tasks() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    if gone.await.is_err() {
+        row.problems.push(format!("{} tasks left", board.tasks()));
+    }
+    drop((vendors, line));
+}
+
+/// Calls held at once.
+const AT_ONCE: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The longest that any work on behalf of a call may outlive it.
+const TASKS: Duration = Duration::from_secs(12);
