@@ -4,6 +4,8 @@ mod cli;
 mod demo;
 mod simulate;
 mod terminal;
+mod try_text;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,10 @@ enum Command {
     Call(cli::Call),
     /// Call any server that speaks Media Streams, many times at once, and measure
     Simulate(simulate::Simulate),
+    /// Print what is understood of a caller's words
+    Try(try_text::Try),
+    /// Stand-ins for ElevenLabs and Gemini, to point a server at; needs no keys
+    Vendors(vendors::StandIns),
 }
 
 /// These win over the environment.
@@ -75,7 +81,8 @@ fn main() -> ExitCode {
     // Whoever installed a provider before us had the same one in mind.
     rustls::crypto::ring::default_provider().install_default().ok();
     // The demo's own lines are the show; what goes wrong is told all the same.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Simulate(_)) && config.log_filter == "info";
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Simulate(_) | Command::Vendors(_))
+        && config.log_filter == "info";
     let filter = if quiet { "error" } else { &config.log_filter };
     if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));
@@ -90,7 +97,9 @@ fn main() -> ExitCode {
             Command::Check => cli::check(&config).await,
             Command::Demo(args) => demo::demo(&config, &args).await,
             Command::Simulate(args) => simulate::simulate(&config, args).await,
+            Command::Vendors(args) => vendors::vendors(&config, args).await,
             Command::Call(call) => cli::call(&config, call).await,
+            Command::Try(args) => try_text::try_text(&config, &args),
         }
     });
     done.unwrap_or_else(|error| cli::failed(&error))

@@ -28,6 +28,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("cli", 10),
     ("demo", 10),
     ("simulate", 10),
+    ("try_text", 10),
+    ("vendors", 10),
     // Declares the rest, and names nothing.
     ("lib", 8),
 ];
@@ -67,7 +69,7 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// Reading the clock, and the rooms that may.
 const CLOCKS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now"];
-const CLOCK_ROOMS: &[&str] = &["http", "provider", "session", "simulator", "store", "telemetry"];
+const CLOCK_ROOMS: &[&str] = &["http", "provider", "session", "simulator", "store", "telemetry", "try_text"];
 
 #[test]
 fn imports_point_downward_and_the_core_is_pure() {

@@ -373,6 +373,7 @@ async fn load_is_a_sum_of_calls() {
         ramp: std::time::Duration::from_millis(50),
         script: script(vec![Step::InterruptAfter { ms: 100, phrase: "no".to_owned() }]),
         line: LineOptions::default(),
+        server_pid: None,
     })
     .await
     .unwrap();

@@ -178,6 +178,52 @@ impl Blame<'_> {
                 return Err(self.after(line_start, code, "the agent does not speak this language"));
             }
             self.field_limits(line_start, field)?;
+            self.read_backs(line_start, agent, field)?;
+            self.conditions(line_start, &agent.fields[..index], field)?;
+        }
+        Ok(())
+    }
+
+    fn read_backs(&self, line_start: usize, agent: &Agent, field: &Field) -> Result<(), AgentError> {
+        let yes_no = field.kind == FieldKind::YesNo;
+        if !field.read_back_no.is_empty() && !yes_no {
+            return Err(self.after(line_start, "fields.read_back_no", "only yes_no fields have it"));
+        }
+        for (key, texts) in [("fields.read_back", &field.read_back), ("fields.read_back_no", &field.read_back_no)] {
+            for (code, text) in texts {
+                if agent.language(code).is_none() {
+                    return Err(self.after(line_start, key, format!("the agent does not speak {code}")));
+                }
+                if text.trim().is_empty() || (!yes_no && !text::variables(text).any(|name| name == "value")) {
+                    return Err(self.after(line_start, key, "must hold {value}"));
+                }
+            }
+        }
+        if yes_no && field.read_back.len() != field.read_back_no.len() {
+            return Err(self.after(line_start, "fields.read_back", "a yes_no field needs read_back and read_back_no"));
+        }
+        Ok(())
+    }
+
+    fn conditions(&self, line_start: usize, before: &[Field], field: &Field) -> Result<(), AgentError> {
+        for (name, wanted) in &field.when {
+            let wrong = |what: String| Err(self.after(line_start, "when", what));
+            let Some(other) = before.iter().find(|other| other.name == *name) else {
+                return wrong(format!("{name} is no earlier field"));
+            };
+            let possible: Vec<&str> = match other.kind {
+                FieldKind::YesNo => vec!["yes", "no"],
+                FieldKind::Choice => other.options.iter().map(|option| option.value.as_str()).collect(),
+                FieldKind::Date
+                | FieldKind::Money
+                | FieldKind::Number
+                | FieldKind::Phone
+                | FieldKind::Text
+                | FieldKind::TimeWindow => return wrong(format!("{name} is neither a yes_no nor a choice")),
+            };
+            if !possible.contains(&wanted.as_str()) {
+                return wrong(format!("{name} is one of {}", possible.join(", ")));
+            }
         }
         Ok(())
     }

@@ -29,6 +29,15 @@ pub struct Field {
     /// The options of a choice.
     #[serde(default)]
     pub options: Vec<Choice>,
+    /// The field only matters where earlier yes/no and choice fields hold these values (`yes`, `no`, an option); until then it is not asked.
+    #[serde(default)]
+    pub when: BTreeMap<String, String>,
+    /// How its value is named when it is read back, by language tag, with `{value}`: "{value} people come along". Without it, the bare value.
+    #[serde(default)]
+    pub read_back: BTreeMap<String, String>,
+    /// The same for the answer no of a yes/no field: "you will not come".
+    #[serde(default)]
+    pub read_back_no: BTreeMap<String, String>,
 }
 
 /// One option of a choice.

@@ -11,14 +11,15 @@ pub(super) fn is_only(words: &str) -> bool {
 const LISTS: [&[&str]; 3] = [ENGLISH, HINDI, ROMAN_HINDI];
 
 const ENGLISH: &[&str] = &[
-    "ah", "aha", "hm", "hmm", "hmmm", "huh", "mm", "mhm", "mmhmm", "oh", "ok", "okay", "right", "sure", "uh", "um",
-    "yeah", "yep", "yes",
+    "ah", "aha", "hello", "hi", "hm", "hmm", "hmmm", "huh", "mm", "mhm", "mmhmm", "oh", "ok", "okay", "right", "sure",
+    "uh", "um", "yeah", "yep", "yes",
 ];
 
-const HINDI: &[&str] = &["अच्छा", "जी", "हम्म", "हाँ", "हां", "हूँ", "हूं", "ठीक", "ओके", "सही"];
+const HINDI: &[&str] = &["अच्छा", "जी", "नमस्ते", "हेलो", "हैलो", "हम्म", "हाँ", "हां", "हूँ", "हूं", "ठीक", "ओके", "सही"];
 
-const ROMAN_HINDI: &[&str] =
-    &["accha", "acha", "achha", "haan", "han", "haa", "hanji", "haanji", "hoon", "ji", "theek", "thik", "sahi"];
+const ROMAN_HINDI: &[&str] = &[
+    "accha", "acha", "achha", "namaste", "haan", "han", "haa", "hanji", "haanji", "hoon", "ji", "theek", "thik", "sahi",
+];
 
 #[cfg(test)]
 mod tests {

@@ -34,8 +34,6 @@ pub(super) struct Exchange {
     clauses: Clauses,
     /// The clauses given to the voice, joined.
     pub(super) said: String,
-    /// A filler was said.
-    pub(super) filled: bool,
     pub(super) report: TurnReport,
 }
 
@@ -51,9 +49,13 @@ impl Exchange {
             spoken: Spoken::default(),
             clauses: Clauses::default(),
             said: String::new(),
-            filled: false,
             report: TurnReport::default(),
         }
+    }
+
+    /// An exchange that the agent begins.
+    pub(super) fn confirmed(before: Conversation) -> Self {
+        Self { confirmed: true, ..Self::new(before, String::new(), None) }
     }
 
     /// Takes a piece of the mind's answer; gives each clause that is ready to be spoken.
@@ -89,8 +91,9 @@ impl Exchange {
     }
 }
 
-fn join(said: &mut String, clause: &str) {
-    if !said.is_empty() {
+/// Adds words to words.
+pub(super) fn join(said: &mut String, clause: &str) {
+    if !said.is_empty() && !clause.is_empty() {
         said.push(' ');
     }
     said.push_str(clause);
@@ -126,6 +129,8 @@ pub struct TurnReport {
     pub interrupted_ms: Option<u64>,
     /// Starts of the mind that were thrown away because the caller went on.
     pub wasted_starts: u32,
+    /// The answer was prepared before the turn was surely over, and used.
+    pub speculated: bool,
     /// A filler was said.
     pub filler: bool,
     /// The mind failed.

@@ -1,7 +1,8 @@
 //! The caller's side: frames on the media clock, voice activity, the recogniser's words.
 //!
 //! It knows when he speaks, since when he is silent and what he has said in this turn. It decides nothing. Silence is counted on
-//! the media clock, frame by frame; where frames stop coming, the wall clock counts it.
+//! the media clock, frame by frame; where frames stop coming, the wall clock counts it. Invariant: at most one commit is unanswered,
+//! so that an answer that never comes cannot be mistaken for another's.
 
 use std::time::Duration;
 
@@ -9,77 +10,87 @@ use crate::audio::vad::{Speech as Voicing, Vad, VadConfig};
 use crate::audio::{FRAME_MS, Frame};
 use crate::conversation::Completeness;
 
-/// What one frame changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Speech began with this frame.
-    Onset,
-    /// Speech goes on; voiced for so many ms of the recent past.
-    Voice,
-    /// Speech ended with this frame.
-    Ended,
-    /// Nobody speaks.
-    Silence,
-}
-
 #[derive(Debug)]
 pub(super) struct Hearing {
     vad: Vad,
     /// Media time of the next frame, ms.
-    pub(super) media_ms: u64,
-    /// Someone is speaking.
-    pub(super) speaking: bool,
+    media_ms: u64,
+    /// When the last frame came.
+    frame_at: Duration,
+    speaking: bool,
     /// When the current or last speech began and when its last voiced frame ended, media ms.
     since_ms: u64,
     voiced_until_ms: u64,
-    /// The same on the wall clock.
+    /// When that last voiced frame came, on the wall clock.
     voiced_at: Duration,
+    /// Since when no frame was louder than the line's noise, media ms. A hiss ("s", "sh") is no voice and yet no silence.
+    loud_until_ms: u64,
     /// First voiced frame of this turn, media ms.
     turn_from_ms: Option<u64>,
-    /// Voiced frames of the current speech.
-    voiced_frames: u32,
     finals: String,
     partial: String,
-    pub(super) partial_at: Duration,
-    /// Commits whose final words are owed.
-    pub(super) owed: u32,
+    /// Both, joined; kept so that a frame needs no new text.
+    words: String,
+    partial_at: Duration,
+    final_at: Duration,
+    /// A commit whose final words are owed.
+    owed: bool,
     /// There was voice since the last commit.
-    pub(super) uncommitted: bool,
+    uncommitted: bool,
+    /// Partial words that were taken for final because the final ones did not come, and until when those may still come.
+    guess: Option<(String, Duration)>,
     /// What the stage flow says of the words so far; computed once for each change.
     pub(super) completeness: Completeness,
-    changed: bool,
+}
+
+/// What final words mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Final {
+    /// They repeat what was taken for final before.
+    Known,
+    /// They are new.
+    New,
+    /// They are what was guessed before, and the guess was wrong.
+    Corrected,
 }
 
 impl Hearing {
     pub(super) fn new() -> Self {
         Self {
-            // A short hangover: the end of a burst only asks for final words; the end of the turn has limits of its own.
+            // A short hangover: the end of a burst decides nothing alone.
             vad: Vad::new(VadConfig { hangover_ms: 60, ..VadConfig::default() }),
             media_ms: 0,
+            frame_at: Duration::ZERO,
             speaking: false,
             since_ms: 0,
             voiced_until_ms: 0,
             voiced_at: Duration::ZERO,
+            loud_until_ms: 0,
             turn_from_ms: None,
-            voiced_frames: 0,
             finals: String::new(),
             partial: String::new(),
+            words: String::new(),
             partial_at: Duration::ZERO,
-            owed: 0,
+            final_at: Duration::ZERO,
+            owed: false,
             uncommitted: false,
+            guess: None,
             completeness: Completeness::Usual,
-            changed: false,
         }
     }
 
-    pub(super) fn frame(&mut self, frame: &Frame, now: Duration) -> Heard {
+    pub(super) fn frame(&mut self, frame: &Frame, now: Duration) {
         let activity = self.vad.push(frame);
         let start = self.media_ms;
         self.media_ms += u64::from(FRAME_MS);
+        self.frame_at = now;
         if activity.voiced {
             self.voiced_until_ms = self.media_ms;
             self.voiced_at = now;
-            self.voiced_frames += 1;
+        }
+        let floor = self.vad.floor_dbfs().unwrap_or(QUIET_DBFS);
+        if activity.voiced || activity.level_dbfs > (floor + LOUD_DB).max(QUIET_DBFS) {
+            self.loud_until_ms = self.media_ms;
         }
         match activity.speech {
             Voicing::Onset => {
@@ -88,19 +99,15 @@ impl Hearing {
                 // The onset is declared a few frames after it happened.
                 self.since_ms = start.saturating_sub(u64::from(FRAME_MS) * 2);
                 self.turn_from_ms.get_or_insert(self.since_ms);
-                Heard::Onset
             }
-            Voicing::Ongoing => Heard::Voice,
-            Voicing::Ended => {
-                self.speaking = false;
-                self.voiced_frames = 0;
-                Heard::Ended
-            }
-            Voicing::Silent => {
-                self.voiced_frames = 0;
-                Heard::Silence
-            }
+            Voicing::Ended => self.speaking = false,
+            Voicing::Ongoing | Voicing::Silent => {}
         }
+    }
+
+    /// Whether someone is speaking.
+    pub(super) fn speaking(&self, now: Duration) -> bool {
+        self.speaking && !self.stalled(now)
     }
 
     /// How long the current speech has lasted, ms of media.
@@ -108,82 +115,139 @@ impl Hearing {
         if self.speaking { self.voiced_until_ms.saturating_sub(self.since_ms) } else { 0 }
     }
 
-    /// How long nobody has spoken.
+    /// Whether frames have stopped coming.
+    pub(super) fn stalled(&self, now: Duration) -> bool {
+        now.saturating_sub(self.frame_at) >= STALLED
+    }
+
+    /// How long there was no voice.
     pub(super) fn silence(&self, now: Duration) -> Duration {
-        if self.speaking && now.saturating_sub(self.voiced_at) < STALLED {
-            return Duration::ZERO;
+        self.without(self.voiced_until_ms, now)
+    }
+
+    fn without(&self, until_ms: u64, now: Duration) -> Duration {
+        let media = Duration::from_millis(self.media_ms - until_ms);
+        if self.stalled(now) { media + now.saturating_sub(self.frame_at) - STALLED } else { media }
+    }
+
+    /// Whether final words are worth asking for now.
+    pub(super) fn commit_due(&self, now: Duration) -> bool {
+        if self.owed || self.speaking(now) {
+            return false;
         }
-        let media = Duration::from_millis(self.media_ms - self.voiced_until_ms);
-        media.max(now.saturating_sub(self.voiced_at).saturating_sub(SLACK))
-    }
-
-    /// When the silence will have lasted so long, if frames stop coming now.
-    pub(super) fn silent_for_at(&self, limit: Duration) -> Duration {
-        self.voiced_at + limit + SLACK
-    }
-
-    pub(super) fn partial(&mut self, text: &str, now: Duration) {
-        if self.partial != text {
-            self.partial.clear();
-            self.partial.push_str(text);
-            self.partial_at = now;
-            self.changed = true;
+        if !self.uncommitted {
+            // Words without a voice that we noticed: their final form is asked for once they stand still.
+            return !self.partial.is_empty() && now.saturating_sub(self.partial_at) >= STABLE;
         }
+        let quiet = match (self.partial.is_empty(), self.completeness) {
+            (false, Completeness::Complete) if self.partial_at > self.voiced_at => QUIET_COMPLETE,
+            (false, _) => QUIET_WORDS,
+            (true, _) => QUIET_NO_WORDS,
+        };
+        self.without(self.loud_until_ms, now) >= quiet || self.silence(now) >= quiet + HISS
     }
 
-    pub(super) fn finals(&mut self, text: &str) {
-        self.owed = self.owed.saturating_sub(1);
-        self.partial.clear();
+    pub(super) fn committed(&mut self) {
+        self.uncommitted = false;
+        self.owed = true;
+    }
+
+    /// Takes words that are not final; true if they changed.
+    pub(super) fn partial(&mut self, text: &str, now: Duration) -> bool {
         let text = text.trim();
+        if self.partial == text {
+            return false;
+        }
+        self.partial.clear();
+        self.partial.push_str(text);
+        self.partial_at = now;
+        self.changed();
+        true
+    }
+
+    /// Takes final words.
+    pub(super) fn finals(&mut self, text: &str, now: Duration) -> Final {
+        let text = text.trim();
+        let mut meaning = Final::New;
+        let asked = std::mem::take(&mut self.owed);
+        if !asked && let Some((guess, _)) = self.guess.take_if(|(_, until)| now < *until) {
+            if text.is_empty() || same_words(&guess, text) {
+                return Final::Known;
+            }
+            meaning = Final::Corrected;
+            if let Some(before) = self.finals.strip_suffix(&guess) {
+                let keep = before.trim_end().len();
+                self.finals.truncate(keep);
+            }
+        }
+        self.partial.clear();
+        self.add_final(text, now);
+        meaning
+    }
+
+    /// The recogniser did not keep its promise: what it had said so far counts.
+    pub(super) fn guess_finals(&mut self, now: Duration) {
+        self.owed = false;
+        let partial = std::mem::take(&mut self.partial);
+        self.guess = (!partial.is_empty()).then(|| (partial.clone(), now + GUESS_HOLDS));
+        self.add_final(&partial, now);
+    }
+
+    fn add_final(&mut self, text: &str, now: Duration) {
         if !text.is_empty() {
             if !self.finals.is_empty() {
                 self.finals.push(' ');
             }
             self.finals.push_str(text);
+            self.final_at = now;
         }
-        self.changed = true;
-    }
-
-    /// The recogniser did not keep its promise: what it had said so far counts.
-    pub(super) fn take_partial_as_final(&mut self) {
-        let partial = std::mem::take(&mut self.partial);
-        self.owed = self.owed.max(1);
-        self.finals(&partial);
-        self.owed = 0;
+        self.changed();
     }
 
     /// Puts words in front: the caller goes on with a turn that was taken for ended.
     pub(super) fn reopen(&mut self, text: &str, from_ms: Option<u64>) {
-        let later = std::mem::take(&mut self.finals);
-        text.clone_into(&mut self.finals);
-        if !later.is_empty() {
+        let later = std::mem::replace(&mut self.finals, text.to_owned());
+        if !later.is_empty() && !self.finals.is_empty() {
             self.finals.push(' ');
-            self.finals.push_str(&later);
         }
+        self.finals.push_str(&later);
         self.turn_from_ms = from_ms.or(self.turn_from_ms);
-        self.changed = true;
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.words.clear();
+        self.words.push_str(&self.finals);
+        if !self.finals.is_empty() && !self.partial.is_empty() {
+            self.words.push(' ');
+        }
+        self.words.push_str(&self.partial);
     }
 
     /// The words of this turn so far.
-    pub(super) fn words(&self) -> String {
-        let partial = self.partial.trim();
-        if self.finals.is_empty() || partial.is_empty() {
-            return format!("{}{partial}", self.finals);
-        }
-        format!("{} {partial}", self.finals)
+    pub(super) fn words(&self) -> &str {
+        &self.words
     }
 
-    pub(super) fn any_words(&self) -> bool {
-        !self.finals.is_empty() || !self.partial.trim().is_empty()
+    /// Whether the words so far are the recogniser's last word.
+    pub(super) fn settled(&self) -> bool {
+        !self.owed && self.partial.is_empty()
     }
 
-    pub(super) fn only_finals(&self) -> bool {
-        self.partial.trim().is_empty()
+    /// Whether the partial words may be all: they came after the last sound of voice, or have stood still. A recogniser lags behind
+    /// the voice, so that what it said before may lack the last word.
+    pub(super) fn caught_up(&self, now: Duration) -> bool {
+        self.silence(now) >= WORD_GAP
+            && (self.partial_at > self.voiced_at || now.saturating_sub(self.partial_at) >= LAG)
     }
 
-    /// Whether the words changed since this was last asked.
-    pub(super) fn take_change(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    pub(super) fn partial_words(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Whether anything of the caller waits to be decided.
+    pub(super) fn pending(&self, now: Duration) -> bool {
+        self.speaking(now) || self.uncommitted || self.owed || !self.words.is_empty()
     }
 
     /// Where this turn is in the media, ms.
@@ -202,17 +266,61 @@ impl Hearing {
         self.voiced_at
     }
 
+    /// When the last final words arrived.
+    pub(super) fn final_at(&self) -> Duration {
+        self.final_at
+    }
+
     /// Forgets the words: the turn was taken, or they meant nothing.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.finals.clear();
         self.partial.clear();
         self.turn_from_ms = self.speaking.then_some(self.since_ms);
         self.completeness = Completeness::Usual;
-        self.changed = false;
+        self.changed();
+    }
+}
+
+/// Whether two transcripts say the same, whatever their case and punctuation.
+pub(super) fn same_words(one: &str, other: &str) -> bool {
+    fn words(text: &str) -> impl Iterator<Item = impl Iterator<Item = char>> {
+        text.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '।')
+            .filter(|word| !word.is_empty())
+            .map(|word| word.chars().flat_map(char::to_lowercase))
+    }
+    let (mut one, mut other) = (words(one), words(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) => {
+                if !one.eq(other) {
+                    return false;
+                }
+            }
+            (Some(_), None) | (None, Some(_)) => return false,
+        }
     }
 }
 
 /// Frames that come this late have stopped coming.
-const STALLED: Duration = Duration::from_millis(400);
-/// How much later the wall clock ends a turn than the media clock would: jitter must not end it early.
-const SLACK: Duration = Duration::from_millis(120);
+pub(super) const STALLED: Duration = Duration::from_millis(400);
+/// Silence after which final words are asked for where the partial ones are complete and say all that was spoken.
+const QUIET_COMPLETE: Duration = Duration::from_millis(80);
+/// The same where they may go on: not within a word.
+const QUIET_WORDS: Duration = Duration::from_millis(140);
+/// The same where there are none yet: they may be on their way, or it was a cough.
+const QUIET_NO_WORDS: Duration = Duration::from_millis(240);
+/// Silence after which words that are not final yet may be all; between two words of a sentence there is less.
+const WORD_GAP: Duration = Duration::from_millis(100);
+/// A recogniser seldom lags behind the voice by more.
+const LAG: Duration = Duration::from_millis(300);
+/// A word's last sound may be a hiss; if the line hisses for longer, it is the line's.
+const HISS: Duration = Duration::from_millis(160);
+/// Partial words that stand still this long without a voice are asked for.
+const STABLE: Duration = Duration::from_millis(600);
+/// How long final words may still come after they were guessed.
+const GUESS_HOLDS: Duration = Duration::from_millis(2_500);
+/// A frame this far above the noise is sound.
+const LOUD_DB: f32 = 9.0;
+/// A frame below this level is silence.
+const QUIET_DBFS: f32 = -50.0;

@@ -65,6 +65,13 @@ struct Clause {
     heard: bool,
 }
 
+impl Clause {
+    /// Whether it was heard to its end.
+    fn whole(&self) -> bool {
+        self.heard || (self.done && self.received > 0 && self.played >= self.received)
+    }
+}
+
 /// The agent's speech of one turn, and the mirror of the far end's buffer.
 #[derive(Debug, Default)]
 pub(super) struct Speech {
@@ -108,6 +115,9 @@ impl Speech {
     /// Starts a new turn's speech; what was left of the old one is forgotten.
     pub(super) fn start(&mut self, turn: u32, held: bool) {
         self.turn = turn;
+        // Nothing of the old turn can be playing, or it would have been cleared; were it so, its bytes must not count for the new one.
+        self.mirror.clear();
+        self.mirrored = 0;
         self.clauses.clear();
         self.sending = 0;
         self.closed = false;
@@ -146,15 +156,22 @@ impl Speech {
         }
     }
 
+    /// Whether this clause's audio is still owed.
+    pub(super) fn awaits(&self, turn: u32, clause: u32) -> bool {
+        turn == self.turn && self.clauses.get(clause as usize).is_some_and(|clause| !clause.done)
+    }
+
     fn clause(&mut self, turn: u32, clause: u32) -> Option<&mut Clause> {
         (turn == self.turn).then(|| self.clauses.get_mut(clause as usize)).flatten()
     }
 
     /// A mark came back: its clause and all before it were heard, unless it was only flushed.
-    pub(super) fn mark(&mut self, mark: MarkId) -> bool {
+    pub(super) fn mark(&mut self, now: Duration, mark: MarkId) -> bool {
         if mark.epoch != self.epoch || mark.turn != self.turn || mark.clause as usize >= self.clauses.len() {
             return false;
         }
+        // First what has been played since the last look, or it would be counted twice.
+        self.advance(now);
         let last = mark.clause as usize;
         for clause in &mut self.clauses[..=last] {
             clause.heard = true;
@@ -170,11 +187,6 @@ impl Speech {
         true
     }
 
-    /// Whether anything is being said or will be said in this turn.
-    pub(super) fn active(&self) -> bool {
-        !self.mirror.is_empty() || self.sending < self.clauses.len()
-    }
-
     /// Whether audio is on its way to the caller's ear now.
     pub(super) fn audible(&self) -> bool {
         !self.mirror.is_empty()
@@ -182,7 +194,7 @@ impl Speech {
 
     /// Whether all was said; the marks may still be on their way.
     pub(super) fn drained(&self) -> bool {
-        self.closed && !self.active()
+        self.closed && self.mirror.is_empty() && self.sending >= self.clauses.len()
     }
 
     /// Whether every clause's mark came back.
@@ -210,8 +222,9 @@ impl Speech {
     }
 
     /// Lets go what was held.
-    pub(super) fn release(&mut self) {
+    pub(super) fn release(&mut self, now: Duration) {
         self.held = false;
+        self.pump_at = Some(now);
     }
 
     /// When [`pump`](Self::pump) has something to do.
@@ -318,6 +331,10 @@ impl Speech {
             clause.marked = false;
             clause.heard = false;
         }
+        // Their marks are flushed now, and would say nothing.
+        for clause in &mut self.clauses[..self.sending] {
+            clause.heard = true;
+        }
         self.pump_at = None;
     }
 
@@ -325,11 +342,10 @@ impl Speech {
     pub(super) fn heard(&self) -> String {
         let mut heard = String::new();
         for clause in &self.clauses {
-            let whole = clause.heard || (clause.done && clause.played >= clause.received);
-            if !heard.is_empty() && (whole || clause.played > 0) {
+            if !heard.is_empty() && (clause.whole() || clause.played > 0) {
                 heard.push(' ');
             }
-            if whole {
+            if clause.whole() {
                 heard.push_str(&clause.text);
                 continue;
             }
@@ -343,13 +359,16 @@ impl Speech {
         heard.trim_end().to_owned()
     }
 
+    /// Whether some clause was not heard whole.
+    pub(super) fn any_unheard(&self) -> bool {
+        !self.clauses.iter().all(Clause::whole)
+    }
+
     /// The clauses that were not heard whole.
     pub(super) fn unheard(&self) -> Vec<Unheard> {
-        let whole =
-            |clause: &Clause| clause.heard || (clause.done && clause.received > 0 && clause.played >= clause.received);
         self.clauses
             .iter()
-            .filter(|clause| !whole(clause))
+            .filter(|clause| !clause.whole())
             .map(|clause| Unheard { text: clause.text.clone(), language: clause.language.clone(), fixed: clause.fixed })
             .collect()
     }

@@ -9,36 +9,36 @@ pub enum Timer {
     Digits,
     /// The last words ought to have been heard; the far end's word for it is missing.
     Drained,
-    /// Nothing was said for the whole silence limit.
-    NoInput,
-    /// The caller has been silent long enough: his turn is over.
-    EndOfTurn,
-    /// The recogniser owes final words.
-    FinalLate,
     /// The mind thinks for long: a few words fill the silence.
     Filler,
-    /// The mind has thought too long.
-    MindLate,
-    /// The voice has not begun to speak.
-    SpeechLate,
-    /// A pause must be decided: interruption, or nothing.
-    Pause,
+    /// The recogniser owes final words.
+    FinalLate,
     /// The call has lasted as long as it may.
     MaxCall,
+    /// The mind has thought too long.
+    MindLate,
+    /// No frames come any more: the wall clock decides on the caller's turn.
+    NoFrames,
+    /// Nothing was said for the whole silence limit.
+    NoInput,
+    /// A pause must be decided: interruption, or nothing.
+    Pause,
+    /// The voice has not begun to speak.
+    SpeechLate,
 }
 
 /// All timers in the order in which they fire when due together.
 const ALL: [Timer; 10] = [
     Timer::Digits,
     Timer::Drained,
-    Timer::NoInput,
-    Timer::EndOfTurn,
-    Timer::FinalLate,
     Timer::Filler,
-    Timer::MindLate,
-    Timer::SpeechLate,
-    Timer::Pause,
+    Timer::FinalLate,
     Timer::MaxCall,
+    Timer::MindLate,
+    Timer::NoFrames,
+    Timer::NoInput,
+    Timer::Pause,
+    Timer::SpeechLate,
 ];
 
 /// When each timer is due, in time since the call began.

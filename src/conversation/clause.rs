@@ -1,7 +1,8 @@
 //! Cuts a reply that is still being written into clauses fit to speak, and stops it after three sentences.
 //!
 //! The first clause may end at a comma, so that the voice starts early; later ones are whole sentences, which sound better.
-//! A dot inside a number or an abbreviation does not end a sentence. Invariant: the clauses, joined by spaces, are the reply's words.
+//! A dot inside a number or an abbreviation does not end a sentence. A farewell is held back, for whether the call may end is known only
+//! when the whole answer is there ([`rest`]). Invariant: the clauses, joined by spaces, are the beginning of the reply's words.
 
 /// Cuts a growing text. Feed it with [`push`](Self::push), end it with [`finish`](Self::finish).
 #[derive(Clone, Debug, Default)]
@@ -10,6 +11,10 @@ pub struct Clauses {
     clauses: u32,
     sentences: u32,
     characters: usize,
+    /// A farewell was met: it and what follows are not given.
+    farewell: bool,
+    /// Give farewells too.
+    whole: bool,
 }
 
 /// Sentences after which a reply is cut: more is a speech, not an answer.
@@ -43,14 +48,15 @@ impl Clauses {
         self.pending.clear();
     }
 
-    /// Whether the reply is long enough; what comes after is not spoken.
+    /// Whether the reply is long enough, or has come to its farewell; what comes after is not given.
     pub fn full(&self) -> bool {
-        self.sentences >= MAX_SENTENCES || self.characters >= MAX_CHARACTERS
+        self.farewell || self.sentences >= MAX_SENTENCES || self.characters >= MAX_CHARACTERS
     }
 
     fn give(&mut self, each: &mut impl FnMut(&str)) {
         let clause = self.pending.trim();
-        if clause.chars().any(char::is_alphanumeric) {
+        self.farewell |= !self.whole && is_farewell(clause);
+        if !self.farewell && clause.chars().any(char::is_alphanumeric) {
             self.clauses += 1;
             self.characters += clause.chars().count();
             self.sentences += u32::from(clause.ends_with(SENTENCE_END));
@@ -85,7 +91,22 @@ impl Clauses {
     }
 }
 
-/// All clauses of a whole reply.
+/// The words of a whole reply that come after `spoken`, the clauses given of it: its farewell. Empty where `spoken` is not its beginning.
+pub fn rest(text: &str, spoken: &str) -> String {
+    let mut clauses: Vec<String> = Vec::new();
+    let mut cutter = Clauses { whole: true, ..Clauses::default() };
+    cutter.push(text, |clause| clauses.push(clause.to_owned()));
+    cutter.finish(|clause| clauses.push(clause.to_owned()));
+    clauses.join(" ").strip_prefix(spoken).map(|rest| rest.trim().to_owned()).unwrap_or_default()
+}
+
+fn is_farewell(clause: &str) -> bool {
+    let clause = clause.to_lowercase();
+    let mut words = clause.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '।');
+    words.any(|word| FAREWELLS.contains(&word)) || FAREWELL_PHRASES.iter().any(|phrase| clause.contains(phrase))
+}
+
+/// The clauses of a whole reply, its farewell left out.
 pub fn split(text: &str) -> Vec<String> {
     let mut clauses = Vec::new();
     let mut cutter = Clauses::default();
@@ -131,6 +152,9 @@ const SENTENCE_END: [char; 4] = ['.', '?', '!', '।'];
 const FIRST_CLAUSE: usize = 12;
 const LATER_CLAUSE: usize = 80;
 const RUNAWAY: usize = 160;
+const FAREWELLS: [&str; 6] = ["goodbye", "bye", "alvida", "अलविदा", "बाय", "गुडबाय"];
+const FAREWELL_PHRASES: [&str; 7] =
+    ["good bye", "have a nice", "have a good", "have a great", "talk to you soon", "शुभ दिन", "दिन शुभ"];
 const ABBREVIATIONS: [&str; 9] = ["rs", "mr", "mrs", "ms", "dr", "no", "st", "a.m", "p.m"];
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use jiff::civil::DateTime;
 
-use super::grounding::{Collected, Eye, Finding};
-use super::history::Entry;
 use super::prompt::{self, Prompt};
-use super::{Answer, Completeness, Conversation, Decision, Effect, Ending, MindFailed, Say, Stage, UserTurn, language};
-use crate::agent::field::{Field, FieldKind};
+use super::{Answer, Conversation, Decision, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
+use crate::agent::field::Field;
 use crate::agent::text::fill;
-use crate::agent::{Agent, Language, ReadBack};
+use crate::agent::{Agent, Language};
 use crate::understand::{self, Kind, Scene, Value};
 
 impl Conversation {
@@ -26,7 +24,8 @@ impl Conversation {
     /// Takes a turn of the caller.
     pub fn user_turn(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.stage.is_over() {
+        if self.stage.is_over() && !self.reopened(agent, turn, now) {
+            effects.extend(self.ending.clone().map(Effect::End));
             return effects;
         }
         if !matches!(turn, UserTurn::Silent) {
@@ -41,8 +40,7 @@ impl Conversation {
         if self.stage == Stage::LanguageSelection {
             self.language_turn(agent, turn, now, &mut effects);
         } else if self.turn > agent.limits.max_turns {
-            self.stage = Stage::Collecting;
-            self.give_up(agent, now, &mut effects);
+            self.last_turn(agent, now, &mut effects);
         } else {
             match turn {
                 UserTurn::Silent => self.silent(agent, now, &mut effects),
@@ -50,6 +48,31 @@ impl Conversation {
             }
         }
         effects
+    }
+
+    /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, or ask for a person.
+    fn reopened(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> bool {
+        let UserTurn::Said { text, .. } = turn else { return false };
+        if self.stage != Stage::Completed {
+            return false;
+        }
+        let mut ahead = self.clone();
+        ahead.turn += 1;
+        ahead.history.caller_said(text, ahead.turn, now, None);
+        ahead.asked.clear();
+        ahead.ground(agent, &[], &[], false);
+        let changed = ahead.values.any_doubtful()
+            || agent.fields.iter().any(|field| {
+                let typed = |of: &Self| of.values.certain(&field.name).map(|value| value.typed.clone());
+                typed(&ahead) != typed(self)
+            });
+        if changed || ahead.person_wanted(now) {
+            self.stage = Stage::Collecting;
+            self.ending = None;
+            self.asked.clear();
+            return true;
+        }
+        false
     }
 
     /// Takes the mind's answer. `spoken` are the words of it that the adapter has given the caller, or is giving him.
@@ -66,18 +89,21 @@ impl Conversation {
         }
         self.history.agent_said(spoken, self.turn, now);
         let proposals = answer.map(|answer| answer.data.as_slice()).unwrap_or_default();
-        let news = self.ground(agent, proposals);
+        let heard = self.ground(agent, proposals, &[], answer.is_err());
         match answer {
             Ok(answer) => {
                 self.failures = 0;
-                self.decide(agent, answer.decision, spoken, now, &mut effects);
+                self.decide(agent, answer, spoken, now, &mut effects);
             }
             Err(MindFailed) => {
                 self.failures = self.failures.saturating_add(1);
-                if self.failures == 1 && !self.values.any_unconfirmed() {
+                // Words that were understood need no mind; the others are asked for again.
+                let lost = !heard && !self.waits(agent) && !self.is_complete(agent) && !self.person_wanted(now);
+                if self.failures == 1 && lost {
+                    self.asked.clear();
                     self.say_text(agent, |language| &language.texts.default_response, now, &mut effects);
                 } else {
-                    self.decide_alone(agent, news, now, &mut effects);
+                    self.decide_alone(agent, heard, now, &mut effects);
                 }
             }
         }
@@ -118,54 +144,36 @@ impl Conversation {
         self.history.entries().last().is_some_and(|entry| entry.role == prompt::Speaker::Caller)
     }
 
-    /// The final form of the caller's last words, and where they are in the recording.
-    pub fn amend_last_words(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
-        self.history.amend_caller(text, audio_ms);
-    }
-
-    /// How whole these words are, given what was asked.
-    pub fn completeness(&self, agent: &Agent, text: &str, now: DateTime) -> Completeness {
-        if text.trim().is_empty() {
-            return Completeness::Usual;
-        }
-        if self.stage == Stage::LanguageSelection {
-            let turn = UserTurn::Said { text: text.to_owned(), audio_ms: None };
-            let chosen = language::choose(agent, &turn, &Scene { now, expect: Some(Kind::Language) });
-            return if chosen.is_some() { Completeness::Complete } else { Completeness::Usual };
-        }
-        if self.values.any_unconfirmed() {
-            return if yes_no(text, now).is_some() { Completeness::Complete } else { Completeness::Usual };
-        }
-        let entry = self.entry(text, now);
-        // The greeting asks for everything; afterwards the first field that is missing is the one asked for.
-        let asked = if self.stage == Stage::Welcome { usize::MAX } else { 1 };
-        let mut asked_for = 0;
-        let mut found = 0;
-        for (index, field) in self.values.missing(agent).enumerate() {
-            let eye = self.eye(agent, field);
-            if field.kind.spoken().is_some_and(|kind| eye.unfinished(kind, text, now)) {
-                return Completeness::Unfinished;
-            }
-            if index < asked {
-                asked_for += 1;
-                found += usize::from(eye.find(field, &entry) != Finding::Nothing);
-            }
-        }
-        let answered = asked_for > 0 && found == asked_for;
-        if answered || text.trim_end().ends_with('?') { Completeness::Complete } else { Completeness::Usual }
-    }
-
     /// The question that is open now, in the language spoken: what a reprompt repeats.
     pub fn open_question(&self, agent: &Agent) -> Option<String> {
         let language = agent.language_or_first(self.language.as_deref());
-        if self.values.any_unconfirmed() {
-            return Some(self.read_back_text(language));
+        if !self.reading.is_empty() {
+            return Some(self.read_back_text(agent, language));
         }
-        self.values.missing(agent).next().map(|field| self.question(language, field))
+        self.open_field(agent).map(|field| self.question(language, field))
+    }
+
+    /// The field to ask for: the one asked for last while it is missing, else the first one missing.
+    fn open_field<'a>(&self, agent: &'a Agent) -> Option<&'a Field> {
+        let mut missing = agent
+            .fields
+            .iter()
+            .filter(|field| field.required && self.values.applies(field) && self.values.get(&field.name).is_none());
+        let last = (self.asked.len() == 1).then(|| missing.clone().find(|field| self.asked[0] == field.name)).flatten();
+        last.or_else(|| missing.next())
+    }
+
+    /// Whether a value waits for the caller's yes.
+    pub(super) fn waits(&self, agent: &Agent) -> bool {
+        !self.reading.is_empty() || !self.values.to_read_back(agent).is_empty()
     }
 
     fn language_turn(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) {
+        self.deaf.push(self.turn);
         let chosen = language::choose(agent, turn, &Scene { now, expect: Some(Kind::Language) });
+        if chosen.is_none() && self.person_wanted(now) && !matches!(turn, UserTurn::Silent) {
+            return self.hand_over(agent, false, now, effects);
+        }
         if chosen.is_none() {
             self.misses += 1;
         }
@@ -186,6 +194,7 @@ impl Conversation {
 
     fn welcome(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         self.stage = Stage::Welcome;
+        self.asked.clear();
         let language = agent.language_or_first(self.language.as_deref());
         if self.recorded
             && let Some(announcement) = &language.texts.recording_announcement
@@ -209,137 +218,135 @@ impl Conversation {
         self.ask_what_is_open(agent, now, effects);
     }
 
+    /// One turn too many: what it says still counts, but nothing more is asked.
+    fn last_turn(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        self.stage = Stage::Collecting;
+        self.ground(agent, &[], &[], true);
+        if self.is_complete(agent) { self.thank(agent, now, effects) } else { self.give_up(agent, now, effects) }
+    }
+
     fn collect(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) {
         self.stage = Stage::Collecting;
-        if self.values.any_unconfirmed() && self.read_back_answered(agent, turn, now, effects) {
+        if self.person_wanted(now) {
+            self.ground(agent, &[], &[], false);
+            return self.hand_over(agent, false, now, effects);
+        }
+        if !self.reading.is_empty() && self.read_back_answered(agent, turn, now) {
+            return self.decide_alone(agent, true, now, effects);
+        }
+        let open = std::mem::take(&mut self.reading);
+        let heard = self.ground(agent, &[], &[], !self.mind);
+        if !self.mind {
+            return self.decide_alone(agent, heard, now, effects);
+        }
+        // A doubtful value needs its question, whatever the mind would say: asking at once saves the caller a "thank you" too early.
+        // Words that do not answer it go to the mind; the question follows its words.
+        let waiting = self.values.to_read_back(agent);
+        if waiting.iter().any(|name| !open.contains(name)) {
+            self.read_back(agent, now, effects);
             return;
         }
-        if !self.mind {
-            let news = self.ground(agent, &[]);
-            return self.decide_alone(agent, news, now, effects);
-        }
-        // An ambiguous value needs its question, whatever the mind would say: asking at once saves the caller a "thank you" too early.
-        let mut ahead = self.clone();
-        ahead.ground(agent, &[]);
-        if ahead.values.any_unconfirmed() && !self.person_wanted(now) {
-            *self = ahead;
-            return self.read_back(agent, now, effects);
-        }
-        effects.push(Effect::Ask(self.prompt(agent, &ahead)));
+        effects.push(Effect::Ask(self.prompt(agent, &waiting)));
     }
 
     /// The prompt, with what the words of this turn already say: the mind then asks for the right thing.
-    fn prompt(&self, agent: &Agent, ahead: &Self) -> Prompt {
+    fn prompt(&self, agent: &Agent, waiting: &[String]) -> Prompt {
         let language = agent.language_or_first(self.language.as_deref());
-        let known: Vec<(&str, &str)> =
-            ahead.collected(agent).map(|(name, value)| (name, value.display.as_str())).collect();
-        let missing: Vec<&Field> = ahead.values.missing(agent).collect();
+        let of = |field: &Field| self.values.get(&field.name).map(|held| held.value.display.as_str());
+        let known =
+            agent.fields.iter().filter(|field| self.values.known(&field.name).is_some() && self.values.applies(field));
+        let open = self.open_field(agent);
+        let missing = open
+            .into_iter()
+            .chain(self.values.missing(agent).filter(|field| open.is_none_or(|open| open.name != field.name)));
+        let state = prompt::State {
+            known: known.filter_map(|field| Some((field.name.as_str(), of(field)?))).collect(),
+            missing: missing.collect(),
+            waiting: waiting
+                .iter()
+                .filter_map(|name| agent.field(name))
+                .filter_map(|field| Some((field.name.as_str(), of(field)?)))
+                .collect(),
+        };
         let role = fill(&agent.system_prompt, &self.variables);
         Prompt {
-            system: prompt::system(agent, &role, &language.code, &known, &missing),
+            system: prompt::system(agent, &role, &language.code, &state),
             lines: self.history.lines(prompt::MAX_LINES),
             fields: prompt::fields(agent),
         }
     }
 
-    /// Takes the answer to a read-back; false if the words were about something else.
-    fn read_back_answered(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) -> bool {
-        let Some(entry) = self.history.caller().next().cloned() else { return false };
-        let answer = match turn {
-            UserTurn::Pressed(digits) => match digits.as_str() {
-                "1" => Some(true),
-                "2" => Some(false),
-                _ => None,
-            },
-            UserTurn::Said { text, .. } => yes_no(text, now),
-            UserTurn::Silent => None,
-        };
-        let names: Vec<String> = self.values.unconfirmed().map(|(name, _)| name.to_owned()).collect();
-        let mut corrected = false;
-        for field in names.iter().filter_map(|name| agent.field(name)) {
-            let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
-            // A plain yes or no answers the question; it is not a new value of a yes/no field.
-            if field.kind == FieldKind::YesNo {
-                continue;
-            }
-            if let Finding::Clear(value) = eye.find(field, &entry) {
-                let again = agent.read_back == ReadBack::Always && self.values.times_read_back(&field.name) < 2;
-                let same =
-                    self.values.unconfirmed().any(|(name, held)| name == field.name && held.typed == value.typed);
-                self.values.hold(&field.name, value, same || !again);
-                corrected = true;
-            }
-        }
-        match (corrected, answer) {
-            (false, Some(true)) => self.values.confirm(),
-            (false, Some(false)) => self.values.reject(),
-            // "No, six hundred": what was not corrected was right.
-            (true, _) => {
-                let still: Vec<String> = self.values.unconfirmed().map(|(name, _)| name.to_owned()).collect();
-                if still.len() < names.len() && agent.read_back != ReadBack::Always {
-                    self.values.confirm();
-                }
-            }
-            (false, None) => return false,
-        }
-        let rejected = answer == Some(false) && !corrected;
-        if !rejected {
-            // The rest of the sentence may hold other fields: "yes, and at five".
-            self.ground_others(agent, &names);
-        }
-        if self.values.any_unconfirmed() {
-            self.read_back(agent, now, effects);
-        } else if self.is_complete(agent) {
-            self.thank(agent, now, effects);
-        } else {
-            self.ask_what_is_open(agent, now, effects);
-        }
-        true
-    }
-
-    fn decide(&mut self, agent: &Agent, decision: Decision, spoken: &str, now: DateTime, effects: &mut Vec<Effect>) {
+    fn decide(&mut self, agent: &Agent, answer: &Answer, spoken: &str, now: DateTime, effects: &mut Vec<Effect>) {
+        let decision = answer.decision;
         if decision == Decision::HandoverToHuman || self.person_wanted(now) {
             return self.hand_over(agent, decision == Decision::HandoverToHuman && !spoken.is_empty(), now, effects);
         }
-        if self.values.any_unconfirmed() {
-            return self.read_back(agent, now, effects);
+        if self.read_back(agent, now, effects) {
+            return;
         }
-        let complete = self.is_complete(agent);
+        if !self.is_complete(agent) {
+            let asks = decision == Decision::NeedMoreInfo && asks(spoken);
+            self.note_asked(agent, if asks { spoken } else { "" });
+            if !asks {
+                self.ask_what_is_open(agent, now, effects);
+            }
+            return;
+        }
         match decision {
-            Decision::ThankYou if complete && !spoken.is_empty() => self.end(Stage::Completed, Ending::HangUp, effects),
-            Decision::ThankYou if complete => self.thank(agent, now, effects),
-            Decision::ThankYou => self.ask_what_is_open(agent, now, effects),
-            Decision::NeedMoreInfo if complete => {
+            Decision::ThankYou | Decision::HandoverToHuman => {
+                let rest = clause::rest(&answer.say, spoken);
+                // Nobody is asked something and then cut off.
+                if (spoken.is_empty() && rest.is_empty())
+                    || spoken.ends_with('?') && rest.is_empty()
+                    || rest.ends_with('?')
+                {
+                    return self.thank(agent, now, effects);
+                }
+                if !rest.is_empty() {
+                    let language = agent.language_or_first(self.language.as_deref()).code.clone();
+                    self.say(Say { text: rest, language, fixed: false }, now, effects);
+                }
+                self.end(Stage::Completed, Ending::HangUp, effects);
+            }
+            Decision::NeedMoreInfo => {
                 self.lingering += 1;
                 // A mind that will not let go: the facts are there, the caller has better things to do.
-                if self.lingering > MAX_LINGERING || !spoken.contains('?') {
+                if self.lingering > MAX_LINGERING || !asks(spoken) {
                     self.thank(agent, now, effects);
                 }
             }
-            Decision::NeedMoreInfo if spoken.is_empty() => self.ask_what_is_open(agent, now, effects),
-            Decision::NeedMoreInfo | Decision::HandoverToHuman => {}
         }
     }
 
     /// Without a mind: what `understand` found, and the agent's own questions in order.
-    fn decide_alone(&mut self, agent: &Agent, news: bool, now: DateTime, effects: &mut Vec<Effect>) {
+    fn decide_alone(&mut self, agent: &Agent, heard: bool, now: DateTime, effects: &mut Vec<Effect>) {
         if self.person_wanted(now) {
-            self.hand_over(agent, false, now, effects);
-        } else if self.values.any_unconfirmed() {
-            self.read_back(agent, now, effects);
-        } else if self.is_complete(agent) {
+            return self.hand_over(agent, false, now, effects);
+        }
+        if !heard {
+            self.say_not_understood(agent, now, effects);
+        }
+        if self.read_back(agent, now, effects) {
+            return;
+        }
+        if self.is_complete(agent) {
             self.thank(agent, now, effects);
         } else {
-            if !news {
-                self.say_text(agent, |language| &language.texts.reprompt, now, effects);
-            }
             self.ask_what_is_open(agent, now, effects);
         }
     }
 
+    /// The default response's first sentence; what follows it there would ask for what is known.
+    fn say_not_understood(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        let language = agent.language_or_first(self.language.as_deref());
+        let text = fill(&language.texts.default_response, &self.variables);
+        let first = clause::sentences(&text).next().unwrap_or_default().to_owned();
+        self.say(Say { text: first, language: language.code.clone(), fixed: true }, now, effects);
+    }
+
     fn person_wanted(&self, now: DateTime) -> bool {
         let scene = Scene { now, expect: None };
-        self.history.caller().next().is_some_and(|entry| {
+        self.history.caller().next().filter(|entry| entry.turn == self.turn).is_some_and(|entry| {
             understand::read(&entry.text, Kind::Handover, &scene).value == Some(Value::Handover(true))
         })
     }
@@ -376,35 +383,18 @@ impl Conversation {
     }
 
     fn ask_what_is_open(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
-        if self.values.any_unconfirmed() {
-            return self.read_back(agent, now, effects);
+        if !self.reading.is_empty() {
+            return self.repeat_read_back(agent, now, effects);
         }
-        if let Some(text) = self.open_question(agent) {
-            let language = agent.language_or_first(self.language.as_deref()).code.clone();
-            self.say(Say { text, language, fixed: true }, now, effects);
+        if self.read_back(agent, now, effects) {
+            return;
         }
-    }
-
-    fn read_back(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
-        self.values.read_back();
-        if !self.values.any_unconfirmed() {
-            return self.ask_what_is_open(agent, now, effects);
+        if let Some(field) = self.open_field(agent) {
+            let language = agent.language_or_first(self.language.as_deref());
+            let text = self.question(language, field);
+            self.asked = vec![field.name.clone()];
+            self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
         }
-        let language = agent.language_or_first(self.language.as_deref());
-        let say = Say { text: self.read_back_text(language), language: language.code.clone(), fixed: false };
-        self.say(say, now, effects);
-    }
-
-    fn read_back_text(&self, language: &Language) -> String {
-        let hindi = language.iso639() == "hi";
-        let said: Vec<&str> = self
-            .values
-            .unconfirmed()
-            .map(|(_, value)| if hindi { value.words.hi.as_str() } else { value.words.en.as_str() })
-            .collect();
-        let mut variables = self.variables.clone();
-        variables.insert("value".to_owned(), said.join(", "));
-        fill(&language.texts.read_back, &variables)
     }
 
     fn question(&self, language: &Language, field: &Field) -> String {
@@ -423,114 +413,33 @@ impl Conversation {
         self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
     }
 
-    fn say(&mut self, say: Say, now: DateTime, effects: &mut Vec<Effect>) {
+    pub(super) fn say(&mut self, say: Say, now: DateTime, effects: &mut Vec<Effect>) {
         self.history.agent_said(&say.text, self.turn, now);
         effects.push(Effect::Say(say));
     }
-
-    /// Takes into the values what the caller's last words say, with the mind's proposals as hints. True if anything is new.
-    fn ground(&mut self, agent: &Agent, proposals: &[(String, String)]) -> bool {
-        let Some(entry) = self.history.caller().next().cloned() else { return false };
-        let mut news = false;
-        for field in &agent.fields {
-            let proposal = proposals.iter().find(|(name, _)| *name == field.name).map(|(_, text)| text.as_str());
-            news |= self.ground_field(agent, field, &entry, proposal);
-        }
-        news
-    }
-
-    fn ground_others(&mut self, agent: &Agent, except: &[String]) {
-        let Some(entry) = self.history.caller().next().cloned() else { return };
-        for field in agent.fields.iter().filter(|field| !except.contains(&field.name) && field.kind != FieldKind::YesNo)
-        {
-            self.ground_field(agent, field, &entry, None);
-        }
-    }
-
-    fn ground_field(&mut self, agent: &Agent, field: &Field, entry: &Entry, proposal: Option<&str>) -> bool {
-        let eye = self.eye(agent, field);
-        let proposed = proposal.and_then(|text| eye.propose(field, text, entry));
-        let always = agent.read_back == ReadBack::Always;
-        match (eye.find(field, entry), proposed) {
-            (Finding::Clear(value), None) => self.values.hold(&field.name, value, !always),
-            (Finding::Clear(value), Some(proposed)) => {
-                // A mind that repeats the old value does not contradict a new one.
-                let stale = self.values.certain(&field.name).is_some_and(|held| held.typed == proposed.typed);
-                let agreed = stale || value.typed == proposed.typed || agent.read_back == ReadBack::Never;
-                self.values.hold(&field.name, value, agreed && !always)
-            }
-            (Finding::Unclear { likeliest, readings }, proposed) => {
-                let meant = proposed.filter(|value| readings.iter().any(|reading| reading.typed == value.typed));
-                match (agent.read_back, likeliest, meant.or_else(|| readings.into_iter().next())) {
-                    (ReadBack::Never, Some(value), _) => self.values.hold(&field.name, value, true),
-                    (ReadBack::Never, None, _) | (_, _, None) => false,
-                    (ReadBack::Always | ReadBack::Ambiguous, _, Some(value)) => {
-                        self.values.hold(&field.name, value, false)
-                    }
-                }
-            }
-            (Finding::Nothing, Some(proposed)) => match self.said_before(agent, field, &proposed, proposal) {
-                Some(value) => self.values.hold(&field.name, value, !always),
-                None => false,
-            },
-            (Finding::Nothing, None) => false,
-        }
-    }
-
-    /// The proposed value with the caller's own words for it, if any turn of this call supports it.
-    fn said_before(&self, agent: &Agent, field: &Field, proposed: &Collected, text: Option<&str>) -> Option<Collected> {
-        let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
-        self.history.caller().find_map(|entry| match field.kind {
-            FieldKind::Text => eye.propose(field, text?, entry),
-            FieldKind::Choice
-            | FieldKind::Date
-            | FieldKind::Money
-            | FieldKind::Number
-            | FieldKind::Phone
-            | FieldKind::TimeWindow
-            | FieldKind::YesNo => match eye.find(field, entry) {
-                Finding::Clear(value) if value.typed == proposed.typed => Some(value),
-                Finding::Clear(_) | Finding::Nothing | Finding::Unclear { .. } => None,
-            },
-        })
-    }
-
-    /// How a field is looked for now. A missing field is expected as itself; a bare number or a plain yes belongs to the field that
-    /// was asked for, which is the first one missing.
-    fn eye<'a>(&self, agent: &'a Agent, field: &Field) -> Eye<'a> {
-        let asked = self.values.missing(agent).next();
-        let bare = matches!(field.kind, FieldKind::YesNo | FieldKind::Number);
-        let missing = self.values.certain(&field.name).is_none();
-        let first = asked.is_some_and(|asked| asked.name == field.name);
-        let rival = asked.is_some_and(|asked| {
-            matches!(asked.kind, FieldKind::Money | FieldKind::Number) && field.kind == FieldKind::Money
-        });
-        let itself = first || (missing && !bare && !rival);
-        let expect = if itself { field.kind.spoken() } else { asked.and_then(|asked| asked.kind.spoken()) };
-        Eye { timezone: &agent.timezone, expect }
-    }
-
-    fn entry(&self, text: &str, now: DateTime) -> Entry {
-        Entry {
-            role: prompt::Speaker::Caller,
-            text: text.to_owned(),
-            turn: self.turn + 1,
-            at: now,
-            audio_ms: None,
-            interrupted: false,
-        }
-    }
 }
 
-fn yes_no(text: &str, now: DateTime) -> Option<bool> {
-    let reading = understand::read(text, Kind::YesNo, &Scene { now, expect: Some(Kind::YesNo) });
-    match reading.value {
-        Some(Value::YesNo(answer)) if !reading.ambiguous => Some(answer),
-        Some(_) | None => None,
-    }
+/// Whether words ask the caller for something.
+fn asks(spoken: &str) -> bool {
+    let spoken = spoken.to_lowercase();
+    spoken.contains('?') || REQUESTS.iter().any(|request| spoken.contains(request))
 }
 
 /// Reprompts before a silent call is ended.
 const MAX_REPROMPTS: u8 = 2;
 /// Rounds that the mind may go on although nothing is missing.
 const MAX_LINGERING: u8 = 2;
+const REQUESTS: [&str; 12] = [
+    "please",
+    "tell me",
+    "let me know",
+    "confirm",
+    "share",
+    "could you",
+    "कृपया",
+    "बताइ",
+    "बताएँ",
+    "बताएं",
+    "बता दें",
+    "bata",
+];

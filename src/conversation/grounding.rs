@@ -2,6 +2,8 @@
 //!
 //! A value is never taken from the mind: either `understand` finds it in the words, or (for free words) its words are the caller's.
 
+use std::ops::Range;
+
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -21,6 +23,16 @@ pub struct Collected {
     pub evidence: Evidence,
     /// The value in words fit to be said, by language family (`en`, `hi`).
     pub words: Words,
+}
+
+impl Collected {
+    /// The other answer, on the same words.
+    pub(super) fn flip_answer(&mut self, yes: bool) {
+        let value = Value::YesNo(yes);
+        self.display = understand::display(&value);
+        self.typed = json!({ "answer": yes });
+        self.words = Words { en: understand::words(&value, "en-IN"), hi: understand::words(&value, "hi-IN") };
+    }
 }
 
 /// A value in words.
@@ -51,8 +63,18 @@ pub(super) enum Finding {
     Nothing,
     /// One value.
     Clear(Collected),
+    /// One value, outside the field's limits.
+    Beyond(Collected),
     /// Several readings; the first is the likeliest, if one can be named.
     Unclear { likeliest: Option<Collected>, readings: Vec<Collected> },
+}
+
+/// What words say for a field, and which of them say it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sight {
+    pub(super) finding: Finding,
+    /// Bytes of the text; empty where the whole text says it.
+    pub(super) span: Range<usize>,
 }
 
 /// The agent's view of a moment: needed to read relative days and to write typed windows.
@@ -67,10 +89,28 @@ pub(super) struct Eye<'a> {
 impl Eye<'_> {
     /// Reads a field in one line of the caller.
     pub(super) fn find(&self, field: &Field, entry: &Entry) -> Finding {
+        self.look(field, entry).finding
+    }
+
+    /// The same, with the words.
+    pub(super) fn look(&self, field: &Field, entry: &Entry) -> Sight {
         match field.kind.spoken() {
             Some(kind) => self.read(field, kind, &entry.text, entry),
-            None if field.kind == FieldKind::Choice => self.choose(field, entry),
-            None => Finding::Nothing,
+            None if field.kind == FieldKind::Choice => choose(field, entry),
+            None => Sight { finding: Finding::Nothing, span: 0..0 },
+        }
+    }
+
+    /// Another reading of doubtful words, once more words are there: "five to eight", and then "in the morning".
+    pub(super) fn with_more_words(&self, field: &Field, held: &Collected, entry: &Entry) -> Option<Collected> {
+        let kind = field.kind.spoken().filter(|kind| *kind == Kind::TimeWindow)?;
+        let text = format!("{} {}", held.evidence.words, without_answer(&entry.text));
+        match self.read(field, kind, &text, entry).finding {
+            Finding::Clear(value) => Some(Collected {
+                evidence: evidence(entry, &format!("{}, {}", held.evidence.words, entry.text)),
+                ..value
+            }),
+            Finding::Nothing | Finding::Beyond(_) | Finding::Unclear { .. } => None,
         }
     }
 
@@ -90,9 +130,9 @@ impl Eye<'_> {
             }),
             FieldKind::Choice => {
                 let said = Entry { text: proposal.to_owned(), ..entry.clone() };
-                match self.choose(field, &said) {
+                match choose(field, &said).finding {
                     Finding::Clear(collected) => Some(collected),
-                    Finding::Nothing | Finding::Unclear { .. } => None,
+                    Finding::Nothing | Finding::Beyond(_) | Finding::Unclear { .. } => None,
                 }
             }
             FieldKind::Date
@@ -102,8 +142,8 @@ impl Eye<'_> {
             | FieldKind::TimeWindow
             | FieldKind::YesNo => {
                 let kind = field.kind.spoken()?;
-                match (Eye { expect: Some(kind), ..*self }).read(field, kind, proposal, entry) {
-                    Finding::Clear(collected) => Some(collected),
+                match (Eye { expect: Some(kind), ..*self }).read(field, kind, proposal, entry).finding {
+                    Finding::Clear(collected) | Finding::Beyond(collected) => Some(collected),
                     Finding::Unclear { likeliest, .. } => likeliest,
                     Finding::Nothing => None,
                 }
@@ -111,7 +151,7 @@ impl Eye<'_> {
         }
     }
 
-    fn read(&self, field: &Field, kind: Kind, text: &str, entry: &Entry) -> Finding {
+    fn read(&self, field: &Field, kind: Kind, text: &str, entry: &Entry) -> Sight {
         let reading = understand::read(text, kind, &Scene { now: entry.at, expect: self.expect });
         let words = text.get(reading.span.clone()).filter(|words| !words.is_empty()).unwrap_or(text);
         let collect = |value: &Value| Collected {
@@ -120,39 +160,22 @@ impl Eye<'_> {
             evidence: evidence(entry, words),
             words: Words { en: understand::words(value, "en-IN"), hi: understand::words(value, "hi-IN") },
         };
-        match (&reading.value, reading.ambiguous) {
-            (Some(value), false) if within(field, value) => Finding::Clear(collect(value)),
-            // Out of the field's limits: perhaps misheard, so it must be confirmed like an ambiguous one.
-            (Some(value), false) => {
+        let finding = match (&reading.value, reading.ambiguous) {
+            (None, false) => Finding::Nothing,
+            // He stopped in the middle: "five hundred and".
+            (Some(value), false) if reading.unfinished && stops(text, &reading.span) && within(field, value) => {
                 Finding::Unclear { likeliest: Some(collect(value)), readings: vec![collect(value)] }
             }
-            (None, false) => Finding::Nothing,
-            (likeliest, true) => Finding::Unclear {
-                likeliest: likeliest.as_ref().map(collect),
-                readings: reading.readings.iter().flatten().map(collect).collect(),
-            },
-        }
-    }
-
-    fn choose(&self, field: &Field, entry: &Entry) -> Finding {
-        let said = tokens(&entry.text);
-        let mut chosen = field.options.iter().filter_map(|option| {
-            let words =
-                std::iter::once(&option.value).chain(&option.words).find(|words| contains(&said, &tokens(words)))?;
-            Some(Collected {
-                display: option.value.clone(),
-                typed: json!({ "option": option.value }),
-                evidence: evidence(entry, &entry.text),
-                words: Words { en: option.value.clone(), hi: words.clone() },
-            })
-        });
-        match (chosen.next(), chosen.next()) {
-            (None, _) => Finding::Nothing,
-            (Some(only), None) => Finding::Clear(only),
-            (Some(first), Some(second)) => {
-                Finding::Unclear { likeliest: None, readings: [first, second].into_iter().chain(chosen).collect() }
+            (Some(value), false) if within(field, value) => Finding::Clear(collect(value)),
+            (Some(value), false) => Finding::Beyond(collect(value)),
+            (likeliest, true) => {
+                let likeliest = likeliest.as_ref().filter(|value| within(field, value)).map(collect);
+                let possible = reading.readings.iter().flatten().filter(|value| within(field, value));
+                let readings: Vec<Collected> = possible.map(collect).collect();
+                if readings.is_empty() { Finding::Nothing } else { Finding::Unclear { likeliest, readings } }
             }
-        }
+        };
+        Sight { finding, span: reading.span }
     }
 
     fn typed(&self, value: &Value) -> Json {
@@ -184,6 +207,68 @@ impl Eye<'_> {
     }
 }
 
+fn choose(field: &Field, entry: &Entry) -> Sight {
+    let options = options_said(field, &entry.text);
+    let span = options.first().map_or(0..0, |(_, span)| span.clone());
+    let mut chosen = options.into_iter().map(|(option, span)| {
+        let words = entry.text[span].to_owned();
+        let ways = field.options.iter().find(|choice| choice.value == option).map_or(&[][..], |choice| &choice.words);
+        let hindi =
+            std::iter::once(&words).chain(ways).find(|way| way.chars().any(|c| ('\u{900}'..'\u{980}').contains(&c)));
+        Collected {
+            display: option.to_owned(),
+            typed: json!({ "option": option }),
+            evidence: evidence(entry, &words),
+            words: Words { en: option.replace('_', " "), hi: hindi.unwrap_or(&words).clone() },
+        }
+    });
+    let finding = match (chosen.next(), chosen.next()) {
+        (None, _) => Finding::Nothing,
+        (Some(only), None) => Finding::Clear(only),
+        (Some(first), Some(second)) => {
+            Finding::Unclear { likeliest: None, readings: [first, second].into_iter().chain(chosen).collect() }
+        }
+    };
+    Sight { finding, span }
+}
+
+/// Whether hardly anything comes after the words of a value.
+fn stops(text: &str, span: &Range<usize>) -> bool {
+    text.get(span.end..).is_some_and(|after| tokens(after).len() <= 1)
+}
+
+/// The caller's whole words as the value of a field of free words: only where nobody can pick them out.
+pub(super) fn whole(entry: &Entry) -> Collected {
+    let text = entry.text.trim();
+    Collected {
+        display: text.to_owned(),
+        typed: json!({ "text": text }),
+        evidence: evidence(entry, text),
+        words: Words { en: text.to_owned(), hi: text.to_owned() },
+    }
+}
+
+/// Whether what the mind proposes is what the words say; it may leave out what it was not asked for: a unit, an upper end, a day.
+pub(super) fn agree(said: &Collected, proposed: &Collected) -> bool {
+    match (said.typed.as_object(), proposed.typed.as_object()) {
+        (Some(said), Some(proposed)) => {
+            said.keys().chain(proposed.keys()).all(|key| match (said.get(key), proposed.get(key)) {
+                (said, Some(proposed)) if !proposed.is_null() => said == Some(proposed),
+                (said, None | Some(_)) => {
+                    ["per", "upper", "date"].contains(&key.as_str()) || said.is_none_or(Json::is_null)
+                }
+            })
+        }
+        (_, _) => said.typed == proposed.typed,
+    }
+}
+
+/// The words without a yes or no at their beginning.
+fn without_answer(text: &str) -> &str {
+    let after = spans(text).into_iter().take_while(|(word, _)| ANSWERS.contains(&word.as_str())).last();
+    after.map_or(text, |(_, span)| text[span.end..].trim_start_matches([',', '.', ' ', '।']))
+}
+
 fn clock(time: jiff::civil::Time) -> String {
     format!("{:02}:{:02}", time.hour(), time.minute())
 }
@@ -192,7 +277,8 @@ fn evidence(entry: &Entry, words: &str) -> Evidence {
     Evidence { words: words.to_owned(), turn: entry.turn, audio_ms: entry.audio_ms }
 }
 
-fn within(field: &Field, value: &Value) -> bool {
+/// Whether a value keeps the field's limits.
+pub fn within(field: &Field, value: &Value) -> bool {
     let fits = |number: f64| field.min.is_none_or(|min| number >= min) && field.max.is_none_or(|max| number <= max);
     match value {
         #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52 paise")]
@@ -209,6 +295,40 @@ fn within(field: &Field, value: &Value) -> bool {
     }
 }
 
+/// The options of a choice that a text names, in the order in which they are said, with the byte span of their words. One that is refused
+/// ("not video", "video nahi") is not named; of two where the first is taken back ("video, no, clinic"), the second is.
+pub fn options_said<'a>(field: &'a Field, text: &str) -> Vec<(&'a str, Range<usize>)> {
+    let said = spans(text);
+    let word = |at: usize| said.get(at).map(|(word, _)| word.as_str());
+    let mut found: Vec<(&str, Range<usize>)> = Vec::new();
+    for option in &field.options {
+        let ways = std::iter::once(&option.value).chain(&option.words).map(|way| tokens(&way.replace('_', " ")));
+        // The longest way to say it that is there: "video call" rather than "video".
+        let longest = ways
+            .filter(|way| !way.is_empty())
+            .filter_map(|way| {
+                let at = said.windows(way.len()).rposition(|window| window.iter().map(|(word, _)| word).eq(&way))?;
+                Some((at, at + way.len()))
+            })
+            .max_by_key(|(from, to)| to - from);
+        let Some((from, to)) = longest else { continue };
+        // "Not video", but "video, no, clinic".
+        let before = from.checked_sub(1).filter(|&at| text[said[at].1.end..said[from].1.start].trim().is_empty());
+        let refused = before.and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+            || word(to).is_some_and(|word| AFTER_REFUSED.contains(&word));
+        if !refused {
+            found.push((&option.value, said[from].1.start..said[to - 1].1.end));
+        }
+    }
+    found.sort_by_key(|(_, span)| span.start);
+    if let Some(at) = found.windows(2).rposition(|pair| {
+        tokens(&text[pair[0].1.end..pair[1].1.start]).iter().any(|word| TAKING_BACK.contains(&word.as_str()))
+    }) {
+        found.drain(..=at);
+    }
+    found
+}
+
 /// Whether at least two thirds of the proposal's words, and one of them longer than three letters, are the caller's.
 fn supported(proposal: &str, said: &str) -> bool {
     let said = tokens(said);
@@ -217,14 +337,32 @@ fn supported(proposal: &str, said: &str) -> bool {
     shared.len() * 3 >= proposed.len() * 2 && shared.iter().any(|word| word.chars().count() > 3 || proposed.len() == 1)
 }
 
-fn tokens(text: &str) -> Vec<String> {
-    // Combining marks belong to the word: Devanagari vowel signs are not alphanumeric.
-    text.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || "।—…“”‘’₹".contains(c))
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+pub(super) fn tokens(text: &str) -> Vec<String> {
+    spans(text).into_iter().map(|(word, _)| word).collect()
 }
 
-fn contains(said: &[String], words: &[String]) -> bool {
-    !words.is_empty() && said.windows(words.len()).any(|window| window == words)
+/// The words of a text in lower case, with their byte spans.
+fn spans(text: &str) -> Vec<(String, Range<usize>)> {
+    let mut words = Vec::new();
+    let mut from = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        // Combining marks belong to the word: Devanagari vowel signs are not alphanumeric.
+        let between = c.is_whitespace() || c.is_ascii_punctuation() || "।—…“”‘’₹".contains(c);
+        match (from, between) {
+            (None, false) => from = Some(at),
+            (Some(start), true) => {
+                words.push((text[start..at].to_lowercase(), start..at));
+                from = None;
+            }
+            (None, true) | (Some(_), false) => {}
+        }
+    }
+    words
 }
+
+const ANSWERS: [&str; 14] =
+    ["yes", "no", "nope", "sorry", "sir", "haan", "nahi", "nahin", "ji", "na", "हाँ", "हां", "नहीं", "जी"];
+const BEFORE_REFUSED: [&str; 2] = ["not", "no"];
+const AFTER_REFUSED: [&str; 5] = ["nahi", "nahin", "mat", "नहीं", "मत"];
+const TAKING_BACK: [&str; 12] =
+    ["no", "sorry", "wait", "actually", "rather", "nahi", "nahin", "matlab", "नहीं", "सॉरी", "बल्कि", "मतलब"];

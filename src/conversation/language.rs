@@ -1,7 +1,7 @@
 //! Which language the caller chose: by name, by key, or by simply speaking it.
 
 use super::UserTurn;
-use crate::agent::Agent;
+use crate::agent::{Agent, Language};
 use crate::understand::{self, Kind, Scene, Value};
 
 /// The language a turn chooses, if it does.
@@ -11,9 +11,14 @@ pub(super) fn choose<'a>(agent: &'a Agent, turn: &UserTurn, scene: &Scene) -> Op
             let key = digits.chars().next()?;
             agent.languages.iter().find(|language| language.key == Some(key)).map(|language| language.code.as_str())
         }
-        UserTurn::Said { text, .. } => named(agent, text, scene).or_else(|| spoken(agent, text)),
+        UserTurn::Said { text, .. } => said(agent, text, scene),
         UserTurn::Silent => None,
     }
+}
+
+/// The language that words choose, by its name or by being in it.
+pub(super) fn said<'a>(agent: &'a Agent, text: &str, scene: &Scene) -> Option<&'a str> {
+    named(agent, text, scene).or_else(|| spoken(agent, text))
 }
 
 fn named<'a>(agent: &'a Agent, text: &str, scene: &Scene) -> Option<&'a str> {
@@ -21,7 +26,8 @@ fn named<'a>(agent: &'a Agent, text: &str, scene: &Scene) -> Option<&'a str> {
     let wanted = reading.readings.iter().flatten().chain(&reading.value);
     wanted
         .filter_map(|value| match value {
-            Value::Language(tag) => agent.language(tag),
+            // The agent may write a longer tag for it: pa-guru-IN.
+            Value::Language(tag) => family(agent, tag.split('-').next().unwrap_or(tag)),
             Value::Date(_)
             | Value::Handover(_)
             | Value::Money(_)
@@ -34,22 +40,32 @@ fn named<'a>(agent: &'a Agent, text: &str, scene: &Scene) -> Option<&'a str> {
         .next()
 }
 
-/// Speech in a language of its own script chooses it; a whole English sentence chooses English.
+fn family<'a>(agent: &'a Agent, iso639: &str) -> Option<&'a Language> {
+    agent.languages.iter().find(|language| language.iso639() == iso639)
+}
+
+/// Speech in a language of its own script chooses it; so do some words of English, and of Hindi in Latin letters.
 fn spoken<'a>(agent: &'a Agent, text: &str) -> Option<&'a str> {
-    let script = text.chars().find_map(|c| SCRIPTS.iter().find(|(from, to, _)| (*from..=*to).contains(&c)));
-    let family = match script {
-        Some((_, _, family)) => *family,
-        None => {
-            let english = text
-                .split(|c: char| !c.is_alphanumeric())
-                .filter(|word| ENGLISH.iter().any(|known| word.eq_ignore_ascii_case(known)));
-            if english.count() < 2 {
-                return None;
-            }
-            "en"
-        }
+    let lower = text.to_lowercase();
+    let count = |known: &[&str]| {
+        lower
+            .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || c == '।')
+            .filter(|word| known.contains(word))
+            .count()
     };
-    agent.languages.iter().find(|language| language.iso639() == family).map(|language| language.code.as_str())
+    let script = text.chars().find_map(|c| SCRIPTS.iter().find(|(from, to, _)| (*from..=*to).contains(&c)));
+    let chosen = match script {
+        Some((_, _, "hi")) if count(&MARATHI) > 0 => family(agent, "mr").or_else(|| family(agent, "hi")),
+        // Marathi is written in the same letters.
+        Some((_, _, "hi")) => family(agent, "hi").or_else(|| family(agent, "mr")),
+        Some((_, _, iso639)) => family(agent, iso639),
+        None => match (count(&ENGLISH), count(&HINGLISH)) {
+            (english, hindi) if english >= 2 && english > hindi => family(agent, "en"),
+            (english, hindi) if hindi >= 2 && hindi > english => family(agent, "hi"),
+            (_, _) => None,
+        },
+    };
+    chosen.map(|language| language.code.as_str())
 }
 
 /// First and last code point of a script, and the language of most who write it in a phone transcript.
@@ -69,3 +85,13 @@ const ENGLISH: [&str; 24] = [
     "the", "is", "are", "what", "who", "you", "your", "this", "calling", "please", "can", "will", "would", "want",
     "from", "and", "i", "my", "we", "it", "tell", "speaking", "for", "about",
 ];
+
+/// Words of Hindi in Latin letters that English has not.
+const HINGLISH: [&str; 30] = [
+    "haan", "haanji", "ji", "boliye", "bolo", "kya", "hai", "hain", "kaun", "namaste", "mujhe", "aap", "aapka", "nahi",
+    "theek", "mein", "se", "ka", "ki", "ko", "kar", "batao", "bataiye", "kahan", "hum", "tum", "arre", "bhai", "accha",
+    "rahe",
+];
+
+/// Words of Marathi that Hindi has not.
+const MARATHI: [&str; 11] = ["आहे", "आहेत", "मला", "काय", "कोण", "नाही", "बोला", "सांगा", "तुम्ही", "मराठी", "पाहिजे"];

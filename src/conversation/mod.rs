@@ -12,7 +12,9 @@ mod grounding;
 pub mod history;
 mod language;
 pub mod prompt;
+mod read_back;
 mod values;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +27,7 @@ use prompt::Prompt;
 use values::Values;
 
 pub use decision::{Answer, BadAnswer, Decision};
-pub use grounding::{Collected, Evidence};
+pub use grounding::{Collected, Evidence, options_said, within};
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +169,15 @@ pub struct Conversation {
     /// Answers that wanted more although nothing is missing.
     lingering: u8,
     ending: Option<Ending>,
+    /// The fields that the agent's last words asked for, as far as that is known.
+    #[serde(default)]
+    asked: Vec<String>,
+    /// The fields that were read back and wait for the caller's yes.
+    #[serde(default)]
+    reading: Vec<String>,
+    /// Turns whose words are no values: language choices, keys pressed for yes and no.
+    #[serde(default)]
+    deaf: Vec<u32>,
 }
 
 impl Conversation {
@@ -190,6 +201,9 @@ impl Conversation {
             failures: 0,
             lingering: 0,
             ending: None,
+            asked: Vec::new(),
+            reading: Vec::new(),
+            deaf: Vec::new(),
         }
     }
 
@@ -223,19 +237,32 @@ impl Conversation {
         self.ending.as_ref()
     }
 
-    /// The values that are certain, in the agent's order.
+    /// The values that are certain and matter, in the agent's order.
     pub fn collected<'a>(&'a self, agent: &'a Agent) -> impl Iterator<Item = (&'a str, &'a Collected)> {
-        agent.fields.iter().filter_map(|field| Some((field.name.as_str(), self.values.certain(&field.name)?)))
+        agent
+            .fields
+            .iter()
+            .filter(|field| self.values.applies(field))
+            .filter_map(|field| Some((field.name.as_str(), self.values.certain(&field.name)?)))
     }
 
-    /// Whether every required field is certain.
+    /// Whether every required field is certain and no other is doubtful.
     pub fn is_complete(&self, agent: &Agent) -> bool {
-        self.values.missing(agent).next().is_none() && !self.values.any_unconfirmed()
+        self.values.missing(agent).next().is_none()
+            && !self.values.any_doubtful()
+            && self.values.to_read_back(agent).is_empty()
     }
 
     /// The caller cut the agent off: the history keeps only what was heard since his last turn.
     pub fn interrupted(&mut self, heard: &str, now: DateTime) {
         self.history.cut(heard, self.turn, now);
+    }
+
+    /// The answer to the caller's last words was cut off before it was whole: what they say is kept all the same.
+    pub fn keep_what_was_said(&mut self, agent: &Agent) {
+        if self.stage == Stage::Collecting {
+            self.ground(agent, &[], &[], true);
+        }
     }
 
     /// Words that were not heard before are said again, in the other mode.

@@ -83,6 +83,7 @@ impl StartCallError {
             | Self::BadPhone
             | Self::BadVariables(_)
             | Self::UnknownAgent { .. } => 422,
+            Self::Twilio { code: Some(code), .. } if TO_CODES.contains(code) => 422,
             Self::Busy | Self::Draining | Self::NoPhoneLine => 503,
             Self::Twilio { .. } => 502,
         }
@@ -96,6 +97,7 @@ impl StartCallError {
             Self::BadPhone => Some("phone"),
             Self::BadVariables(_) => Some("variables"),
             Self::UnknownAgent { .. } => Some("agent_type"),
+            Self::Twilio { code: Some(code), .. } if TO_CODES.contains(code) => Some("phone"),
             Self::Busy | Self::Draining | Self::NoPhoneLine | Self::Twilio { .. } => None,
         }
     }
@@ -136,3 +138,7 @@ pub struct GatherQuery {
     /// A visit that only asks whether the mind has answered by now.
     pub wait: Option<u32>,
 }
+
+/// Twilio's codes for a number that cannot be called: invalid, not reachable, not verified (trial accounts), not possible.
+/// <https://www.twilio.com/docs/api/errors>
+const TO_CODES: [u32; 5] = [21_211, 21_214, 21_216, 21_217, 21_219];

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::entry::{Entry, Next, Unsaid};
-use super::speech::{key, note, voice_spec};
+use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
@@ -57,6 +57,7 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         helpers,
         recorder,
         outgoing: String::new(),
+        incoming: Vec::with_capacity(256),
         greeted: false,
     };
     driver.drive().await;
@@ -74,6 +75,8 @@ struct Driver {
     recorder: Option<Recorder>,
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
+    /// The caller's audio of one message; kept likewise.
+    incoming: Vec<u8>,
     greeted: bool,
 }
 
@@ -187,11 +190,13 @@ impl Driver {
         };
         match event {
             Inbound::Media(media) if media.track == Track::Inbound => {
-                let mut audio = Vec::with_capacity(256);
+                let mut audio = std::mem::take(&mut self.incoming);
+                audio.clear();
                 match media.decode_payload(&mut audio) {
                     Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
                     Err(error) => debug!(%error, "media ignored"),
                 }
+                self.incoming = audio;
             }
             Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
             Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
@@ -217,10 +222,12 @@ impl Driver {
                     let cache = self.board.speech_cache().clone();
                     self.board.tracker().spawn(async move { cache.put(&key, bytes.into()).await });
                 }
+                self.board.breakers().voice.succeeded();
                 self.handle(Event::SpeechDone { turn, clause }, actions);
             }
             VoiceEvent::Failed { turn, clause, error } => {
                 note(&error);
+                self.board.breakers().voice.failed(&error);
                 self.helpers.collecting.remove(&(turn, clause));
                 self.handle(Event::SpeechFailed { turn, clause }, actions);
             }
@@ -436,6 +443,10 @@ impl Helpers {
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
+        if !board.breakers().voice.allows() {
+            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error: left_alone() }).ok();
+            return;
+        }
         let utterance = Utterance { turn, clause, text, voice };
         if self.voice_in.try_send(VoiceInput::Speak(utterance)).is_err() {
             let error = ProviderError {
@@ -508,6 +519,9 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
         if let Some(value) = value {
             histogram!(name).record(value);
         }
+    }
+    if report.speculated {
+        counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
     }
     if report.wasted_starts > 0 {
         counter!(telemetry::SPECULATIONS, "outcome" => "wasted").increment(report.wasted_starts.into());

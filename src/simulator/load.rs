@@ -5,12 +5,17 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::caller::{CallReport, Script};
+pub use super::cost::Cost;
+use super::cost::Usage;
 use super::twilio::{FarEnd, FarEndConfig, Inbound, LineOptions};
 
 /// What to do.
@@ -32,6 +37,8 @@ pub struct Plan {
     pub script: Script,
     /// The lines' qualities.
     pub line: LineOptions,
+    /// The server's process, if it runs on this machine, for [`LoadReport::server`].
+    pub server_pid: Option<u32>,
 }
 
 /// What all calls were like.
@@ -61,6 +68,10 @@ pub struct LoadReport {
     pub own_late_frames: u64,
     /// Media messages sent.
     pub frames_sent: u64,
+    /// What the simulator itself cost, in processor seconds for each minute of call.
+    pub own_cpu_s_per_call_minute: f64,
+    /// What the server cost, where its process was named.
+    pub server: Option<Cost>,
     /// Notes of all calls by code, with the first text of each and how often it came.
     pub notes: Vec<(u32, String, usize)>,
 }
@@ -92,6 +103,10 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
     let far_end = FarEnd::start(config).await?;
     let url = whole_url(&plan.url);
     let began = Instant::now();
+    let own = Usage::of(std::process::id());
+    let server = plan.server_pid.and_then(Usage::of);
+    let most = Arc::new(AtomicU64::new(0));
+    let watching = plan.server_pid.map(|pid| watch(pid, most.clone()));
     let mut sids = Vec::with_capacity(plan.calls);
     for n in 0..plan.calls {
         let due = began + plan.ramp.mul_f64(n as f64 / plan.calls.max(1) as f64);
@@ -108,8 +123,33 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
     for sid in sids {
         reports.extend(far_end.report(&sid).await);
     }
-    Ok(LoadReport::of(reports.iter().map(AsRef::as_ref), plan.calls, began.elapsed()))
+    let mut report = LoadReport::of(reports.iter().map(AsRef::as_ref), plan.calls, began.elapsed());
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    let used = |before: Option<Usage>, pid: u32| Some((before?, Usage::of(pid)?));
+    if let Some((before, after)) = used(own, std::process::id()) {
+        let cost = Cost::between(before, after, 0, plan.calls, report.call_minutes);
+        report.own_cpu_s_per_call_minute = cost.cpu_s_per_call_minute;
+    }
+    let server = plan.server_pid.and_then(|pid| used(server, pid));
+    report.server = server.map(|(before, after)| {
+        Cost::between(before, after, most.load(Ordering::Relaxed), plan.calls, report.call_minutes)
+    });
+    Ok(report)
 }
+
+/// Notes the most memory that the process has while the calls go on.
+fn watch(pid: u32, most: Arc<AtomicU64>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Some(usage) = Usage::of(pid) {
+            most.fetch_max(usage.resident_bytes, Ordering::Relaxed);
+            tokio::time::sleep(WATCH).await;
+        }
+    })
+}
+
+const WATCH: Duration = Duration::from_millis(500);
 
 impl LoadReport {
     /// The sum of these calls' reports.
@@ -128,6 +168,8 @@ impl LoadReport {
             own_lateness: Spread::default(),
             own_late_frames: 0,
             frames_sent: 0,
+            own_cpu_s_per_call_minute: 0.0,
+            server: None,
             notes: Vec::new(),
         };
         for report in reports {
@@ -192,6 +234,12 @@ impl fmt::Display for LoadReport {
         }
         writeln!(f, "interruptions without a clear: {}", self.barge_ins_missed)?;
         write!(f, "our own frames over 10 ms late: {} of {}", self.own_late_frames, self.frames_sent)?;
+        write!(f, "\nour own processor seconds per call minute: {:.3}", self.own_cpu_s_per_call_minute)?;
+        if let Some(server) = &self.server {
+            let kib = server.resident_per_call / 1_024;
+            let cpu = server.cpu_s_per_call_minute;
+            write!(f, "\nthe server's: {cpu:.3}; its memory per call: {kib} KiB")?;
+        }
         for (code, text, count) in &self.notes {
             write!(f, "\n{count} × {code}: {text}")?;
         }

@@ -7,6 +7,7 @@
 //! content and not by a side channel.
 
 pub mod caller;
+mod cost;
 pub mod load;
 pub mod phrases;
 pub mod playback;

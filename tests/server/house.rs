@@ -18,6 +18,7 @@ use trunkline::server::{Options, Server};
 use trunkline::simulator::caller::{CallReport, Script, Step};
 use trunkline::simulator::phrases::{PhraseBook, Recording};
 use trunkline::simulator::twilio::{FarEnd, FarEndConfig, Inbound};
+use trunkline::simulator::vendors::fault::{FaultKind, Route};
 use trunkline::simulator::vendors::{Vendors, VendorsConfig};
 
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) line: FarEndConfig,
     pub(crate) vendors: VendorsConfig,
     pub(crate) record_all: bool,
+    /// What goes wrong from the beginning.
+    pub(crate) faults: Vec<(Route, FaultKind, Option<u32>)>,
 }
 
 impl Plan {
@@ -90,6 +93,7 @@ impl House {
             line: FarEndConfig::new(ACCOUNT_SID, AUTH_TOKEN, None),
             vendors: VendorsConfig::default(),
             record_all: false,
+            faults: Vec::new(),
         };
         change(&mut plan);
         // With RUST_LOG set, a failing test shows what the server said.
@@ -100,6 +104,9 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let vendors = Vendors::start(plan.vendors).await.unwrap();
+        for (route, kind, times) in plan.faults {
+            vendors.fail(route, kind, times);
+        }
         plan.line.agent_words.get_or_insert_with(|| vendors.spoken());
         plan.line.connect_to.get_or_insert(at);
         let line = FarEnd::start(plan.line).await.unwrap();
@@ -201,14 +208,18 @@ impl House {
 
     /// Somebody calls us.
     pub(crate) async fn inbound(&self, query: &str, script: Script) -> (Arc<CallReport>, Value) {
-        let call_sid = self.line.place(Inbound {
+        self.ended(&self.line.place(self.incoming(query, script))).await
+    }
+
+    /// A call to us.
+    pub(crate) fn incoming(&self, query: &str, script: Script) -> Inbound {
+        Inbound {
             url: format!("{}/voice{query}", self.url),
             status_callback: Some(format!("{}/call-status", self.url)),
             from: PHONE.to_owned(),
             to: NUMBER.to_owned(),
             script: Some(script),
-        });
-        self.ended(&call_sid).await
+        }
     }
 
     /// Waits until the call is over on both sides.

@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod barge_in;
+mod fallbacks;
 mod house;
 mod memory;
 mod parity;
 mod proxy;
+mod recording;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod socket;
+mod starting;
 mod webhooks;
 mod wire;

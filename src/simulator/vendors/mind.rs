@@ -22,7 +22,7 @@ use super::{MindSettings, Shared, lock};
 
 mod rules;
 
-pub use rules::extract;
+pub use rules::{extract, keep_asking};
 
 /// Makes the model's whole text out of a request.
 pub type Think = Arc<dyn Fn(&GeminiRequest) -> String + Send + Sync>;

@@ -297,6 +297,17 @@ impl std::fmt::Debug for VendorsConfig {
     }
 }
 
+impl Settings {
+    /// Vendors that take no time: what is left is the server's own.
+    pub fn immediate() -> Self {
+        Self {
+            voice: VoiceSettings { first_byte_ms: 0, chunk_every_ms: 0, ..VoiceSettings::default() },
+            ears: EarsSettings { partial_delay_ms: 0, final_delay_ms: 0, ..EarsSettings::default() },
+            mind: MindSettings { first_token_ms: 0, chunk_every_ms: 0, ..MindSettings::default() },
+        }
+    }
+}
+
 impl Default for VoiceSettings {
     fn default() -> Self {
         Self { first_byte_ms: 75, chunk_ms: 200, chunk_every_ms: 40 }

@@ -57,6 +57,12 @@ pub fn extract(request: &GeminiRequest) -> String {
     }
 }
 
+/// A model that is never content: it takes no value and asks again, so that a call lasts until its caller hangs up. For load.
+pub fn keep_asking(request: &GeminiRequest) -> String {
+    let data = request.fields.iter().map(|(name, _)| (name.clone(), Value::Null)).collect();
+    answer(request, "Thank you. What would you charge for the next trip?", "NEED_MORE_INFO", data)
+}
+
 /// What a field seems to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Looks {

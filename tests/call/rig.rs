@@ -1,0 +1,492 @@
+//! A streamed call in virtual time: a caller with a voice, and a recogniser, a mind, a voice and a phone line that answer by script.
+//!
+//! Nothing waits: a millisecond is one turn of a loop. The log names what the core did and when; media is shown once a stretch.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::civil::date;
+use trunkline::agent::{self, Agent};
+use trunkline::call::{Action, Call, Closing, Event, Stop, TurnReport};
+use trunkline::conversation::prompt::{Prompt, Speaker};
+use trunkline::conversation::{Conversation, Opening};
+use trunkline::simulator::playback::Playback;
+
+/// Anything that reaches the call from outside, to be delivered at its time.
+#[derive(Clone, Debug)]
+pub(crate) enum Outside {
+    Digit(char),
+    EarsLost,
+    Final(String),
+    Mark(String),
+    MindDelta(u32, String),
+    MindDone(u32),
+    MindFailed(u32),
+    Partial(String),
+    SpeechAudio(u32, u32, Bytes),
+    SpeechDone(u32, u32),
+    SpeechFailed(u32, u32),
+    Started,
+    Stop(Stop),
+}
+
+/// What the scripted mind does with a question.
+#[derive(Clone, Debug)]
+pub(crate) enum Thought {
+    /// Answers this JSON.
+    Answer(String),
+    /// Fails.
+    Fail,
+    /// Answers late: after so many ms.
+    Late(u64, String),
+    /// Never answers.
+    Never,
+}
+
+pub(crate) struct Rig {
+    pub(crate) call: Call,
+    pub(crate) now: u64,
+    inbox: BTreeMap<(u64, u64), Outside>,
+    seq: u64,
+    pub(crate) playback: Playback,
+    /// All that the caller heard of the agent, and when.
+    pub(crate) heard: Vec<u8>,
+    pub(crate) heard_at: Vec<u64>,
+    /// Whether the line brings frames.
+    pub(crate) frames: bool,
+    /// Frames that never arrive: from, to (ms).
+    pub(crate) lost: Option<(u64, u64)>,
+    caller: BTreeMap<u64, Utterance>,
+    /// Words the recogniser has and no commit has taken: text and when it is complete.
+    words: VecDeque<(u64, String)>,
+    pub(crate) partials: bool,
+    pub(crate) partial_delay: u64,
+    /// `None`: it never answers a commit.
+    pub(crate) final_delay: Option<u64>,
+    /// What the next commit is answered with, whatever was said.
+    pub(crate) replace_final: Option<String>,
+    pub(crate) thoughts: VecDeque<Thought>,
+    pub(crate) prompts: Vec<Prompt>,
+    pub(crate) mind_delay: u64,
+    pub(crate) voice_delay: u64,
+    /// The voice says nothing at all, or fails.
+    pub(crate) voice: Voice,
+    pub(crate) ms_per_character: u64,
+    pub(crate) log: Vec<String>,
+    sending: bool,
+    pub(crate) closed: Option<(u64, Closing)>,
+    pub(crate) reports: Vec<TurnReport>,
+    /// What was asked of the mind and not yet ended, dropped or answered.
+    pub(crate) asked: Vec<u32>,
+    actions: Vec<Action>,
+    /// Audio sent in all.
+    pub(crate) sent_bytes: usize,
+    pub(crate) clears: Vec<u64>,
+    pub(crate) commits: Vec<u64>,
+    pub(crate) spoken: Vec<(u32, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Speaks,
+    Fails,
+    Silent,
+}
+
+struct Utterance {
+    audio: Vec<u8>,
+    from: u64,
+}
+
+pub(crate) fn logistics() -> Agent {
+    agent::parse("logistics.toml", include_str!("../../agents/logistics.toml")).unwrap()
+}
+
+pub(crate) fn recording(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/src/simulator/speech/{name}.ulaw", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+pub(crate) fn answer(say: &str, kind: &str) -> Thought {
+    Thought::Answer(json(say, kind))
+}
+
+pub(crate) fn json(say: &str, kind: &str) -> String {
+    serde_json::json!({ "say": say, "type": kind, "data": {} }).to_string()
+}
+
+impl Rig {
+    /// A call in English with a mind, not recorded, that has begun.
+    pub(crate) fn english() -> Self {
+        Self::begun(logistics(), Some("en-IN"), true)
+    }
+
+    pub(crate) fn begun(agent: Agent, language: Option<&str>, mind: bool) -> Self {
+        let mut rig = Self::new(agent, language, mind);
+        rig.give(Outside::Started);
+        rig
+    }
+
+    pub(crate) fn new(agent: Agent, language: Option<&str>, mind: bool) -> Self {
+        let opening = Opening { language: language.map(str::to_owned), mind, ..Opening::default() };
+        let agent = Arc::new(agent);
+        let conversation = Conversation::new(&agent, opening);
+        let began = date(2026, 11, 23).at(10, 0, 0, 0);
+        Self {
+            call: Call::new(agent, conversation, began, false),
+            now: 0,
+            inbox: BTreeMap::new(),
+            seq: 0,
+            playback: Playback::default(),
+            heard: Vec::new(),
+            heard_at: Vec::new(),
+            frames: true,
+            lost: None,
+            caller: BTreeMap::new(),
+            words: VecDeque::new(),
+            partials: true,
+            partial_delay: 100,
+            final_delay: Some(150),
+            replace_final: None,
+            thoughts: VecDeque::new(),
+            prompts: Vec::new(),
+            mind_delay: 200,
+            voice_delay: 75,
+            voice: Voice::Speaks,
+            ms_per_character: 50,
+            log: Vec::new(),
+            sending: false,
+            closed: None,
+            reports: Vec::new(),
+            asked: Vec::new(),
+            actions: Vec::new(),
+            sent_bytes: 0,
+            clears: Vec::new(),
+            commits: Vec::new(),
+            spoken: Vec::new(),
+        }
+    }
+
+    /// The caller says a recording at this time; the recogniser hears these words in it.
+    pub(crate) fn say(&mut self, at: u64, name: &str, text: &str) -> u64 {
+        self.utter(at, recording(name), text)
+    }
+
+    /// The caller makes these sounds; gives when they end.
+    pub(crate) fn utter(&mut self, at: u64, audio: Vec<u8>, text: &str) -> u64 {
+        let length = audio.len() as u64 / 8;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for (n, word) in words.iter().enumerate() {
+            let end = at + length * (n as u64 + 1) / words.len() as u64;
+            self.words.push_back((end, (*word).to_owned()));
+            if self.partials {
+                self.later(end + self.partial_delay, Outside::Partial(String::new()));
+            }
+        }
+        self.caller.insert(at, Utterance { audio, from: at });
+        at + length
+    }
+
+    pub(crate) fn later(&mut self, at: u64, what: Outside) {
+        self.seq += 1;
+        self.inbox.insert((at, self.seq), what);
+    }
+
+    /// Hands it over now.
+    pub(crate) fn give(&mut self, what: Outside) {
+        let event = match &what {
+            Outside::Digit(digit) => Event::Dtmf(*digit),
+            Outside::EarsLost => Event::EarsLost,
+            Outside::Final(text) => Event::Final(text),
+            Outside::Mark(name) => Event::Mark(name),
+            Outside::MindDelta(turn, text) => Event::MindDelta { turn: *turn, text },
+            Outside::MindDone(turn) => {
+                self.asked.retain(|asked| asked != turn);
+                Event::MindDone { turn: *turn }
+            }
+            Outside::MindFailed(turn) => {
+                self.asked.retain(|asked| asked != turn);
+                Event::MindFailed { turn: *turn }
+            }
+            Outside::Partial(text) => Event::Partial(text),
+            Outside::SpeechAudio(turn, clause, audio) => {
+                Event::SpeechAudio { turn: *turn, clause: *clause, audio: audio.clone() }
+            }
+            Outside::SpeechDone(turn, clause) => Event::SpeechDone { turn: *turn, clause: *clause },
+            Outside::SpeechFailed(turn, clause) => Event::SpeechFailed { turn: *turn, clause: *clause },
+            Outside::Started => Event::Started,
+            Outside::Stop(stop) => Event::Stop(*stop),
+        };
+        self.call.handle(Duration::from_millis(self.now), event, &mut self.actions);
+        self.carry_out();
+    }
+
+    /// Lets time pass up to `until`, or to the end of the call.
+    pub(crate) fn run(&mut self, until: u64) {
+        while self.now < until && self.closed.is_none() {
+            self.now += 1;
+            self.step();
+        }
+    }
+
+    /// Lets time pass until the call is over; fails if it lasts longer than `most`.
+    pub(crate) fn run_to_the_end(&mut self, most: u64) {
+        self.run(most);
+        assert!(self.closed.is_some(), "the call goes on after {most} ms:\n{}", self.log());
+    }
+
+    /// Lets time pass until the agent has been silent for `quiet` ms after having said something.
+    pub(crate) fn run_until_quiet(&mut self, quiet: u64) {
+        let mut last = self.now;
+        let before = self.heard.len();
+        for _ in 0..60_000 {
+            if self.closed.is_some() {
+                return;
+            }
+            self.run(self.now + 1);
+            if self.playback.is_playing() || self.heard.len() == before {
+                last = self.now;
+            }
+            if self.now - last >= quiet {
+                return;
+            }
+        }
+        panic!("the agent never falls silent:\n{}", self.log());
+    }
+
+    /// Lets time pass until the agent begins to be heard.
+    pub(crate) fn run_until_heard(&mut self) {
+        let before = self.heard.len();
+        for _ in 0..60_000 {
+            if self.closed.is_some() || self.heard.len() > before {
+                return;
+            }
+            self.run(self.now + 1);
+        }
+        panic!("the agent is never heard:\n{}", self.log());
+    }
+
+    fn step(&mut self) {
+        let (played, marks) = self.playback.advance(self.now * 1_000);
+        if let Some(played) = played {
+            self.heard_at.push(self.now);
+            self.heard.extend(played.audio);
+        }
+        for mark in marks {
+            self.give(Outside::Mark(mark));
+        }
+        while let Some(entry) = self.inbox.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let what = entry.remove();
+            let what = match what {
+                Outside::Partial(text) if text.is_empty() => Outside::Partial(self.recognised()),
+                what => what,
+            };
+            if !matches!(&what, Outside::Partial(text) if text.is_empty()) {
+                self.give(what);
+            }
+        }
+        if self.now.is_multiple_of(20)
+            && self.frames
+            && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now))
+        {
+            // The frame that ends now.
+            let audio = self.sound(self.now - 20);
+            let event = Event::Media { timestamp_ms: Some(self.now - 20), audio: &audio };
+            self.call.handle(Duration::from_millis(self.now), event, &mut self.actions);
+            self.carry_out();
+        }
+        if self.call.deadline().is_some_and(|at| at <= Duration::from_millis(self.now)) {
+            self.call.handle(Duration::from_millis(self.now), Event::Tick, &mut self.actions);
+            self.carry_out();
+        }
+        if self.closed.is_none() {
+            let deadline = self.call.deadline();
+            assert!(
+                deadline.is_none_or(|at| at > Duration::from_millis(self.now)),
+                "{} ms: the deadline {deadline:?} is not in the future",
+                self.now
+            );
+        }
+    }
+
+    fn sound(&self, at: u64) -> [u8; 160] {
+        let mut frame = [0xFF; 160];
+        if let Some((_, utterance)) = self.caller.range(..=at + 19).next_back() {
+            for (n, slot) in frame.iter_mut().enumerate() {
+                let offset = (at * 8 + n as u64).checked_sub(utterance.from * 8);
+                if let Some(byte) = offset.and_then(|offset| utterance.audio.get(offset as usize)) {
+                    *slot = *byte;
+                }
+            }
+        }
+        frame
+    }
+
+    /// The words that the recogniser has by now, since the last commit.
+    fn recognised(&self) -> String {
+        let delay = self.partial_delay;
+        let words = self.words.iter().filter(|(at, _)| *at + delay <= self.now);
+        words.map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn carry_out(&mut self) {
+        let actions = std::mem::take(&mut self.actions);
+        for action in actions {
+            assert!(self.closed.is_none(), "after Close: {action:?}");
+            self.act(action);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.log.push(format!("{:>6} {text}", self.now));
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::AskMind { turn, prompt } => {
+                let last = prompt.lines.last().map_or_else(String::new, |line| line.text.clone());
+                self.note(&format!("AskMind {turn} \"{last}\""));
+                assert!(prompt.lines.last().is_none_or(|line| line.speaker == Speaker::Caller));
+                self.prompts.push(prompt);
+                self.asked.push(turn);
+                let thought =
+                    self.thoughts.pop_front().unwrap_or_else(|| answer("And what time suits you?", "NEED_MORE_INFO"));
+                match thought {
+                    Thought::Answer(text) => self.think(turn, self.mind_delay, &text),
+                    Thought::Late(ms, text) => self.think(turn, ms, &text),
+                    Thought::Fail => self.later(self.now + self.mind_delay, Outside::MindFailed(turn)),
+                    Thought::Never => {}
+                }
+            }
+            Action::Clear => {
+                self.note("Clear");
+                self.clears.push(self.now);
+                self.playback.advance(self.now * 1_000);
+                for mark in self.playback.clear() {
+                    self.later(self.now + 10, Outside::Mark(mark));
+                }
+                self.sending = false;
+            }
+            Action::Close(how) => {
+                self.note(&format!("Close {how:?}"));
+                self.closed = Some((self.now, how));
+            }
+            Action::Commit => {
+                self.note("Commit");
+                self.commits.push(self.now);
+                let mut words = Vec::new();
+                // Who never answers never forgets.
+                while self.final_delay.is_some()
+                    && let Some((_, word)) = self.words.pop_front_if(|(at, _)| *at <= self.now)
+                {
+                    words.push(word);
+                }
+                if let Some(delay) = self.final_delay {
+                    let words = self.replace_final.take().unwrap_or_else(|| words.join(" "));
+                    self.later(self.now + delay, Outside::Final(words));
+                }
+            }
+            Action::DropMind { turn } => {
+                if self.asked.contains(&turn) {
+                    self.note(&format!("DropMind {turn}"));
+                }
+                self.asked.retain(|asked| *asked > turn);
+            }
+            Action::DropSpeech { turn } => {
+                if self.spoken.iter().any(|(of, _)| *of == turn) {
+                    self.note(&format!("DropSpeech {turn}"));
+                }
+                self.inbox.retain(
+                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
+                );
+            }
+            Action::Listen(_) | Action::Record { .. } | Action::Save => {}
+            Action::Report(report) => self.reports.push(report),
+            Action::SendMark(mark) => {
+                self.sending = false;
+                if let Some(name) = self.playback.mark(&mark.to_string()) {
+                    self.later(self.now, Outside::Mark(name));
+                }
+            }
+            Action::SendMedia(audio) => {
+                if !self.sending {
+                    self.note("SendMedia …");
+                    self.sending = true;
+                }
+                self.sent_bytes += audio.len();
+                self.playback.advance(self.now * 1_000);
+                assert!(self.playback.push(self.now * 1_000, &audio));
+                assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
+            }
+            Action::Speak { turn, clause, text, .. } => {
+                self.note(&format!("Speak {turn}.{clause} \"{text}\""));
+                self.spoken.push((turn, text.clone()));
+                match self.voice {
+                    Voice::Fails => self.later(self.now + 50, Outside::SpeechFailed(turn, clause)),
+                    Voice::Silent => {}
+                    Voice::Speaks => self.voice_speaks(turn, clause, &text),
+                }
+            }
+        }
+    }
+
+    fn voice_speaks(&mut self, turn: u32, clause: u32, text: &str) {
+        let audio = audio_of(text, self.ms_per_character);
+        let mut at = self.now + self.voice_delay;
+        for piece in audio.chunks(800) {
+            self.later(at, Outside::SpeechAudio(turn, clause, Bytes::copy_from_slice(piece)));
+            at += 20;
+        }
+        self.later(at, Outside::SpeechDone(turn, clause));
+    }
+
+    fn think(&mut self, turn: u32, delay: u64, text: &str) {
+        let letters: Vec<char> = text.chars().collect();
+        let mut at = self.now + delay;
+        for piece in letters.chunks(24) {
+            self.later(at, Outside::MindDelta(turn, piece.iter().collect()));
+            at += 25;
+        }
+        self.later(at, Outside::MindDone(turn));
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.join("\n")
+    }
+
+    /// The history, one line a line: `caller: …`, `agent: …`, `agent (cut): …`.
+    pub(crate) fn history(&self) -> Vec<String> {
+        let entries = self.call.conversation().history().entries().iter();
+        entries
+            .map(|entry| match (entry.role, entry.interrupted) {
+                (Speaker::Caller, _) => format!("caller: {}", entry.text),
+                (Speaker::Agent, false) => format!("agent: {}", entry.text),
+                (Speaker::Agent, true) => format!("agent (cut): {}", entry.text),
+            })
+            .collect()
+    }
+
+    /// Fails unless the caller heard exactly this, not a byte lost or doubled.
+    pub(crate) fn assert_heard(&self, expected: &[u8]) {
+        let same = self.heard.iter().zip(expected).take_while(|(heard, expected)| heard == expected).count();
+        assert!(
+            self.heard == expected,
+            "heard {} bytes, expected {}; they differ from byte {same} on\n{}",
+            self.heard.len(),
+            expected.len(),
+            self.log()
+        );
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.log.iter().filter(|line| line.contains(what)).count()
+    }
+}
+
+/// The voice's sound for a text: no two stretches are alike, so that a byte lost or doubled shows.
+pub(crate) fn audio_of(text: &str, ms_per_character: u64) -> Vec<u8> {
+    let seed = text.bytes().fold(17_u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let length = (text.chars().count() as u64 * ms_per_character * 8) as u32;
+    (0..length).map(|n| (seed.wrapping_add(n).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}

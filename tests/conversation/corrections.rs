@@ -1,0 +1,57 @@
+//! A caller who changes his mind before the end wins; the history keeps both.
+
+use serde_json::json;
+
+use super::caller::{APPOINTMENT, LOGISTICS, Phone};
+
+#[test]
+fn a_later_value_replaces_a_certain_one() {
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    phone.says("500 rupees");
+    assert_eq!(phone.says("no wait, 600 rupees"), "Between what times can you pick up?");
+    phone.says("2 to 5");
+    phone.completed_with(&[("charge", "₹600"), ("time", "2-5pm")]);
+    let history: Vec<_> = phone.conversation.history().caller().map(|entry| entry.text.clone()).collect();
+    assert_eq!(history, ["2 to 5", "no wait, 600 rupees", "500 rupees"]);
+}
+
+#[test]
+fn a_bare_correction_of_another_field_is_read_back_as_that_field() {
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    phone.says("500 rupees");
+    assert_eq!(phone.says("make it 600"), "I understood six hundred rupees. Is that right?");
+    assert_eq!(phone.says("yes"), "Between what times can you pick up?");
+    phone.says("2 to 5, no, 3 to 6");
+    phone.completed_with(&[("charge", "₹600"), ("time", "3-6pm")]);
+}
+
+#[test]
+fn the_mind_cannot_bring_back_what_was_replaced_or_rejected() {
+    let mut phone = Phone::with_mind(LOGISTICS);
+    phone.says("500 rupees");
+    phone.mind("NEED_MORE_INFO", "When can you come?", json!({"charge": "500"}));
+    phone.says("sorry, 600 rupees");
+    phone.mind("NEED_MORE_INFO", "When can you come?", json!({"charge": "500"}));
+    assert_eq!(phone.data(), [("charge", "₹600")]);
+    phone.says("hold on");
+    phone.mind("NEED_MORE_INFO", "Sure. When can you come?", json!({"charge": "500"}));
+    assert_eq!(phone.data(), [("charge", "₹600")]);
+
+    let mut phone = Phone::with_mind(LOGISTICS);
+    assert_eq!(phone.says("not less than 800"), "I understood eight hundred rupees. Is that right?");
+    assert_eq!(phone.says("no"), "What would you charge for the delivery?");
+    phone.says("let me think");
+    phone.mind("NEED_MORE_INFO", "Sure. What would you charge?", json!({"charge": "800"}));
+    assert!(phone.data().is_empty());
+}
+
+#[test]
+fn a_changed_answer_changes_what_is_asked() {
+    let mut phone = Phone::alone(APPOINTMENT, "en-IN");
+    for line in ["yes", "two", "video"] {
+        phone.says(line);
+    }
+    phone.says("no, clinic");
+    phone.says("yes");
+    phone.completed_with(&[("coming", "yes"), ("companions", "2"), ("place", "clinic")]);
+}

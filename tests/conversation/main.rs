@@ -1,0 +1,11 @@
+//! The stage flow, dialogue by dialogue, as a caller would hear it.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod alone;
+mod caller;
+mod corrections;
+mod grounding;
+mod language;
+mod mind;
+mod read_back;
+mod stages;
