@@ -96,6 +96,8 @@ pub struct Gemini {
     pub api_url: String,
     /// `GEMINI_MODEL`.
     pub model: String,
+    /// `GEMINI_FALLBACK_MODEL`.
+    pub fallback_model: Option<String>,
 }
 
 /// Where MongoDB is.
@@ -232,6 +234,7 @@ impl Config {
                     "GEMINI_API_KEY" => secret(&self.gemini.api_key),
                     "GEMINI_API_URL" => self.gemini.api_url.clone(),
                     "GEMINI_MODEL" => self.gemini.model.clone(),
+                    "GEMINI_FALLBACK_MODEL" => self.gemini.fallback_model.clone().unwrap_or_default(),
                     "MONGODB_URI" => {
                         self.mongodb.as_ref().map_or_else(String::new, |mongodb| format!("{:?}", mongodb.uri))
                     }

@@ -128,7 +128,11 @@ async fn switchboard(
     let mind = match &config.gemini.api_key {
         Some(key) => {
             let url = address("GEMINI_API_URL", &config.gemini.api_url)?;
-            Some(Gemini::new(GeminiConfig::new(url, key.clone(), config.gemini.model.clone()), client.clone()))
+            let known = GeminiConfig {
+                fallback_model: config.gemini.fallback_model.clone(),
+                ..GeminiConfig::new(url, key.clone(), config.gemini.model.clone())
+            };
+            Some(Gemini::new(known, client.clone()))
         }
         None => None,
     };

@@ -75,6 +75,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         api_key: reader.secret("GEMINI_API_KEY"),
         api_url: reader.parse("GEMINI_API_URL", origin).unwrap_or_default(),
         model: reader.parse("GEMINI_MODEL", model).unwrap_or_default(),
+        fallback_model: reader.parse("GEMINI_FALLBACK_MODEL", model),
     };
     let mongodb = reader.mongodb();
     let config = Config {

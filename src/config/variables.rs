@@ -25,6 +25,7 @@ pub const VARIABLES: &[Variable] = &[
     row("GEMINI_API_KEY", "", "the mind; missing: embedded understanding and the agent's own questions"),
     row("GEMINI_API_URL", "https://generativelanguage.googleapis.com", "scheme, host and port of Gemini"),
     row("GEMINI_MODEL", "gemini-3.5-flash-lite", "model of the mind"),
+    row("GEMINI_FALLBACK_MODEL", "", "model asked when GEMINI_MODEL is out of quota, gone, overloaded or silent"),
     row("MONGODB_URI", "", "mongodb:// or mongodb+srv:// address; missing: embedded store under DATA_DIR"),
     row("MONGODB_DATABASE", "trunkline", "database, unless MONGODB_URI names one"),
     row("AGENTS_DIR", "agents", "folder of agent files, watched for changes"),

@@ -1,5 +1,7 @@
 //! For operators: alive, ready, metrics, and the description of all routes.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -26,6 +28,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "live_calls": switchboard.live_calls(),
         "parts": app.config().parts,
+        "circuits": switchboard.circuits().into_iter().collect::<BTreeMap<_, _>>(),
         "store": store,
     });
     (status, Json(body)).into_response()

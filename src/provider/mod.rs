@@ -1,6 +1,7 @@
 //! The seams to the vendors that hear, speak and think. A provider owns a socket and decides nothing; the session translates
 //! between these types and the call. Key types: [`EarsInput`], [`EarsEvent`], [`Utterance`], [`VoiceEvent`], [`ProviderError`].
 
+pub mod breaker;
 pub mod elevenlabs;
 pub mod gemini;
 mod net;
@@ -124,7 +125,8 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    fn new(vendor: &'static str, kind: ProviderErrorKind, what: impl Into<String>) -> Self {
+    /// An error of that vendor.
+    pub fn new(vendor: &'static str, kind: ProviderErrorKind, what: impl Into<String>) -> Self {
         Self { vendor, kind, what: what.into() }
     }
 

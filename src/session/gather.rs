@@ -30,6 +30,8 @@ use crate::twilio::webhook::{CallStatus, Form, GatherWebhook};
 pub(super) struct Thinking {
     task: JoinHandle<Result<String, ()>>,
     since: Instant,
+    /// Whether the caller has heard a few words meanwhile.
+    filled: bool,
 }
 
 /// What one request will answer, while it is put together.
@@ -192,8 +194,10 @@ impl Switchboard {
             session.thinking = Some(self.think(question));
         }
         if let Some(mut thinking) = session.thinking.take() {
-            match timeout(MIND, &mut thinking.task).await {
-                Err(_late) if thinking.since.elapsed() < MIND_IN_ALL => {
+            let language = agent.language_or_first(session.conversation.language());
+            let may_wait = thinking.filled || language.texts.filler.is_some();
+            match timeout(if may_wait { MIND } else { MIND_UNFILLED }, &mut thinking.task).await {
+                Err(_late) if may_wait && thinking.since.elapsed() < MIND_IN_ALL => {
                     session.thinking = Some(thinking);
                     return self.send_round(session, &agent, asked + SPOKEN).await;
                 }
@@ -255,9 +259,9 @@ impl Switchboard {
     }
 
     /// The mind is late: Twilio waits a moment and asks again.
-    async fn send_round(&self, session: &Session, agent: &Agent, by: Instant) -> Vec<Verb> {
+    async fn send_round(&self, session: &mut Session, agent: &Agent, by: Instant) -> Vec<Verb> {
         let language = agent.language_or_first(session.conversation.language());
-        let first = session.thinking.as_ref().is_some_and(|thinking| thinking.since.elapsed() < MIND + MIND / 2);
+        let first = session.thinking.as_mut().is_some_and(|thinking| !std::mem::replace(&mut thinking.filled, true));
         let mut verbs = Vec::new();
         if let Some(filler) = language.texts.filler.as_ref().filter(|_| first) {
             let says = [(filler.clone(), language.code.clone())];
@@ -296,7 +300,7 @@ impl Switchboard {
                 }
             }
         });
-        Thinking { task, since: Instant::now() }
+        Thinking { task, since: Instant::now(), filled: false }
     }
 
     fn mind_answered(&self, session: &mut Session, agent: &Agent, answer: Result<String, ()>, reply: &mut Reply) {
@@ -340,7 +344,9 @@ fn key(query: &GatherQuery, webhook: &GatherWebhook, idempotency: Option<&str>) 
 
 const STREAM_ENDED_KEY: &str = "stream-ended";
 /// How long a webhook waits for the mind.
-const MIND: Duration = Duration::from_millis(2_000);
+const MIND: Duration = Duration::from_millis(1_900);
+/// How long it waits where the agent has no words to fill the silence; then the embedded understanding decides.
+const MIND_UNFILLED: Duration = Duration::from_millis(2_300);
 /// How long the caller waits for it in all.
 const MIND_IN_ALL: Duration = Duration::from_secs(9);
 /// Silence that ends the caller's words, in whole seconds as Twilio wants it.

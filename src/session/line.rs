@@ -16,6 +16,7 @@ use super::switchboard::{Switchboard, zone};
 use super::{HangUpError, StartCall, StartCallError, VoiceQuery};
 use crate::agent::{Agent, Mode};
 use crate::conversation::{Conversation, Opening};
+use crate::provider::breaker::Circuit;
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -150,7 +151,9 @@ impl Switchboard {
             return self.carry_on(&entry, &mut session, Vec::new()).await;
         }
         session.connected = true;
-        if session.mode == Mode::Stream && (self.parts().ears.is_none() || self.parts().voice.is_none()) {
+        let breakers = self.breakers();
+        let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
+        if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
         }
         let agent = session.agent.agent_type.clone();

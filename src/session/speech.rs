@@ -12,7 +12,7 @@ use super::switchboard::Switchboard;
 use crate::agent::text::fill;
 use crate::agent::{Agent, Language};
 use crate::conversation::clause;
-use crate::provider::{ProviderError, SpeechFormat, VoiceSpec};
+use crate::provider::{ProviderError, ProviderErrorKind, SpeechFormat, VoiceSpec};
 use crate::store::speech_cache::{SpeechForm, SpeechKey};
 use crate::telemetry;
 use crate::twilio::twiml::{Prompt, Say};
@@ -89,8 +89,20 @@ impl Switchboard {
         let cache = self.speech_cache().clone();
         let text = speakable.to_owned();
         // On a task of its own: a rendering that is paid for is finished and kept, also when this answer cannot wait for it.
+        let breaker = self.breakers().voice.clone();
         let rendering = self.tracker().spawn(async move {
-            cache.get_or_render(&key, async { voice.render(&text, &spec, SpeechFormat::Mp3).await }).await
+            let render = async {
+                if !breaker.allows() {
+                    return Err(left_alone());
+                }
+                let rendered = voice.render(&text, &spec, SpeechFormat::Mp3).await;
+                match &rendered {
+                    Ok(_) => breaker.succeeded(),
+                    Err(error) => breaker.failed(error),
+                }
+                rendered
+            };
+            cache.get_or_render(&key, render).await
         });
         match rendering.await {
             Ok(Ok((_, file))) => Some(format!("{}/audio/{file}", self.config().public_url)),
@@ -146,6 +158,11 @@ impl Switchboard {
         }
         self.speech_cache().get(key).await
     }
+}
+
+/// The answer of a voice that is not asked, because it keeps failing.
+pub(super) fn left_alone() -> ProviderError {
+    ProviderError::new("elevenlabs", ProviderErrorKind::Refused, "left alone after repeated failures")
 }
 
 /// Logs and counts a vendor's failure.

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use super::entry::{Entry, Next, Unsaid};
-use super::speech::{key, note, voice_spec};
+use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
 use crate::audio::Frame;
@@ -240,10 +240,12 @@ impl Driver {
                     let cache = self.board.speech_cache().clone();
                     self.board.tracker().spawn(async move { cache.put(&key, bytes.into()).await });
                 }
+                self.board.breakers().voice.succeeded();
                 self.handle(Event::SpeechDone { turn, clause }, actions);
             }
             VoiceEvent::Failed { turn, clause, error } => {
                 note(&error);
+                self.board.breakers().voice.failed(&error);
                 self.helpers.collecting.remove(&(turn, clause));
                 self.handle(Event::SpeechFailed { turn, clause }, actions);
             }
@@ -477,6 +479,10 @@ impl Helpers {
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
+        if !board.breakers().voice.allows() {
+            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error: left_alone() }).ok();
+            return;
+        }
         let utterance = Utterance { turn, clause, text, voice };
         if self.voice_in.try_send(VoiceInput::Speak(utterance)).is_err() {
             let error = ProviderError {

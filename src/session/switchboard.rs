@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
 use crate::agent::Agent;
+use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
@@ -61,6 +62,14 @@ pub struct Parts {
     pub line: Option<Rest>,
 }
 
+/// Which vendors are left alone for a while because they keep failing.
+#[derive(Debug)]
+pub(super) struct Circuits {
+    pub(super) ears: Breaker,
+    pub(super) voice: Breaker,
+    pub(super) mind: Breaker,
+}
+
 /// The agents in force.
 pub type Agents = Arc<Vec<Arc<Agent>>>;
 
@@ -72,6 +81,7 @@ pub struct Switchboard(Arc<Inside>);
 struct Inside {
     config: Config,
     parts: Parts,
+    circuits: Circuits,
     agents: ArcSwap<Vec<Arc<Agent>>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
@@ -88,9 +98,15 @@ impl Switchboard {
     /// Puts the parts together and starts what runs beside the calls: rendering fixed texts ahead, sweeping, cleaning the cache.
     pub fn open(config: Config, parts: Parts, agents: Vec<Agent>) -> Self {
         let agents = agents.into_iter().map(Arc::new).collect();
+        let circuits = Circuits {
+            ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
+            voice: Breaker::new("voice"),
+            mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
+        };
         let board = Self(Arc::new(Inside {
             config,
             parts,
+            circuits,
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
@@ -183,6 +199,16 @@ impl Switchboard {
     /// What happens in a call from now on; `None` if this process does not hold it, or it is over.
     pub fn events(&self, call_sid: &CallSid) -> Option<broadcast::Receiver<Value>> {
         self.entry(call_sid).map(|entry| entry.events.subscribe())
+    }
+
+    /// For each vendor's part whether it is asked, or left alone because it keeps failing.
+    pub fn circuits(&self) -> [(&'static str, Circuit); 3] {
+        let Circuits { ears, voice, mind } = &self.0.circuits;
+        [ears, voice, mind].map(|breaker| (breaker.part(), breaker.circuit()))
+    }
+
+    pub(super) fn breakers(&self) -> &Circuits {
+        &self.0.circuits
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -51,6 +51,15 @@ impl Row {
             .map(|note| format!("{} {}", note.code, note.text))
             .collect();
         wrong(!noted.is_empty(), format!("{noted:?}"));
+        if !self.problems.is_empty() {
+            let said = report
+                .transcript
+                .iter()
+                .map(|line| format!("{}-{} {:?}: {}", line.start_ms, line.end_ms, line.who, line.text));
+            let asked =
+                report.webhooks.iter().map(|it| format!("{}+{} {} {}", it.at_ms, it.took_ms, it.url, it.answer));
+            self.problems.extend(said.chain(asked).map(|line| format!("\n    {line}")));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use url::Url;
 use self::memory::Memory;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault};
 use crate::audio::BYTES_PER_MS;
+use crate::provider::breaker::Breaker;
 use crate::provider::net::{Socket, SocketPlan, endpoint, open_socket, socket_address, socket_error, text_message};
 use crate::provider::{EarsEvent, EarsInput, ProviderError, ProviderErrorKind};
 
@@ -27,12 +28,18 @@ mod memory;
 #[derive(Clone, Debug)]
 pub struct Ears {
     config: ElevenLabsConfig,
+    breaker: Breaker,
 }
 
 impl Ears {
     /// Ears that connect as `config` says.
     pub fn new(config: ElevenLabsConfig) -> Self {
-        Self { config }
+        Self { config, breaker: Breaker::new("ears") }
+    }
+
+    /// Whether it is asked, or left alone because it keeps failing.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     /// Hears one call. Ends with `Ok` when `input` closes or nobody listens any more, with an error when the vendor refuses for
@@ -46,6 +53,9 @@ impl Ears {
         mut input: mpsc::Receiver<EarsInput>,
         out: mpsc::Sender<EarsEvent>,
     ) -> Result<(), ProviderError> {
+        if !self.breaker.allows() {
+            return Err(ProviderError::new(VENDOR, ProviderErrorKind::Refused, "left alone after repeated failures"));
+        }
         let url = self.address(language, keyterms);
         let mut memory = Memory::new(self.config.replay.min(MAX_REPLAY), self.config.commit_timeout);
         let mut attempts = 0;
@@ -78,6 +88,7 @@ impl Ears {
                     };
                     let end = leg.run(&mut input).await;
                     if leg.greeted {
+                        self.breaker.succeeded();
                         deaf_since = Instant::now();
                     }
                     if leg.words_came {
@@ -91,6 +102,7 @@ impl Ears {
                 End::Refused(error) => return Err(error.counted()),
                 End::Lost(error) => error.counted(),
             };
+            self.breaker.failed(&error);
             if error.kind == ProviderErrorKind::Refused {
                 return Err(error);
             }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use self::stream::{Piece, Reader};
+use super::breaker::Breaker;
 use super::net::{bounded_body, endpoint, http_error, key_value};
 use super::{ProviderError, ProviderErrorKind};
 use crate::conversation::prompt::Prompt;
@@ -64,30 +65,43 @@ impl GeminiConfig {
 pub struct Gemini {
     config: GeminiConfig,
     client: reqwest::Client,
+    breaker: Breaker,
 }
 
 impl Gemini {
     /// A mind that asks over `client` (see [`super::http_client`]).
     pub fn new(config: GeminiConfig, client: reqwest::Client) -> Self {
-        Self { config, client }
+        Self { config, client, breaker: Breaker::new("mind") }
+    }
+
+    /// Whether it is asked, or left alone because it keeps failing.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     /// Asks once and passes the answer's text on as it comes, in pieces of any length. Dropping the future cancels the request;
     /// so does dropping the receiver (then the answer is `Ok`).
     ///
     /// An error after some text says that the answer is not whole (cut at its limit, blocked, broken off); before any text the same
-    /// model was asked once more where that may help, then the fallback model. A blocked prompt and a bad key are
+    /// model was asked once more where that may help, then the fallback model. While the vendor is left alone, fails at once. A blocked prompt and a bad key are
     /// [`ProviderErrorKind::Refused`].
     pub async fn reply(&self, prompt: &Prompt, out: mpsc::Sender<String>) -> Result<(), ProviderError> {
+        if !self.breaker.allows() {
+            return Err(fault(ProviderErrorKind::Refused, "left alone after repeated failures"));
+        }
         let ends = Instant::now() + self.config.total_timeout;
         let mut spoken = false;
         let mut next = Some(Plan { model: &self.config.model, retries: 1, is_fallback: false });
         loop {
             let Some(plan) = next else { return Err(fault(ProviderErrorKind::Broken, "no model was asked")) };
             let Err(mut failure) = self.attempt(plan.model, prompt, &out, ends, &mut spoken).await else {
+                if spoken {
+                    self.breaker.succeeded();
+                }
                 return Ok(());
             };
             failure.error = failure.error.counted();
+            self.breaker.failed(&failure.error);
             if spoken || out.is_closed() || Instant::now() >= ends {
                 return Err(failure.error);
             }
