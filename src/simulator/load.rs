@@ -46,7 +46,7 @@ pub struct Plan {
 pub struct LoadReport {
     /// Calls placed.
     pub calls: usize,
-    /// Calls that had a stream and ended as `completed` without an error.
+    /// Calls that were held, in either mode, and ended as `completed` without an error.
     pub good: usize,
     /// Minutes of connected call, all together.
     pub call_minutes: f64,
@@ -173,8 +173,9 @@ impl LoadReport {
             notes: Vec::new(),
         };
         for report in reports {
-            let fine =
-                report.status == "completed" && report.streams > 0 && report.notes.iter().all(|note| note.code == 0);
+            // A call in gather mode has no stream, but asks for more than one document.
+            let held = report.streams > 0 || report.webhooks.len() > 1;
+            let fine = report.status == "completed" && held && report.notes.iter().all(|note| note.code == 0);
             out.good += usize::from(fine);
             out.call_minutes += report.duration_ms as f64 / 60_000.0;
             voice.extend(report.turns.iter().filter_map(|turn| turn.voice_to_voice_ms));
