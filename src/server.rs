@@ -24,7 +24,7 @@ use crate::session::{self, Parts, Switchboard};
 use crate::store::mongo::MongoConfig;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use crate::store::{Store, StoreConfig};
+use crate::store::{Store, StoreConfig, retention};
 use crate::telemetry;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{Rest, RestConfig};
@@ -75,6 +75,11 @@ impl Server {
                 metrics.upkeep();
             }
         });
+        if let Some(days) = config.retention_days {
+            let expiring = retention::keep(switchboard.store().clone(), config.data_dir.join("recordings"), days);
+            let ending = stop.clone();
+            tokio::spawn(async move { ending.run_until_cancelled(expiring).await });
+        }
         Ok(Self { address, switchboard, stop, serving })
     }
 

@@ -100,6 +100,7 @@ pub(super) async fn delete(State(app): State<App>, Path(sid): Path<String>) -> R
     if switchboard.events(&call_sid).is_some() {
         return Err(Problem::new(StatusCode::CONFLICT, "the call is live; hang it up first"));
     }
+    switchboard.forget(&call_sid);
     let deletion = switchboard.store().delete(&call_sid).await.map_err(not_kept)?;
     if let Some(name) = deletion.recording.as_deref().and_then(|name| FilePath::new(name).file_name()) {
         match tokio::fs::remove_file(app.config().recordings.join(name)).await {

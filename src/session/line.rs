@@ -21,10 +21,9 @@ use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{CreateCall, RestError, StatusEvent};
-use crate::twilio::twiml::{Connect, RejectReason, Say, Stream, Verb};
+use crate::twilio::twiml::{Connect, Say, Stream, Verb};
 use crate::twilio::webhook::{
-    CallStatus, CallStatusWebhook, DialEndedWebhook, DialStatus, Direction, Form, StreamEvent, StreamStatusWebhook,
-    VoiceWebhook,
+    CallStatusWebhook, DialEndedWebhook, DialStatus, Direction, Form, StreamEvent, StreamStatusWebhook, VoiceWebhook,
 };
 
 /// A call asked of Twilio, until its `/voice` comes.
@@ -112,11 +111,7 @@ impl Switchboard {
             && let Err(refusal) = self.admission()
         {
             warn!(%call_sid, refusal, "call refused");
-            return if inbound && webhook.call_status == CallStatus::Ringing && refusal == "busy" {
-                vec![Verb::Reject { reason: RejectReason::Busy }]
-            } else {
-                self.apology(None)
-            };
+            return self.apology(None);
         }
         // A call of ours may have been started by another instance, with variables.
         let known = if inbound {

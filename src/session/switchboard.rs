@@ -198,7 +198,15 @@ impl Switchboard {
 
     /// What happens in a call from now on; `None` if this process does not hold it, or it is over.
     pub fn events(&self, call_sid: &CallSid) -> Option<broadcast::Receiver<Value>> {
-        self.entry(call_sid).map(|entry| entry.events.subscribe())
+        let entry = self.entry(call_sid)?;
+        // One that is being worked on is not over.
+        let over = entry.session.try_lock().is_ok_and(|session| session.ended_at.is_some());
+        (!over).then(|| entry.events.subscribe())
+    }
+
+    /// Forgets a call that is over, as its deletion wants it.
+    pub fn forget(&self, call_sid: &CallSid) {
+        self.calls().remove(call_sid);
     }
 
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.

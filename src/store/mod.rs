@@ -9,6 +9,7 @@ pub mod journal;
 pub mod mongo;
 pub mod record;
 pub mod recording;
+pub mod retention;
 pub mod speech_cache;
 
 use std::cmp::Reverse;

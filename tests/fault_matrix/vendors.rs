@@ -50,6 +50,9 @@ fn kinds() -> Vec<(&'static str, FaultKind)> {
     ]
 }
 
+/// Name, routes, moments, modes.
+type Part = (&'static str, &'static [Route], &'static [Moment], &'static [&'static str]);
+
 struct Case {
     part: &'static str,
     routes: &'static [Route],
@@ -61,7 +64,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     use Moment::{Collecting, Greeting, Speaking};
-    let parts: [(&str, &[Route], &[Moment], &[&str]); 3] = [
+    let parts: [Part; 3] = [
         ("speech", &[Route::Speech, Route::SpeechSocket], &[Greeting, Collecting, Speaking], &["stream", "gather"]),
         // In gather it is Twilio that hears.
         ("ears", &[Route::Ears], &[Greeting, Collecting], &["stream"]),
