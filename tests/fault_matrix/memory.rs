@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, deserialize_from_bson, doc};
 use serde_json::{Value, json};
 use trunkline::simulator::caller::Party;
 use trunkline::simulator::twilio::Happening;
@@ -85,7 +85,7 @@ async fn compare(mongod: &Mongod, database: &str, document: &Value, row: &mut Ro
         loop {
             let found = calls.find_one(doc! {"call_sid": document["call_sid"].as_str().unwrap()}).await;
             if let Ok(Some(found)) = found {
-                let kept: Value = mongodb::bson::deserialize_from_bson(found.into()).unwrap();
+                let kept: Value = deserialize_from_bson(found.into()).unwrap();
                 if kept["data"] == document["data"] && kept["stage"] == document["stage"] {
                     return kept;
                 }

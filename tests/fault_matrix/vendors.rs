@@ -59,9 +59,12 @@ struct Case {
     mode: &'static str,
 }
 
+/// A part, the routes that fail, when, and in which modes.
+type Part = (&'static str, &'static [Route], &'static [Moment], &'static [&'static str]);
+
 fn cases() -> Vec<Case> {
     use Moment::{Collecting, Greeting, Speaking};
-    let parts: [(&str, &[Route], &[Moment], &[&str]); 3] = [
+    let parts: [Part; 3] = [
         ("speech", &[Route::Speech, Route::SpeechSocket], &[Greeting, Collecting, Speaking], &["stream", "gather"]),
         // In gather it is Twilio that hears.
         ("ears", &[Route::Ears], &[Greeting, Collecting], &["stream"]),

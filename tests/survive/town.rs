@@ -37,8 +37,7 @@ impl Town {
     /// So many servers with a folder each, and one MongoDB database for all where there is one.
     pub(crate) async fn open<const N: usize>(servers: usize, mongodb: Option<String>, words: [&str; N]) -> Self {
         let book = phrases(words);
-        let mut vendors = VendorsConfig::default();
-        vendors.phrases = book.clone();
+        let vendors = VendorsConfig { phrases: book.clone(), ..VendorsConfig::default() };
         let vendors = Vendors::start(vendors).await.unwrap();
         let balancer = Balancer::start().await;
         let mut line = FarEndConfig::new(ACCOUNT_SID, AUTH_TOKEN, Some(balancer.at));
