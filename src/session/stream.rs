@@ -90,6 +90,10 @@ struct Helpers {
     ears_out: mpsc::Receiver<EarsEvent>,
     ears: JoinHandle<Result<(), ProviderError>>,
     ears_language: String,
+    /// Commits whose final words have not come.
+    owed: u32,
+    /// Whether the stage flow may speak another language than the recogniser listens for.
+    language_news: bool,
     voice_in: mpsc::Sender<VoiceInput>,
     voice_out: mpsc::Receiver<VoiceEvent>,
     /// Kept so that cached speech can be handed in beside the voice's own.
@@ -160,7 +164,10 @@ impl Driver {
                 Woken::Socket(message) => self.message(message, &mut actions),
                 Woken::Voice(event) => self.voice(event, &mut actions).await,
                 Woken::Ears(Some(EarsEvent::Partial(text))) => self.handle(Event::Partial(&text), &mut actions),
-                Woken::Ears(Some(EarsEvent::Final(text))) => self.handle(Event::Final(&text), &mut actions),
+                Woken::Ears(Some(EarsEvent::Final(text))) => {
+                    self.helpers.owed = self.helpers.owed.saturating_sub(1);
+                    self.handle(Event::Final(&text), &mut actions);
+                }
                 Woken::Ears(None) => self.ears_ended(&mut actions).await,
                 Woken::Mind(Some(text)) => {
                     let turn = self.helpers.mind.as_ref().map_or(0, |mind| mind.turn);
@@ -323,7 +330,7 @@ impl Driver {
                 }
                 Action::Report(report) => note_turn(&self.entry, report).await,
                 Action::Save => {
-                    self.helpers.follow_language(&self.board, &self.agent, self.call.conversation().language());
+                    self.helpers.language_news = true;
                     let mut session = self.entry.session.lock().await;
                     session.conversation = self.call.conversation().clone();
                     self.board.save_nowait(&self.entry, &mut session);
@@ -331,6 +338,7 @@ impl Driver {
                 Action::Close(how) => closing = closing.or(Some(how)),
             }
         }
+        self.helpers.follow_language(&self.board, &self.agent, self.call.conversation().language());
         if written && !matches!(timeout(STALLED, self.socket.flush()).await, Ok(Ok(()))) {
             // Nobody takes our audio any more.
             let mut last = Vec::new();
@@ -397,6 +405,8 @@ impl Helpers {
             ears_out,
             ears,
             ears_language,
+            owed: 0,
+            language_news: false,
             voice_in,
             voice_out,
             voice_tx,
@@ -429,12 +439,17 @@ impl Helpers {
         }
     }
 
-    /// Once the language is chosen, the recogniser is told.
+    /// Once the language is chosen, the recogniser is told; not before it has given the words that it owes, for they may be the choice.
     fn follow_language(&mut self, board: &Switchboard, agent: &Agent, language: Option<&str>) {
+        if !self.language_news || self.owed > 0 {
+            return;
+        }
+        self.language_news = false;
         let Some(code) = language else { return };
         let wanted = agent.language_or_first(Some(code)).iso639();
         if wanted != self.ears_language {
             wanted.clone_into(&mut self.ears_language);
+            self.owed = 0;
             (self.ears_in, self.ears_out, self.ears) = open_ears(board, wanted);
         }
     }
