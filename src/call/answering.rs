@@ -160,7 +160,7 @@ impl Call {
 }
 
 /// How long the voice may keep us waiting for a clause before the call moves to gather.
-pub(super) const SPEECH_LATE: Duration = Duration::from_millis(2_500);
+pub(super) const SPEECH_LATE: Duration = Duration::from_millis(1_400);
 /// How long the last mark may be late before the playback clock is believed.
 pub(super) const MARK_LATE: Duration = Duration::from_millis(800);
 /// Thinking for longer than this is filled with a few words.

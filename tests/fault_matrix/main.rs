@@ -1,7 +1,7 @@
 //! Every vendor fails in every way, at every moment of a call, in both modes: the caller hears something within 3 s, the call moves on,
 //! the data is complete, and nothing of the call is left behind. `make faults` prints the table.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-#![expect(clippy::print_stdout, reason = "the table is what it is run for")]
+#![expect(clippy::print_stdout, reason = "the table is what people run it for")]
 
 #[path = "../server/house.rs"]
 #[expect(dead_code, reason = "no test program uses all of it")]

@@ -62,6 +62,9 @@ struct Case {
     mode: &'static str,
 }
 
+/// A part, the routes that fail, when, and in which modes.
+type Part = (&'static str, &'static [Route], &'static [Moment], &'static [&'static str]);
+
 fn cases() -> Vec<Case> {
     use Moment::{Collecting, Greeting, Speaking};
     let parts: [Part; 3] = [

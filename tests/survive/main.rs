@@ -1,7 +1,11 @@
 //! Calls outlive the process that carries them: the real program is killed in the middle of streamed calls, and comes back, or another
 //! instance on the same MongoDB takes over; two instances share calls turn by turn.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the counts are what it is run for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "counts and the instances' own logs are what people look for when it fails"
+)]
 
 #[path = "../server/house.rs"]
 #[expect(dead_code, reason = "no test program uses all of it")]

@@ -36,7 +36,8 @@ pub struct ElevenLabsConfig {
     pub replay: Duration,
     /// Ears: how long the final words may take after a commit (a commit of pure silence is never answered). Default 1.5 s.
     pub commit_timeout: Duration,
-    /// Voice: from the clause to its first audio, whichever way; the socket gets half of it, HTTP the rest. Default 2.5 s.
+    /// Voice: from the clause to its first audio, whichever way; the socket gets half of it, HTTP the rest. Default 1.4 s, so that the
+    /// caller hears something within three seconds of his last word, whatever fails.
     pub first_audio_timeout: Duration,
     /// Voice: the longest gap inside a clause. Default 2.5 s.
     pub stall_timeout: Duration,
@@ -61,7 +62,7 @@ impl ElevenLabsConfig {
             deaf_limit: Duration::from_millis(2400),
             replay: Duration::from_secs(5),
             commit_timeout: Duration::from_millis(1500),
-            first_audio_timeout: Duration::from_millis(2500),
+            first_audio_timeout: Duration::from_millis(1400),
             stall_timeout: Duration::from_millis(2500),
             keep_alive: Duration::from_secs(10),
             render_timeout: Duration::from_secs(10),
