@@ -50,9 +50,6 @@ fn kinds() -> Vec<(&'static str, FaultKind)> {
     ]
 }
 
-/// Name, routes, moments, modes.
-type Part = (&'static str, &'static [Route], &'static [Moment], &'static [&'static str]);
-
 struct Case {
     part: &'static str,
     routes: &'static [Route],
