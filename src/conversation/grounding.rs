@@ -320,9 +320,16 @@ pub fn options_said<'a>(field: &'a Field, text: &str) -> Vec<(&'a str, Range<usi
             found.push((&option.value, said[from].1.start..said[to - 1].1.end));
         }
     }
+    // "Home visit" is not "home".
+    let spans: Vec<Range<usize>> = found.iter().map(|(_, span)| span.clone()).collect();
+    found.retain(|(_, span)| {
+        !spans.iter().any(|other| other != span && other.start <= span.start && span.end <= other.end)
+    });
     found.sort_by_key(|(_, span)| span.start);
     if let Some(at) = found.windows(2).rposition(|pair| {
-        tokens(&text[pair[0].1.end..pair[1].1.start]).iter().any(|word| TAKING_BACK.contains(&word.as_str()))
+        tokens(text.get(pair[0].1.end..pair[1].1.start).unwrap_or_default())
+            .iter()
+            .any(|word| TAKING_BACK.contains(&word.as_str()))
     }) {
         found.drain(..=at);
     }
@@ -366,3 +373,23 @@ const BEFORE_REFUSED: [&str; 2] = ["not", "no"];
 const AFTER_REFUSED: [&str; 5] = ["nahi", "nahin", "mat", "नहीं", "मत"];
 const TAKING_BACK: [&str; 12] =
     ["no", "sorry", "wait", "actually", "rather", "nahi", "nahin", "matlab", "नहीं", "सॉरी", "बल्कि", "मतलब"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::field::Choice;
+
+    #[test]
+    fn an_option_inside_another_is_not_said_and_overlaps_harm_nothing() {
+        let source = include_str!("../../agents/logistics.toml");
+        let mut field = crate::agent::parse("a.toml", source).unwrap().fields[0].clone();
+        let option = |value: &str| Choice { value: value.to_owned(), words: Vec::new() };
+        field.options = vec![option("home"), option("home visit"), option("visit today")];
+        let said = |text: &str| -> Vec<String> {
+            options_said(&field, text).into_iter().map(|(value, _)| value.to_owned()).collect()
+        };
+        assert_eq!(said("a home visit please"), ["home visit"]);
+        assert_eq!(said("at home"), ["home"]);
+        assert_eq!(said("home visit today"), ["home visit", "visit today"]);
+    }
+}

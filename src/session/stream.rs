@@ -332,8 +332,11 @@ impl Driver {
                 Action::Save => {
                     self.helpers.language_news = true;
                     let mut session = self.entry.session.lock().await;
-                    session.conversation = self.call.conversation().clone();
-                    self.board.save_nowait(&self.entry, &mut session);
+                    // A call that goes on in gather already is no longer this task's.
+                    if session.mode == Mode::Stream {
+                        session.conversation = self.call.conversation().clone();
+                        self.board.save_nowait(&self.entry, &mut session);
+                    }
                 }
                 Action::Close(how) => closing = closing.or(Some(how)),
             }

@@ -347,7 +347,10 @@ impl Switchboard {
     }
 
     fn one_less(&self) {
-        let live = self.0.live.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+        // Two instances may both see a call end; the count must not wrap.
+        let before =
+            self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| Some(live.saturating_sub(1)));
+        let live = before.unwrap_or(0).saturating_sub(1);
         gauge!(telemetry::CALLS_LIVE).set(count(live));
     }
 
