@@ -1,8 +1,8 @@
 //! How much a moment of sound is like a voice close to the telephone: what is measured of it, and a small recurrent
-//! network (one gated layer of [`HIDDEN`] units, 6,721 weights) that weighs it over time.
+//! network (one gated layer of `HIDDEN` units, 6,721 weights) that weighs it over time.
 //!
 //! Trained on speech in several languages against noise, music, distant talk, coughs, tones and knocks; how, is in
-//! `benches/vad_train.py`. Pure, allocates nothing. Key type: [`Voice`].
+//! `benches/vad_train.py`. Pure, allocates nothing. Key type: `Voice`.
 
 use std::sync::LazyLock;
 

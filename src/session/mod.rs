@@ -1,6 +1,6 @@
 //! Everything between the routes and the pure core: who is on the line, in which mode, with which helpers.
 //!
-//! One task drives each streamed call (`stream`); gather is state per request (`gather`). Both act on one [`entry::Session`] a call,
+//! One task drives each streamed call (`stream`); gather is state per request (`gather`). Both act on one session a call,
 //! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
 //! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
