@@ -174,7 +174,8 @@ impl Config {
 
     fn phone_line(&self) -> Part {
         let twilio = &self.twilio;
-        let (in_force, why) = match (&twilio.account_sid, &twilio.phone_number) {
+        let account = twilio.account_sid.as_ref().filter(|_| twilio.auth_token.is_some());
+        let (in_force, why) = match (account, &twilio.phone_number) {
             (Some(_), Some(number)) => (
                 format!("Twilio at {}, calling from {number}", twilio.api_url),
                 "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER are set",
@@ -187,7 +188,7 @@ impl Config {
             }
             (None, _) => (
                 "the simulator, from this machine only".to_owned(),
-                "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN are missing",
+                "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is missing",
             ),
         };
         Part { name: "phone line", in_force, why: why.to_owned() }
@@ -202,6 +203,13 @@ impl Config {
         }
         if self.twilio.auth_token.is_none() && open {
             warnings.push("TWILIO_AUTH_TOKEN is missing: Twilio's routes serve this machine only".to_owned());
+        }
+        let line = &self.twilio;
+        if (line.account_sid.is_some() || line.phone_number.is_some()) && !line.can_call() {
+            warnings.push(
+                "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER are needed together: no call can be started"
+                    .to_owned(),
+            );
         }
         if self.api_token.as_ref().is_some_and(|token| token.expose().len() < 16) {
             warnings.push("API_TOKEN has fewer than 16 characters and can be guessed".to_owned());
@@ -368,8 +376,11 @@ mod tests {
     #[test]
     fn a_phone_line_needs_all_its_variables_and_a_public_address() {
         assert!(problems(&TWILIO).starts_with("PUBLIC_URL: "));
-        assert!(problems(&TWILIO[..1]).starts_with("TWILIO_AUTH_TOKEN: "));
-        assert!(problems(&TWILIO[1..]).starts_with("TWILIO_ACCOUNT_SID: "));
+        for part in [&TWILIO[..1], &TWILIO[1..]] {
+            let config = read(part).unwrap();
+            assert!(!config.twilio.can_call());
+            assert!(config.warnings().iter().any(|warning| warning.contains("no call can be started")));
+        }
         let mut pairs = TWILIO.to_vec();
         pairs.push(("TWILIO_API_URL", "http://127.0.0.1:9000"));
         assert!(read(&pairs).unwrap().twilio.can_call(), "a stand-in on this machine needs none");

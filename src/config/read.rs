@@ -177,12 +177,6 @@ impl Reader<'_> {
             given("TWILIO_PHONE_NUMBER"),
             given("PUBLIC_URL"),
         );
-        if sid && !token {
-            self.refuse("TWILIO_AUTH_TOKEN", "missing, although TWILIO_ACCOUNT_SID is set".to_owned());
-        }
-        if number && !sid {
-            self.refuse("TWILIO_ACCOUNT_SID", "missing, although TWILIO_PHONE_NUMBER is set".to_owned());
-        }
         // A stand-in for Twilio may reach us where we listen; Twilio itself cannot.
         if sid && token && number && !public && config.twilio.api_url == variables::default_of("TWILIO_API_URL") {
             self.refuse("PUBLIC_URL", "missing: Twilio needs an address at which it can reach this server".to_owned());

@@ -193,8 +193,14 @@ impl Switchboard {
         if !webhook.call_status.is_terminal() {
             return;
         }
-        let carried_here = self.entry(&webhook.call_sid).is_some_and(|entry| *entry.streaming.borrow());
-        if self.store().is_shared() && !carried_here {
+        let known_here = self.entry(&webhook.call_sid).is_some();
+        let Some(entry) = self.find(&webhook.call_sid).await else { return };
+        let streamed_elsewhere = {
+            let session = entry.session.lock().await;
+            // Where the one-time word is still there, no stream of the call ever came to this process.
+            session.mode == Mode::Stream && session.connected && (session.token.is_some() || !known_here)
+        };
+        if self.store().is_shared() && streamed_elsewhere {
             // The instance that carries its stream knows the end too, and the call's last words besides: it goes first.
             let board = self.clone();
             self.tracker().spawn(async move {
