@@ -101,8 +101,11 @@ impl Mongod {
         });
         let pid = log.recv_timeout(PATIENCE).expect("the shell says the server's pid");
         self.running = Some(Running { shell, pid: pid.trim_start_matches("pid ").to_owned() });
-        wait_for(&log, "Waiting for connections");
-        if !self.initiated {
+        if self.initiated {
+            // A set that knows its only member may elect it before it listens, or after.
+            wait_for(&log, &[LISTENS, IS_PRIMARY]);
+        } else {
+            wait_for(&log, &[LISTENS]);
             let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
             let member = format!("127.0.0.1:{}", self.port);
             connect(&direct)
@@ -112,8 +115,8 @@ impl Mongod {
                 .await
                 .expect("the replica set starts");
             self.initiated = true;
+            wait_for(&log, &[IS_PRIMARY]);
         }
-        wait_for(&log, "Transition to primary complete");
     }
 
     /// Kills it with SIGKILL; its files stay.
@@ -154,18 +157,20 @@ impl Drop for Mongod {
     }
 }
 
-fn wait_for(log: &Receiver<String>, words: &str) {
+/// Reads the server's log until it has said all of these, in whatever order.
+fn wait_for(log: &Receiver<String>, all: &[&str]) {
+    let mut missing = all.to_vec();
     let mut last = VecDeque::new();
-    loop {
+    while !missing.is_empty() {
         match log.recv_timeout(PATIENCE) {
-            Ok(line) if line.contains(words) => return,
             Ok(line) => {
+                missing.retain(|words| !line.contains(words));
                 last.push_back(line);
                 if last.len() > 30 {
                     last.pop_front();
                 }
             }
-            Err(why) => panic!("mongod did not say {words:?} ({why}); it said:\n{}", Vec::from(last).join("\n")),
+            Err(why) => panic!("mongod did not say {missing:?} ({why}); it said:\n{}", Vec::from(last).join("\n")),
         }
     }
 }
@@ -193,4 +198,6 @@ fn program() -> PathBuf {
     root.join(target).join("mongo/mongod")
 }
 
+const LISTENS: &str = "Waiting for connections";
+const IS_PRIMARY: &str = "Transition to primary complete";
 const PATIENCE: Duration = Duration::from_secs(60);
