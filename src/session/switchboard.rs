@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use metrics::{counter, gauge};
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -88,6 +88,8 @@ struct Inside {
     pub(super) starts: Mutex<HashMap<String, super::line::Start>>,
     live: AtomicUsize,
     draining: AtomicBool,
+    /// Tells calls in gather that their next turn is their last: turns are slow there.
+    last_turns: CancellationToken,
     /// Tells streamed calls to say goodbye.
     goodbye: CancellationToken,
     stop: CancellationToken,
@@ -112,6 +114,7 @@ impl Switchboard {
             starts: Mutex::default(),
             live: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            last_turns: CancellationToken::new(),
             goodbye: CancellationToken::new(),
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
@@ -175,15 +178,19 @@ impl Switchboard {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until no call is live, at most so long; towards the end live calls say goodbye. True if none was cut off.
+    /// Waits until no call is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
+    /// take a while to come, in a stream at once. True if none was cut off.
     pub async fn drained(&self, within: Duration) -> bool {
-        let patience = within.saturating_sub(GOODBYE);
-        if timeout(patience, self.idle()).await.is_err() {
-            self.0.goodbye.cancel();
-            timeout(within - patience, self.idle()).await.ok();
+        let end = Instant::now() + within;
+        for (telling, before) in [(&self.0.last_turns, LAST_TURN), (&self.0.goodbye, GOODBYE)] {
+            if timeout_at(end.checked_sub(before).unwrap_or(end - within), self.idle()).await.is_err() {
+                telling.cancel();
+            }
         }
+        timeout_at(end, self.idle()).await.ok();
         let clean = self.live_calls() == 0;
         self.0.stop.cancel();
+        self.0.last_turns.cancel();
         self.0.goodbye.cancel();
         self.0.tracker.close();
         timeout(TASKS, self.0.tracker.wait()).await.ok();
@@ -229,6 +236,10 @@ impl Switchboard {
 
     pub(super) fn tracker(&self) -> &TaskTracker {
         &self.0.tracker
+    }
+
+    pub(super) fn last_turns(&self) -> &CancellationToken {
+        &self.0.last_turns
     }
 
     pub(super) fn goodbye(&self) -> &CancellationToken {
@@ -310,7 +321,7 @@ impl Switchboard {
         let until = Instant::now() + patience;
         loop {
             let entry = self.find(call_sid).await;
-            if !self.store().is_shared() || Instant::now() >= until {
+            if !self.store().is_shared() || !self.store().status().reachable || Instant::now() >= until {
                 return entry;
             }
             if let Some(entry) = entry
@@ -364,11 +375,22 @@ impl Switchboard {
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");
     }
 
+    /// Carries out the work also where whoever wants its outcome goes away: a turn is never half done. `None`: a defect of ours.
+    pub async fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.0.tracker.spawn(work).await.ok()
+    }
+
     /// Makes the call's state durable and tells subscribers. Waits for the journal, but never long.
     pub(super) async fn save(&self, entry: &Entry, session: &mut Session) {
+        self.save_by(entry, session, Instant::now() + JOURNAL).await;
+    }
+
+    /// The same where somebody waits for more than this: the journal gets until `by` at most.
+    pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
         let (call, collected) = session.documents();
         entry.events.send(session.news()).ok();
-        match timeout(JOURNAL, self.store().save(call, collected)).await {
+        let by = by.min(Instant::now() + JOURNAL);
+        match timeout_at(by, self.store().save(call, collected)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(call_sid = %session.call_sid, %error, "a turn was not kept"),
             Err(_) => warn!(call_sid = %session.call_sid, "the journal is late; the call goes on"),
@@ -434,6 +456,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 pub(super) const ON_ITS_WAY: Duration = Duration::from_millis(300);
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
+/// How long before the end of the drain time calls in gather get their last turn: some words, a silence, Twilio's time to hear.
+const LAST_TURN: Duration = Duration::from_secs(20);
 /// How much of the drain time live calls get to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
 /// How long tasks beside the calls get to end.
