@@ -25,8 +25,10 @@ pub(super) enum Request {
         /// A visit that only asks whether the mind has answered by now.
         wait: Option<u32>,
     },
-    /// Words or silence without such a number: a digest of the whole form, nothing of its text.
+    /// Words without such a number: a digest of the whole form, nothing of its text.
     Form(String),
+    /// Silence without such a number: one is like the other, and each counts.
+    Silence,
 }
 
 /// The last answers of a call, the newest at the end.
@@ -48,6 +50,7 @@ impl Request {
     pub(super) fn gather(query: &GatherQuery, form: &Form) -> Self {
         match query.turn {
             Some(turn) => Self::Turn { turn, wait: query.wait },
+            None if form.filled("SpeechResult").is_none() && form.filled("Digits").is_none() => Self::Silence,
             None => {
                 let digest = Sha256::digest(form.encode());
                 Self::Form(digest.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -67,9 +70,10 @@ impl Answers {
             (Request::Voice | Request::StreamEnded | Request::Turn { .. }, _) => {
                 self.0.iter().rev().find(|known| known.request == *request)
             }
-            (Request::Form(_), Some(token)) => {
+            (Request::Form(_) | Request::Silence, Some(token)) => {
                 self.0.iter().rev().find(|known| known.token.as_deref() == Some(token))
             }
+            (Request::Silence, None) => None,
             (Request::Form(_), None) => newest.filter(|known| {
                 known.request == *request && known.token.is_none() && now.duration_since(known.at) < AT_ONCE
             }),
@@ -85,7 +89,7 @@ impl Answers {
     /// Keeps an answer; of the caller's turns only the last few, of what comes once in a call every one.
     pub(super) fn keep(&mut self, request: Request, token: Option<&str>, verbs: &[Verb], now: Timestamp) {
         self.0.push(Answered { request, token: token.map(str::to_owned), at: now, twiml: document(verbs) });
-        let of_turns = |known: &Answered| matches!(known.request, Request::Turn { .. } | Request::Form(_));
+        let of_turns = |known: &Answered| !matches!(known.request, Request::Voice | Request::StreamEnded);
         if self.0.iter().filter(|known| of_turns(known)).count() > TURNS_KEPT
             && let Some(oldest) = self.0.iter().position(of_turns)
         {
@@ -155,5 +159,10 @@ mod tests {
         assert_eq!(answers.again(&words("no"), None, soon), None);
         answers.keep(words("no"), None, &said(3), soon);
         assert_eq!(answers.again(&words("yes"), None, soon), None, "yes after no is a new word");
+        let silence = Request::gather(&GatherQuery::default(), &Form::default());
+        answers.keep(silence.clone(), Some("c"), &said(4), soon);
+        assert_eq!(answers.again(&silence, Some("c"), soon), Some(said(4)));
+        answers.keep(silence.clone(), None, &said(5), soon);
+        assert_eq!(answers.again(&silence, None, soon), None);
     }
 }
