@@ -1,6 +1,7 @@
 //! One call as this process knows it, and the documents it leaves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::civil::DateTime;
@@ -24,11 +25,13 @@ use crate::twilio::phone::E164;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) session: tokio::sync::Mutex<Session>,
-    pub(super) events: broadcast::Sender<Value>,
+    events: broadcast::Sender<Value>,
     /// Tells a streamed call to end.
     pub(super) hang_up: CancellationToken,
     /// Tells the task of a stream that Twilio has given the stream up.
     pub(super) lost: CancellationToken,
+    /// Whether the call is over, for who cannot wait for its state.
+    pub(super) over: AtomicBool,
     /// Whether a task of this process carries the call's stream: then nobody knows more of it than we do.
     pub(super) streaming: watch::Sender<bool>,
 }
@@ -107,12 +110,27 @@ struct Kept {
 impl Entry {
     pub(super) fn new(session: Session) -> Self {
         Self {
+            over: AtomicBool::new(session.ended_at.is_some()),
             session: tokio::sync::Mutex::new(session),
             events: broadcast::channel(EVENTS).0,
             hang_up: CancellationToken::new(),
             lost: CancellationToken::new(),
             streaming: watch::Sender::new(false),
         }
+    }
+
+    /// Tells subscribers what has happened since they were last told.
+    pub(super) fn tell(&self, session: &mut Session) {
+        self.over.store(session.ended_at.is_some(), Ordering::Release);
+        // Nobody may be listening.
+        self.events.send(session.news()).ok();
+    }
+
+    /// What happens from now on, the end included; `None` once it is over.
+    pub(super) fn subscribe(&self) -> Option<broadcast::Receiver<Value>> {
+        // In this order, so that no end falls between.
+        let events = self.events.subscribe();
+        (!self.over.load(Ordering::Acquire)).then_some(events)
     }
 
     /// Has the task of the stream, if there is one, leave the call in its last state; waits for it, but never long.

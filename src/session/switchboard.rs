@@ -17,7 +17,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
+use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
 use crate::agent::Agent;
+use crate::conversation::Ending;
 use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
@@ -203,12 +205,9 @@ impl Switchboard {
         }
     }
 
-    /// What happens in a call from now on; `None` if this process does not hold it, or it is over.
+    /// What happens in a call from now on, its end included; `None` if this process does not hold it, or it is over.
     pub fn events(&self, call_sid: &CallSid) -> Option<broadcast::Receiver<Value>> {
-        let entry = self.entry(call_sid)?;
-        // One that is being worked on is not over.
-        let over = entry.session.try_lock().is_ok_and(|session| session.ended_at.is_some());
-        (!over).then(|| entry.events.subscribe())
+        self.entry(call_sid)?.subscribe()
     }
 
     /// Forgets a call that is over, as its deletion wants it.
@@ -351,6 +350,7 @@ impl Switchboard {
         let was_live = session.ended_at.is_none();
         let Some(newer) = Session::restore(document, session.agent.clone(), session.zone.clone()) else { return };
         *session = newer;
+        entry.tell(&mut session);
         if was_live && session.ended_at.is_some() {
             // Whoever ended it has counted it.
             self.one_less();
@@ -388,7 +388,7 @@ impl Switchboard {
     /// The same where somebody waits for more than this: the journal gets until `by` at most.
     pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
         let (call, collected) = session.documents();
-        entry.events.send(session.news()).ok();
+        entry.tell(session);
         let by = by.min(Instant::now() + JOURNAL);
         match timeout_at(by, self.store().save(call, collected)).await {
             Ok(Ok(())) => {}
@@ -400,7 +400,7 @@ impl Switchboard {
     /// The same without waiting, for the task of a streamed call.
     pub(super) fn save_nowait(&self, entry: &Entry, session: &mut Session) {
         let (call, collected) = session.documents();
-        entry.events.send(session.news()).ok();
+        entry.tell(session);
         if let Err(error) = self.store().save_nowait(call, collected) {
             warn!(call_sid = %session.call_sid, %error, "a turn was not kept");
         }
@@ -411,15 +411,19 @@ impl Switchboard {
         let now = Timestamp::now();
         let entries: Vec<_> = self.calls().iter().map(|(sid, entry)| (sid.clone(), entry.clone())).collect();
         for (call_sid, entry) in entries {
-            if self.store().status().reachable {
+            let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
+            // A call that is being worked on is not idle.
+            let quiet = entry.session.try_lock().is_ok_and(|known| known.ended_at.is_none() && idle(&known) > QUIET);
+            if quiet && self.store().status().reachable {
                 // One that another instance carries may have ended there.
                 self.refresh(&entry).await;
             }
-            // A call that is being worked on is not idle.
             let Ok(mut session) = entry.session.try_lock() else { continue };
-            let idle = now.duration_since(session.touched_at);
-            let longest = i64::from(session.agent.limits.max_call_seconds) + LOST_AFTER;
-            if session.ended_at.is_none() && idle.as_secs() > longest {
+            let idle = idle(&session);
+            let with_a_person = matches!(session.conversation.ending(), Some(Ending::Dial(_)));
+            let transfer = if with_a_person { i64::from(DIAL_SECONDS + TRANSFER_SECONDS) } else { 0 };
+            let longest = i64::from(session.agent.limits.max_call_seconds) + transfer + LOST_AFTER;
+            if session.ended_at.is_none() && idle > longest {
                 let connected = session.connected;
                 session.end(connected);
                 self.over(&session);
@@ -448,6 +452,8 @@ fn count(calls: usize) -> f64 {
 const SWEEP: Duration = Duration::from_secs(15);
 /// Seconds that an ended call is remembered for webhooks that come again.
 const FORGET_AFTER: i64 = 90;
+/// Seconds after which a call of which nothing was heard may have gone on, or ended, elsewhere.
+const QUIET: i64 = 60;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.
 const LOST_AFTER: i64 = 600;
 /// How often a version that is on its way from another instance is looked for.

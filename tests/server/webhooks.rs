@@ -8,17 +8,17 @@ use crate::house::{House, attribute, quick_agent, within};
 use crate::wire::{Wire, call_sid, ringing, voice};
 
 /// A call in gather, and what it answers.
-struct Call {
-    house: House,
-    sid: String,
+pub(crate) struct Call {
+    pub(crate) house: House,
+    pub(crate) sid: String,
 }
 
 impl Call {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self { house: House::open().await, sid: call_sid(7) }
     }
 
-    async fn post(&self, target: &str, more: &[(&str, &str)]) -> String {
+    pub(crate) async fn post(&self, target: &str, more: &[(&str, &str)]) -> String {
         self.post_with(target, more, None).await
     }
 
@@ -31,12 +31,12 @@ impl Call {
         answer
     }
 
-    async fn voice(&self) -> String {
+    pub(crate) async fn voice(&self) -> String {
         self.post("/voice?agent_type=QUICK&mode=gather", &[]).await
     }
 
     /// The document without what every save changes.
-    async fn document(&self) -> Value {
+    pub(crate) async fn document(&self) -> Value {
         let mut document = self.house.document(&self.sid).await;
         let fields = document.as_object_mut().unwrap();
         fields.remove("version");
@@ -46,7 +46,7 @@ impl Call {
 }
 
 /// Path and query of a `<Gather>`'s action.
-fn action(twiml: &str) -> String {
+pub(crate) fn action(twiml: &str) -> String {
     let url = attribute(twiml, "action").unwrap_or_else(|| panic!("no action in {twiml}"));
     format!("/{}", url.splitn(4, '/').nth(3).unwrap())
 }
