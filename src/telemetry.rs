@@ -108,6 +108,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// From now on a panic is logged by its place alone: its text may quote what a caller said.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a defect of the server: it panicked");
+    }));
+}
+
 /// Starts logging to standard error. `filter` is in `RUST_LOG`'s language, such as `info,trunkline=debug`.
 ///
 /// # Errors
