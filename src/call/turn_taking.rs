@@ -21,7 +21,9 @@ impl Call {
         if let Some(agent) = self.speech.played() {
             actions.push(Action::Record { caller: *frame, agent });
         }
-        self.hearing.frame(frame, now);
+        if self.hearing.frame(frame, now) {
+            actions.push(Action::ListenNow);
+        }
         self.barge_in(now, actions);
         self.follow_hearing(now, actions);
     }

@@ -86,6 +86,26 @@ fn words_that_answer_the_question_are_answered_as_soon_as_the_upstreams_can() {
 }
 
 #[test]
+fn a_recogniser_that_writes_the_last_word_before_the_voice_ends_is_not_waited_for() {
+    let mut rig = Rig::english();
+    rig.partial_delay = 0;
+    let (rig, took) = one_turn(rig, "five_hundred_rupees", "five hundred rupees");
+    // The words count as all once nothing was added to them for 180 ms.
+    assert!(took <= 180 + 20 + 200 + 25 + 75 + 25, "{took} ms\n{}", rig.log());
+}
+
+#[test]
+fn the_end_of_a_word_reaches_the_recogniser_with_the_next_frame_and_silence_in_its_own_time() {
+    let (rig, _) = one_turn(Rig::english(), "five_hundred_rupees", "five hundred rupees");
+    let ended = rig.reports[0].speech_ended_ms.unwrap();
+    assert!(rig.hurries.contains(&(ended + 20)), "{ended} ms: {:?}", rig.hurries);
+    let began = rig.hurries.iter().rfind(|at| **at + 3_000 < ended).copied().unwrap_or(0);
+    let speaking = rig.hurries.iter().filter(|at| **at > began).collect::<Vec<_>>();
+    assert!(speaking.windows(2).all(|pair| pair[1] - pair[0] <= 100), "{speaking:?}");
+    assert!(rig.now > rig.hurries.last().unwrap() + 700, "nobody speaks, nothing hurries");
+}
+
+#[test]
 fn without_partial_words_the_final_ones_start_the_mind() {
     let mut rig = Rig::english();
     rig.partials = false;
