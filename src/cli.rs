@@ -33,6 +33,9 @@ pub(crate) struct Call {
     /// stream or gather
     #[arg(long)]
     mode: Option<String>,
+    /// IANA name of the callee's time zone, such as America/New_York, where his country has several
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
     /// A variable of the agent's texts; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
@@ -123,7 +126,8 @@ pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode
     });
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({
-        "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode, "variables": variables,
+        "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode,
+        "timezone": call.timezone, "variables": variables,
     });
     let url = format!("{}/start-call", server.trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?;

@@ -168,6 +168,7 @@ async fn switchboard(
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,
+        rules: session::RulesConfig::default(),
     };
     Ok(Switchboard::open(known, parts, agents))
 }

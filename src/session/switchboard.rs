@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
+use super::rules::{Rules, RulesConfig};
 use crate::agent::Agent;
 use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
@@ -41,6 +42,8 @@ pub struct Config {
     pub caller_id: Option<E164>,
     /// Record every call, whatever its agent says.
     pub record_all: bool,
+    /// Which calls are forbidden.
+    pub rules: RulesConfig,
 }
 
 /// The parts a call is made of; what is absent has an embedded default or a mode that needs none.
@@ -82,6 +85,7 @@ struct Inside {
     config: Config,
     parts: Parts,
     circuits: Circuits,
+    rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
@@ -103,10 +107,12 @@ impl Switchboard {
             voice: Breaker::new("voice"),
             mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
         };
+        let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
             config,
             parts,
             circuits,
+            rules,
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
@@ -225,6 +231,10 @@ impl Switchboard {
 
     pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.0.rules
     }
 
     pub(super) fn tracker(&self) -> &TaskTracker {
