@@ -24,6 +24,7 @@ use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
 use crate::store::Store;
+use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
 use crate::telemetry;
@@ -149,6 +150,11 @@ impl Switchboard {
         let board = self.clone();
         let stop = self.0.stop.clone();
         self.0.tracker.spawn(async move { stop.run_until_cancelled(board.render_ahead()).await });
+    }
+
+    /// The numbers that must not be called.
+    pub fn do_not_call(&self) -> &DoNotCall {
+        self.0.rules.do_not_call()
     }
 
     /// What is kept.
@@ -369,6 +375,11 @@ impl Switchboard {
         self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
+        if session.conversation.calls_refused()
+            && let Some(phone) = session.phone.clone()
+        {
+            self.never_call(phone);
+        }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");

@@ -77,3 +77,18 @@ async fn an_agent_without_rules_may_call_at_any_time() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_on_the_list_is_not_called_and_not_named() {
+    let server = Server::start(|_| {}).await;
+    let number = trunkline::twilio::phone::E164::parse("+919876543210").unwrap();
+    server.switchboard.do_not_call().add(&number, "test").await.unwrap();
+    let answer = start(&server, json!({"agent_type": "LOGISTICS", "phone": "+91 98765-43210"})).await;
+    assert_eq!((answer.status().as_u16(), answer.headers().get("retry-after")), (403, None));
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!((&problem["type"], &problem["field"]), (&json!("urn:trunkline:problem:do_not_call"), &json!("phone")));
+    assert!(!problem.to_string().contains("98765"), "{problem}");
+    let other = start(&server, json!({"agent_type": "LOGISTICS", "phone": "+919876543211"})).await;
+    assert_eq!(other.status(), 503, "there is no line, but no rule against it");
+    server.stop().await;
+}
