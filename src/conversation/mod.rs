@@ -178,6 +178,9 @@ pub struct Conversation {
     /// Turns whose words are no values: language choices, keys pressed for yes and no.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The caller does not want to be called again.
+    #[serde(default)]
+    calls_refused: bool,
 }
 
 impl Conversation {
@@ -204,6 +207,7 @@ impl Conversation {
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            calls_refused: false,
         }
     }
 
@@ -230,6 +234,11 @@ impl Conversation {
     /// The caller's turns so far.
     pub fn turn(&self) -> u32 {
         self.turn
+    }
+
+    /// Whether the caller said that he does not want to be called again, and was told that he will not be.
+    pub fn calls_refused(&self) -> bool {
+        self.calls_refused
     }
 
     /// How it ends, once it does.

@@ -168,7 +168,7 @@ impl Session {
             phone: phone.clone(),
             mode: self.mode.as_str().to_owned(),
             stage: stage.as_str().to_owned(),
-            outcome: stage.is_over().then(|| stage.as_str().to_owned()),
+            outcome: stage.is_over().then(|| self.outcome().to_owned()),
             language: conversation.language().map(str::to_owned),
             history: conversation.history().entries().iter().map(|entry| line(entry, &self.zone)).collect(),
             data: data.clone(),
@@ -254,6 +254,9 @@ impl Session {
     /// How the call ended, for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         let stage = self.conversation.stage();
+        if self.conversation.calls_refused() {
+            return DO_NOT_CALL;
+        }
         if stage.is_over() { stage.as_str() } else { Stage::Abandoned.as_str() }
     }
 }
@@ -271,6 +274,8 @@ fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
 const EVENTS: usize = 64;
 /// How long `/stream-ended` waits for the stream's own task.
 const LEAVE: Duration = Duration::from_millis(500);
+/// How a call ended whose caller does not want to be called again.
+const DO_NOT_CALL: &str = "do_not_call";
 /// Twilio's word for a call to us.
 pub(super) const INBOUND: &str = "inbound";
 /// Twilio's word for a call by us.

@@ -55,6 +55,7 @@ impl Switchboard {
             Some(mode) => Some(Mode::parse(mode).ok_or(StartCallError::BadMode)?),
         };
         let variables = variables(&request.variables)?;
+        self.rules().permit(&agent, &phone, request.timezone.as_deref())?;
         let (Some(line), Some(from)) = (&self.parts().line, self.config().caller_id.clone()) else {
             return Err(StartCallError::NoPhoneLine);
         };

@@ -17,12 +17,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
+use super::rules::{Rules, RulesConfig};
 use crate::agent::Agent;
 use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
 use crate::store::Store;
+use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
 use crate::telemetry;
@@ -41,6 +43,8 @@ pub struct Config {
     pub caller_id: Option<E164>,
     /// Record every call, whatever its agent says.
     pub record_all: bool,
+    /// Which calls are forbidden.
+    pub rules: RulesConfig,
 }
 
 /// The parts a call is made of; what is absent has an embedded default or a mode that needs none.
@@ -82,6 +86,7 @@ struct Inside {
     config: Config,
     parts: Parts,
     circuits: Circuits,
+    rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
@@ -103,10 +108,12 @@ impl Switchboard {
             voice: Breaker::new("voice"),
             mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
         };
+        let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
             config,
             parts,
             circuits,
+            rules,
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
@@ -143,6 +150,11 @@ impl Switchboard {
         let board = self.clone();
         let stop = self.0.stop.clone();
         self.0.tracker.spawn(async move { stop.run_until_cancelled(board.render_ahead()).await });
+    }
+
+    /// The numbers that must not be called.
+    pub fn do_not_call(&self) -> &DoNotCall {
+        self.0.rules.do_not_call()
     }
 
     /// What is kept.
@@ -225,6 +237,10 @@ impl Switchboard {
 
     pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.0.rules
     }
 
     pub(super) fn tracker(&self) -> &TaskTracker {
@@ -359,6 +375,11 @@ impl Switchboard {
         self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
+        if session.conversation.calls_refused()
+            && let Some(phone) = session.phone.clone()
+        {
+            self.never_call(phone);
+        }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a call never waits for MongoDB; what [`Store::save`] acknowledged survives a kill and a power cut.
 
+pub mod do_not_call;
 pub mod journal;
 pub mod mongo;
 pub mod record;
