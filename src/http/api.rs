@@ -142,14 +142,16 @@ fn shown(call: &CallDocument) -> Value {
 
 /// Events until the call, or the server, is over.
 fn stream(receiver: Receiver<Value>, closing: CancellationToken) -> impl Stream<Item = Event> {
-    stream::unfold((receiver, closing), async |(mut receiver, closing)| {
-        let event = match closing.run_until_cancelled(receiver.recv()).await? {
-            Ok(value) => event(&value),
+    stream::unfold(Some((receiver, closing)), async |open| {
+        let (mut receiver, closing) = open?;
+        let told = match closing.run_until_cancelled(receiver.recv()).await? {
+            Ok(value) => value,
             // A reader slower than the call: what it missed is in the call's document.
-            Err(RecvError::Lagged(count)) => event(&json!({ "event": "missed", "count": count })),
+            Err(RecvError::Lagged(count)) => json!({ "event": "missed", "count": count }),
             Err(RecvError::Closed) => return None,
         };
-        Some((event, (receiver, closing)))
+        let last = told["event"] == "ended";
+        Some((event(&told), (!last).then_some((receiver, closing))))
     })
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
@@ -604,7 +604,6 @@ const VOICE_EVENTS: usize = 32;
 const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);

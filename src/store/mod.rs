@@ -196,6 +196,11 @@ impl Store {
         };
         match found {
             Found::Deleted => Ok(None),
+            // Where it is away, or was not reached yet, nobody waits long for it.
+            Found::Unknown if mongo.last_error().is_some() && !mongo.reachable() => {
+                Err(StoreError::Mongo("it is known to be away".to_owned()))
+            }
+            Found::Unknown if !mongo.reachable() => mongo.load(call_sid, OWN_READ).await,
             Found::Unknown => mongo.load(call_sid, FOREIGN_READ).await,
             Found::Call(here) if !mongo.reachable() => Ok(Some(*here)),
             Found::Call(here) => match mongo.load(call_sid, OWN_READ).await {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod barge_in;
+mod ending;
 mod fallbacks;
 mod house;
 mod memory;
