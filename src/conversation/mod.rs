@@ -5,6 +5,7 @@
 //! unconfirmed; no value is held that no words of the caller support; what the mind proposes is only ever a hint. A conversation is
 //! plain data: any instance can load it and carry on.
 
+mod absorb;
 pub mod clause;
 pub mod decision;
 mod flow;

@@ -135,7 +135,9 @@ async fn load(switchboard: &Switchboard, sid: &str) -> Result<CallDocument, Prob
 fn shown(call: &CallDocument) -> Value {
     let mut document = serde_json::to_value(call).unwrap_or_default();
     if let Value::Object(fields) = &mut document {
-        fields.shift_remove("session");
+        for name in ["session", "speech", "writer", "seen"] {
+            fields.shift_remove(name);
+        }
     }
     document
 }

@@ -17,6 +17,7 @@ use super::{HangUpError, StartCall, StartCallError, VoiceQuery};
 use crate::agent::{Agent, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
+use crate::store::record::Lineage;
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -337,6 +338,8 @@ impl Switchboard {
             mode,
             conversation,
             version: 0,
+            lineage: Lineage::default(),
+            speech: Vec::new(),
             started_at: now,
             ended_at: None,
             recording: None,

@@ -8,6 +8,7 @@ mod entry;
 mod gather;
 mod line;
 mod media;
+mod reconcile;
 mod speech;
 mod stream;
 mod switchboard;
