@@ -279,11 +279,9 @@ async fn of_two_versions_made_from_the_same_one_neither_replaces_the_other_unsee
     // It still waits, harms nobody, and is said to wait.
     assert_eq!(two.status().backlog, 1);
     two.save(call("CAother", 1), None).await.unwrap();
-    timeout(Duration::from_secs(30), async {
-        while find(mongod, "rivals", "calls", "CAother").await.is_none() {}
-    })
-    .await
-    .expect("others are fed");
+    timeout(Duration::from_secs(30), async { while find(mongod, "rivals", "calls", "CAother").await.is_none() {} })
+        .await
+        .expect("others are fed");
     let known = two.known(&sid("CA1")).await.unwrap().unwrap();
     assert_eq!((known.call.clone(), known.rival.as_deref().cloned()), (theirs.clone(), Some(ours.clone())));
     // Put together, it replaces both; the first sees that it is in it.

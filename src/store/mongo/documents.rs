@@ -50,7 +50,11 @@ pub(super) fn lineage(document: &Document) -> (u64, Lineage) {
 pub(super) fn made_from(call_sid: &str, version: u64, lineage: &Lineage) -> Document {
     let known = lineage.knows(version).into_iter().map(|(writer, version)| {
         // Documents of before name no writer.
-        let writer = if writer.is_empty() { doc! { "$in": ["", null] } } else { doc! { "$eq": writer } };
+        let writer = if writer.is_empty() {
+            doc! { "$in": ["", null] }
+        } else {
+            doc! { "$eq": writer }
+        };
         doc! { "writer": writer, "version": { "$lte": i64::try_from(version).unwrap_or(i64::MAX) } }
     });
     doc! { "call_sid": call_sid, "$or": known.collect::<Vec<_>>() }
