@@ -266,6 +266,17 @@ impl Conversation {
         }
     }
 
+    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
+        self.turn += 1;
+        self.silences = 0;
+        self.history.caller_said(text, self.turn, now, audio_ms);
+        if self.stage == Stage::Welcome {
+            self.stage = Stage::Collecting;
+        }
+        self.keep_what_was_said(agent);
+    }
+
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
         self.history.agent_said_again(text, self.turn, now);
