@@ -17,7 +17,7 @@ use super::answers::Answers;
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
 use crate::conversation::{Conversation, Ending, Stage, history};
-use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
+use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 
@@ -47,6 +47,10 @@ pub(super) struct Session {
     pub(super) mode: Mode,
     pub(super) conversation: Conversation,
     pub(super) version: u64,
+    /// From which versions of which processes this one was made.
+    pub(super) lineage: Lineage,
+    /// Files of cached speech that say something of this call alone.
+    pub(super) speech: Vec<String>,
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) recording: Option<String>,
@@ -177,9 +181,10 @@ impl Session {
         }
     }
 
-    /// The next version of both documents.
-    pub(super) fn documents(&mut self) -> (CallDocument, Option<CollectedDocument>) {
+    /// The next version of both documents, made by `writer`.
+    pub(super) fn documents(&mut self, writer: &str) -> (CallDocument, Option<CollectedDocument>) {
         self.version += 1;
+        let lineage = self.lineage.next(writer, self.version);
         let now = Timestamp::now();
         self.touched_at = now;
         let conversation = &self.conversation;
@@ -228,6 +233,8 @@ impl Session {
             ended_at: self.ended_at,
             recording: self.recording.clone(),
             session: json!(kept),
+            speech: self.speech.clone(),
+            lineage: lineage.clone(),
         };
         let collected = self.collected.then(|| CollectedDocument {
             schema: SCHEMA,
@@ -242,6 +249,7 @@ impl Session {
             evidence,
             started_at: self.started_at,
             updated_at: now,
+            lineage,
         });
         (call, collected)
     }
@@ -279,7 +287,9 @@ impl Session {
             mode: Mode::parse(&document.mode).unwrap_or_default(),
             told: kept.conversation.history().entries().len(),
             conversation: kept.conversation,
+            lineage: Lineage { seen: document.lineage.knows(document.version), ..document.lineage },
             version: document.version,
+            speech: document.speech,
             started_at: document.started_at,
             ended_at: document.ended_at,
             recording: document.recording,

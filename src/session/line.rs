@@ -20,6 +20,7 @@ use crate::agent::text::fill;
 use crate::agent::{Agent, Language, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
+use crate::store::record::Lineage;
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -344,6 +345,8 @@ impl Switchboard {
             mode,
             conversation,
             version: 0,
+            lineage: Lineage::default(),
+            speech: Vec::new(),
             started_at: now,
             ended_at: None,
             recording: None,

@@ -9,6 +9,7 @@ mod entry;
 mod gather;
 mod line;
 mod media;
+mod reconcile;
 mod rules;
 mod speech;
 mod stream;

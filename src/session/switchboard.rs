@@ -130,6 +130,8 @@ impl Switchboard {
         }));
         board.0.parts.speech_cache.spawn_clean_up(&board.0.tracker, board.0.stop.clone());
         board.spawn_rendering();
+        let settler = board.clone();
+        board.0.tracker.spawn(async move { settler.0.stop.run_until_cancelled(settler.settle_contests()).await });
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
@@ -312,18 +314,23 @@ impl Switchboard {
             self.refresh(&entry).await;
             return Some(entry);
         }
-        let document = match self.store().load(call_sid).await {
-            Ok(document) => document?,
+        let known = match self.store().known(call_sid).await {
+            Ok(known) => known?,
             Err(error) => {
                 warn!(%call_sid, %error, "the call could not be looked up");
                 return None;
             }
         };
-        let agent = self.agent(&document.agent_type)?;
+        let agent = self.agent(&known.call.agent_type)?;
         let zone = zone(&agent);
-        let session = Session::restore(document, agent, zone)?;
+        let session = Session::restore(known.call, agent, zone)?;
         info!(%call_sid, "carrying on with a call from the store");
-        Some(self.add(session))
+        let entry = self.add(session);
+        if let Some(rival) = known.rival {
+            let mut session = entry.session.lock().await;
+            self.take_in(&entry, &mut session, *rival).await;
+        }
+        Some(entry)
     }
 
     /// The same; where other instances share our calls, waits a moment for a version of theirs that is `enough` and still on its way.
@@ -355,25 +362,14 @@ impl Switchboard {
         }
         let mut session = entry.session.lock().await;
         let call_sid = session.call_sid.clone();
-        let document = match self.store().load(&call_sid).await {
-            Ok(Some(document)) if document.version > session.version => document,
-            Ok(_) => return,
-            Err(error) => {
-                warn!(%call_sid, %error, "another instance's version of the call could not be looked up");
-                return;
-            }
-        };
-        let was_live = session.ended_at.is_none();
-        let Some(newer) = Session::restore(document, session.agent.clone(), session.zone.clone()) else { return };
-        *session = newer;
-        entry.tell(&mut session);
-        if was_live && session.ended_at.is_some() {
-            // Whoever ended it has counted it.
-            self.one_less();
+        match self.store().elsewhere(&call_sid).await {
+            Ok(Some(theirs)) => self.take_in(entry, &mut session, theirs).await,
+            Ok(None) => {}
+            Err(error) => warn!(%call_sid, %error, "another instance's version of the call could not be looked up"),
         }
     }
 
-    fn one_less(&self) {
+    pub(super) fn one_less(&self) {
         // Two instances may both see a call end; the count must not wrap.
         let before =
             self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| Some(live.saturating_sub(1)));
@@ -408,7 +404,7 @@ impl Switchboard {
 
     /// The same where somebody waits for more than this: the journal gets until `by` at most.
     pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
-        let (call, collected) = session.documents();
+        let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         let by = by.min(Instant::now() + JOURNAL);
         match timeout_at(by, self.store().save(call, collected)).await {
@@ -420,7 +416,7 @@ impl Switchboard {
 
     /// The same without waiting, for the task of a streamed call.
     pub(super) fn save_nowait(&self, entry: &Entry, session: &mut Session) {
-        let (call, collected) = session.documents();
+        let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         if let Err(error) = self.store().save_nowait(call, collected) {
             warn!(call_sid = %session.call_sid, %error, "a turn was not kept");
