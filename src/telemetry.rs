@@ -220,7 +220,7 @@ metrics_table! {
     Counter CALLS = "trunkline_calls_total", "Calls opened, by `agent`, `direction` and `mode`.";
     Counter CALLS_ENDED = "trunkline_calls_ended_total", "Calls over, by `agent` and `outcome`.";
     Gauge CALLS_LIVE = "trunkline_calls_live", "Calls being held by this process.";
-    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent).";
+    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent, do_not_call, quiet_hours, too_many_calls).";
     Histogram CALL_SECONDS = "trunkline_call_seconds", "Length of a call.";
     Counter CIRCUIT_OPENED = "trunkline_circuit_opened_total", "Times a vendor was left alone after repeated failures, by `vendor`.";
     Histogram CLEAR_SECONDS = "trunkline_barge_in_clear_seconds", "From the first voiced frame over our speech to `clear` sent.";

@@ -217,7 +217,7 @@ impl Call {
         join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
-        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words()) {
+        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent) {
             self.hearing.forget();
         }
         self.listen_for_silence(now);

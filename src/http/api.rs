@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, stream};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -131,10 +132,12 @@ async fn load(switchboard: &Switchboard, sid: &str) -> Result<CallDocument, Prob
 }
 
 /// The document without what only another process needs.
-fn shown(call: &CallDocument) -> Value {
-    let mut document = serde_json::to_value(call).unwrap_or_default();
+pub(super) fn shown(record: &impl Serialize) -> Value {
+    let mut document = serde_json::to_value(record).unwrap_or_default();
     if let Value::Object(fields) = &mut document {
-        fields.shift_remove("session");
+        for name in ["session", "speech", "writer", "seen"] {
+            fields.shift_remove(name);
+        }
     }
     document
 }

@@ -17,7 +17,7 @@ use super::answers::Answers;
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
 use crate::conversation::{Conversation, Ending, Stage, history};
-use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
+use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 
@@ -47,6 +47,10 @@ pub(super) struct Session {
     pub(super) mode: Mode,
     pub(super) conversation: Conversation,
     pub(super) version: u64,
+    /// From which versions of which processes this one was made.
+    pub(super) lineage: Lineage,
+    /// Files of cached speech that say something of this call alone.
+    pub(super) speech: Vec<String>,
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) recording: Option<String>,
@@ -177,9 +181,10 @@ impl Session {
         }
     }
 
-    /// The next version of both documents.
-    pub(super) fn documents(&mut self) -> (CallDocument, Option<CollectedDocument>) {
+    /// The next version of both documents, made by `writer`.
+    pub(super) fn documents(&mut self, writer: &str) -> (CallDocument, Option<CollectedDocument>) {
         self.version += 1;
+        let lineage = self.lineage.next(writer, self.version);
         let now = Timestamp::now();
         self.touched_at = now;
         let conversation = &self.conversation;
@@ -211,7 +216,7 @@ impl Session {
             phone: phone.clone(),
             mode: self.mode.as_str().to_owned(),
             stage: stage.as_str().to_owned(),
-            outcome: stage.is_over().then(|| stage.as_str().to_owned()),
+            outcome: stage.is_over().then(|| self.outcome().to_owned()),
             language: conversation.language().map(str::to_owned),
             history: conversation.history().entries().iter().map(|entry| line(entry, &self.zone)).collect(),
             data: data.clone(),
@@ -228,6 +233,8 @@ impl Session {
             ended_at: self.ended_at,
             recording: self.recording.clone(),
             session: json!(kept),
+            speech: self.speech.clone(),
+            lineage: lineage.clone(),
         };
         let collected = self.collected.then(|| CollectedDocument {
             schema: SCHEMA,
@@ -242,6 +249,7 @@ impl Session {
             evidence,
             started_at: self.started_at,
             updated_at: now,
+            lineage,
         });
         (call, collected)
     }
@@ -279,7 +287,9 @@ impl Session {
             mode: Mode::parse(&document.mode).unwrap_or_default(),
             told: kept.conversation.history().entries().len(),
             conversation: kept.conversation,
+            lineage: Lineage { seen: document.lineage.knows(document.version), ..document.lineage },
             version: document.version,
+            speech: document.speech,
             started_at: document.started_at,
             ended_at: document.ended_at,
             recording: document.recording,
@@ -299,6 +309,9 @@ impl Session {
     /// How the call ended, for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         let stage = self.conversation.stage();
+        if self.conversation.calls_refused() {
+            return DO_NOT_CALL;
+        }
         if stage.is_over() { stage.as_str() } else { Stage::Abandoned.as_str() }
     }
 }
@@ -318,6 +331,8 @@ pub(super) const MAX_TURNS_KEPT: usize = 256;
 const EVENTS: usize = 64;
 /// How long `/stream-ended` waits for the stream's own task.
 const LEAVE: Duration = Duration::from_millis(500);
+/// How a call ended whose caller does not want to be called again.
+const DO_NOT_CALL: &str = "do_not_call";
 /// Twilio's word for a call to us.
 pub(super) const INBOUND: &str = "inbound";
 /// Twilio's word for a call by us.

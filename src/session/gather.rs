@@ -37,6 +37,13 @@ pub(super) struct Thinking {
     filled: bool,
 }
 
+impl Thinking {
+    /// Nobody waits for it any more.
+    pub(super) fn forget(self) {
+        self.task.abort();
+    }
+}
+
 /// What one request will answer, while it is put together.
 #[derive(Debug, Default)]
 pub(super) struct Reply {

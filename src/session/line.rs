@@ -20,6 +20,7 @@ use crate::agent::text::fill;
 use crate::agent::{Agent, Language, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
+use crate::store::record::Lineage;
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -59,6 +60,7 @@ impl Switchboard {
             Some(mode) => Some(Mode::parse(mode).ok_or(StartCallError::BadMode)?),
         };
         let variables = variables(&request.variables)?;
+        self.rules().permit(&agent, &phone, request.timezone.as_deref())?;
         let (Some(line), Some(from)) = (&self.parts().line, self.config().caller_id.clone()) else {
             return Err(StartCallError::NoPhoneLine);
         };
@@ -343,6 +345,8 @@ impl Switchboard {
             mode,
             conversation,
             version: 0,
+            lineage: Lineage::default(),
+            speech: Vec::new(),
             started_at: now,
             ended_at: None,
             recording: None,

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
 use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
+use super::rules::{Rules, RulesConfig};
 use crate::agent::Agent;
 use crate::conversation::Ending;
 use crate::provider::breaker::{Breaker, Circuit};
@@ -25,6 +26,7 @@ use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
 use crate::store::Store;
+use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
 use crate::telemetry;
@@ -43,6 +45,8 @@ pub struct Config {
     pub caller_id: Option<E164>,
     /// Record every call, whatever its agent says.
     pub record_all: bool,
+    /// Which calls are forbidden.
+    pub rules: RulesConfig,
 }
 
 /// The parts a call is made of; what is absent has an embedded default or a mode that needs none.
@@ -84,6 +88,7 @@ struct Inside {
     config: Config,
     parts: Parts,
     circuits: Circuits,
+    rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
@@ -107,10 +112,12 @@ impl Switchboard {
             voice: Breaker::new("voice"),
             mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
         };
+        let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
             config,
             parts,
             circuits,
+            rules,
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
@@ -123,6 +130,8 @@ impl Switchboard {
         }));
         board.0.parts.speech_cache.spawn_clean_up(&board.0.tracker, board.0.stop.clone());
         board.spawn_rendering();
+        let settler = board.clone();
+        board.0.tracker.spawn(async move { settler.0.stop.run_until_cancelled(settler.settle_contests()).await });
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
@@ -148,6 +157,11 @@ impl Switchboard {
         let board = self.clone();
         let stop = self.0.stop.clone();
         self.0.tracker.spawn(async move { stop.run_until_cancelled(board.render_ahead()).await });
+    }
+
+    /// The numbers that must not be called.
+    pub fn do_not_call(&self) -> &DoNotCall {
+        self.0.rules.do_not_call()
     }
 
     /// What is kept.
@@ -233,6 +247,10 @@ impl Switchboard {
         &self.0.parts
     }
 
+    pub(super) fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
     pub(super) fn tracker(&self) -> &TaskTracker {
         &self.0.tracker
     }
@@ -296,18 +314,23 @@ impl Switchboard {
             self.refresh(&entry).await;
             return Some(entry);
         }
-        let document = match self.store().load(call_sid).await {
-            Ok(document) => document?,
+        let known = match self.store().known(call_sid).await {
+            Ok(known) => known?,
             Err(error) => {
                 warn!(%call_sid, %error, "the call could not be looked up");
                 return None;
             }
         };
-        let agent = self.agent(&document.agent_type)?;
+        let agent = self.agent(&known.call.agent_type)?;
         let zone = zone(&agent);
-        let session = Session::restore(document, agent, zone)?;
+        let session = Session::restore(known.call, agent, zone)?;
         info!(%call_sid, "carrying on with a call from the store");
-        Some(self.add(session))
+        let entry = self.add(session);
+        if let Some(rival) = known.rival {
+            let mut session = entry.session.lock().await;
+            self.take_in(&entry, &mut session, *rival).await;
+        }
+        Some(entry)
     }
 
     /// The same; where other instances share our calls, waits a moment for a version of theirs that is `enough` and still on its way.
@@ -339,25 +362,14 @@ impl Switchboard {
         }
         let mut session = entry.session.lock().await;
         let call_sid = session.call_sid.clone();
-        let document = match self.store().load(&call_sid).await {
-            Ok(Some(document)) if document.version > session.version => document,
-            Ok(_) => return,
-            Err(error) => {
-                warn!(%call_sid, %error, "another instance's version of the call could not be looked up");
-                return;
-            }
-        };
-        let was_live = session.ended_at.is_none();
-        let Some(newer) = Session::restore(document, session.agent.clone(), session.zone.clone()) else { return };
-        *session = newer;
-        entry.tell(&mut session);
-        if was_live && session.ended_at.is_some() {
-            // Whoever ended it has counted it.
-            self.one_less();
+        match self.store().elsewhere(&call_sid).await {
+            Ok(Some(theirs)) => self.take_in(entry, &mut session, theirs).await,
+            Ok(None) => {}
+            Err(error) => warn!(%call_sid, %error, "another instance's version of the call could not be looked up"),
         }
     }
 
-    fn one_less(&self) {
+    pub(super) fn one_less(&self) {
         // Two instances may both see a call end; the count must not wrap.
         let before =
             self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| Some(live.saturating_sub(1)));
@@ -370,6 +382,11 @@ impl Switchboard {
         self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
+        if session.conversation.calls_refused()
+            && let Some(phone) = session.phone.clone()
+        {
+            self.never_call(phone);
+        }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");
@@ -387,7 +404,7 @@ impl Switchboard {
 
     /// The same where somebody waits for more than this: the journal gets until `by` at most.
     pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
-        let (call, collected) = session.documents();
+        let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         let by = by.min(Instant::now() + JOURNAL);
         match timeout_at(by, self.store().save(call, collected)).await {
@@ -399,7 +416,7 @@ impl Switchboard {
 
     /// The same without waiting, for the task of a streamed call.
     pub(super) fn save_nowait(&self, entry: &Entry, session: &mut Session) {
-        let (call, collected) = session.documents();
+        let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         if let Err(error) = self.store().save_nowait(call, collected) {
             warn!(call_sid = %session.call_sid, %error, "a turn was not kept");

@@ -11,6 +11,7 @@ mod proxy;
 mod recording;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod rules;
 mod socket;
 mod starting;
 mod webhooks;
