@@ -145,11 +145,6 @@ impl Call {
         &self.conversation
     }
 
-    /// Takes the stage flow out of a call that is over.
-    pub fn into_conversation(self) -> Conversation {
-        self.conversation
-    }
-
     fn local(&self, now: Duration) -> DateTime {
         let elapsed = jiff::SignedDuration::try_from(now).unwrap_or(jiff::SignedDuration::ZERO);
         self.began.saturating_add(elapsed)

@@ -11,6 +11,7 @@ use super::variables::{self, VARIABLES};
 use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, Twilio};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
+use crate::twilio::phone::E164;
 
 pub(super) fn environment(overrides: &Overrides) -> Result<Config, BadConfig> {
     let mut problems = Vec::new();
@@ -214,10 +215,10 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 fn phone(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    let e164 =
-        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    if e164 { Ok(text.to_owned()) } else { Err("expected a number in E.164 such as +912248900000".to_owned()) }
+    match E164::parse(text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(_) => Err("expected a number in E.164 such as +912248900000".to_owned()),
+    }
 }
 
 fn model(text: &str) -> Result<String, String> {

@@ -596,7 +596,7 @@ fn unsaid(unheard: Unheard) -> Unsaid {
 
 /// Frames given to the recogniser's task at a time while nobody speaks: 200 ms.
 const EARS_FRAMES: usize = 10;
-/// A second of audio for a recogniser that does not keep up.
+/// Frames for a recogniser that does not keep up: 1.3 s of audio.
 const EARS_QUEUE: usize = 64;
 const EARS_EVENTS: usize = 16;
 const VOICE_QUEUE: usize = 32;
