@@ -6,6 +6,7 @@ mod ending;
 mod fallbacks;
 mod house;
 mod memory;
+mod metrics;
 mod parity;
 mod proxy;
 mod recording;

@@ -408,7 +408,7 @@ fn readable(sid: &str) -> Option<CallSid> {
 }
 
 fn damaged(error: &StoreError) {
-    metrics::counter!("trunkline_store_damaged_records_total").increment(1);
+    metrics::counter!(crate::telemetry::JOURNAL_DAMAGED).increment(1);
     tracing::warn!(%error, "a damaged record of the journal was passed over");
 }
 
