@@ -157,7 +157,7 @@ impl Call {
         self.turn_confirmed(now, actions);
     }
 
-    fn words_turn(&self) -> UserTurn {
+    pub(super) fn words_turn(&self) -> UserTurn {
         UserTurn::Said { text: self.hearing.words().to_owned(), audio_ms: self.hearing.span() }
     }
 

@@ -89,6 +89,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         agents_dir: reader.parse("AGENTS_DIR", path).unwrap_or_default(),
         audio_dir: reader.parse("AUDIO_DIR", path).unwrap_or_default(),
         data_dir: reader.parse("DATA_DIR", path).unwrap_or_default(),
+        do_not_call_file: reader.parse("DO_NOT_CALL_FILE", path),
         max_calls: reader.parse("MAX_CALLS", |text| whole(text, 1, 1_000_000)).unwrap_or(1) as usize,
         drain: Duration::from_secs(reader.parse("DRAIN_SECONDS", |text| whole(text, 0, 86_400)).unwrap_or(0).into()),
         retention_days: reader.parse("RETENTION_DAYS", |text| whole(text, 1, 36_500)),

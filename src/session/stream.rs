@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
@@ -307,6 +307,9 @@ impl Driver {
                     self.outgoing.clear();
                     media::write_clear(&mut self.outgoing, &self.stream_sid);
                     written = true;
+                    if let Some(lasts) = self.call.voice_lasts() {
+                        histogram!(telemetry::CLEAR_SECONDS).record(lasts.as_secs_f64());
+                    }
                     if !feed(&mut self.socket, &self.outgoing).await {
                         closing = Some(Closing::Gone);
                     }
@@ -490,11 +493,9 @@ impl Helpers {
         if fixed {
             let key = key(language, &text, SpeechForm::Ulaw);
             if let Some(audio) = board.kept_speech(&key).await {
-                counter!(telemetry::SPEECH_CACHE, "outcome" => "hit").increment(1);
                 self.hand_in(board, turn, clause, audio);
                 return;
             }
-            counter!(telemetry::SPEECH_CACHE, "outcome" => "miss").increment(1);
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
@@ -604,7 +605,6 @@ const VOICE_EVENTS: usize = 32;
 const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);

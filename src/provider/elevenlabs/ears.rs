@@ -9,13 +9,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use url::Url;
 
 use self::memory::Memory;
+use super::messages::Heard;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault};
 use crate::audio::BYTES_PER_MS;
 use crate::provider::breaker::Breaker;
@@ -270,26 +270,21 @@ impl Leg<'_> {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => return Ok(true),
         };
-        let heard: Heard =
-            serde_json::from_str(&text).map_err(|_| End::Lost(fault::broken("a message is not JSON")))?;
-        Ok(match heard.message_type.as_str() {
-            "partial_transcript" => {
+        Ok(match Heard::read(&text).map_err(End::Lost)? {
+            Heard::Partial(text) => {
                 self.words_came = true;
-                let text = heard.text.unwrap_or_default();
                 if !self.memory.note_partial(&text) {
                     return Ok(true);
                 }
                 self.say(EarsEvent::Partial(text)).await
             }
-            "committed_transcript" => {
+            Heard::Committed(text) => {
                 self.words_came = true;
-                self.give(Answer::Words(heard.text.unwrap_or_default())).await
+                self.give(Answer::Words(text)).await
             }
-            // The commit came too soon after another: the words heard so far stand.
-            "commit_throttled" => self.give(Answer::TimedOut).await,
-            "error" => return Err(End::Lost(fault::of_code("error"))),
-            code if heard.error.is_some() => return Err(ended_by(code)),
-            _ => true,
+            Heard::Throttled => self.give(Answer::TimedOut).await,
+            Heard::Failed(code) => return Err(ended_by(&code)),
+            Heard::Nothing => true,
         })
     }
 
@@ -312,14 +307,6 @@ enum Answer {
     Words(String),
     /// Not at all (silence was committed), or the vendor would not: the partial words stand.
     TimedOut,
-}
-
-/// The vendor's message, of any type; the type of an error is its code.
-#[derive(Deserialize)]
-struct Heard {
-    message_type: String,
-    text: Option<String>,
-    error: Option<serde::de::IgnoredAny>,
 }
 
 fn ended_by(code: &str) -> End {
