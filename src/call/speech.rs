@@ -10,12 +10,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Action;
+use super::exchange::join;
+use crate::audio::level::Recent;
 use crate::audio::{BYTES_PER_MS, FRAME_SAMPLES, Frame, SILENCE};
 
 /// Audio sent ahead of its playback at most. Enough to ride out a late wake-up, little enough that a pause loses next to nothing.
 pub(super) const LEAD: Duration = Duration::from_millis(400);
 /// How often more is sent while there is more.
 const PACE: Duration = Duration::from_millis(100);
+/// The recogniser's words of an echo come no later after it.
+const ECHOES_FOR: Duration = Duration::from_millis(2_500);
 /// Played audio kept for the recording while no frame of the caller arrives.
 const MAX_TRACK: usize = 10_000 * BYTES_PER_MS;
 /// Time a character takes to be spoken, where the whole clause has not arrived yet.
@@ -50,6 +54,8 @@ impl MarkId {
 #[derive(Debug, Default)]
 struct Clause {
     text: String,
+    /// The same as it is spoken, where that is not the same.
+    spoken: Option<String>,
     language: String,
     fixed: bool,
     /// Audio that was not sent yet.
@@ -66,6 +72,13 @@ struct Clause {
 }
 
 impl Clause {
+    /// Adds its words, as they are written and as they are spoken.
+    fn join_to(&self, forms: &mut [String; 2]) {
+        let [written, spoken] = forms;
+        join(written, &self.text);
+        join(spoken, self.spoken.as_ref().unwrap_or(&self.text));
+    }
+
     /// Whether it was heard to its end.
     fn whole(&self) -> bool {
         self.heard || (self.done && self.received > 0 && self.played >= self.received)
@@ -94,6 +107,12 @@ pub(super) struct Speech {
     first_audio: Option<Duration>,
     /// Played audio that waits to be recorded, if the call is recorded.
     track: Option<VecDeque<u8>>,
+    /// How loud we were lately, for telling our echo.
+    loudness: Recent,
+    /// When something of ours was last being played.
+    audible_at: Option<Duration>,
+    /// What was played of the turn before, for telling our echo.
+    said_before: [String; 2],
 }
 
 /// A clause that was not heard, for the mode that takes over.
@@ -118,6 +137,12 @@ impl Speech {
         // Nothing of the old turn can be playing, or it would have been cleared; were it so, its bytes must not count for the new one.
         self.mirror.clear();
         self.mirrored = 0;
+        if self.clauses.iter().any(|clause| clause.played > 0) {
+            self.said_before = Default::default();
+            for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+                clause.join_to(&mut self.said_before);
+            }
+        }
         self.clauses.clear();
         self.sending = 0;
         self.closed = false;
@@ -127,10 +152,11 @@ impl Speech {
         self.first_audio = None;
     }
 
-    /// Adds a clause; gives its number.
-    pub(super) fn add(&mut self, text: &str, language: &str, fixed: bool) -> u32 {
+    /// Adds a clause, written and as it is spoken; gives its number.
+    pub(super) fn add(&mut self, text: &str, spoken: &str, language: &str, fixed: bool) -> u32 {
+        let spoken = (spoken != text).then(|| spoken.to_owned());
         let (text, language) = (text.to_owned(), language.to_owned());
-        self.clauses.push(Clause { text, language, fixed, ..Clause::default() });
+        self.clauses.push(Clause { text, spoken, language, fixed, ..Clause::default() });
         u32::try_from(self.clauses.len() - 1).unwrap_or(u32::MAX)
     }
 
@@ -181,6 +207,7 @@ impl Speech {
             if let Some((clause, bytes)) = self.mirror.pop_front() {
                 self.mirrored -= bytes.len();
                 self.clauses[clause].played += bytes.len();
+                self.loudness.push(&bytes);
                 track(&mut self.track, &bytes);
             }
         }
@@ -190,6 +217,30 @@ impl Speech {
     /// Whether audio is on its way to the caller's ear now.
     pub(super) fn audible(&self) -> bool {
         !self.mirror.is_empty()
+    }
+
+    /// Level of the loudest 20 ms that were played within the last 600 ms, dBFS.
+    pub(super) fn loudest_dbfs(&mut self, now: Duration) -> f32 {
+        self.advance(now);
+        self.loudness.loudest_dbfs()
+    }
+
+    /// When something of ours was last being played.
+    pub(super) fn audible_at(&self) -> Option<Duration> {
+        self.audible_at
+    }
+
+    /// What the caller may hear come back of us: the words played in this turn and in the one before, as they are written and as they
+    /// are spoken. Nothing, where we have long been silent.
+    pub(super) fn echoing(&self, now: Duration) -> [String; 2] {
+        if self.audible_at.is_none_or(|at| now.saturating_sub(at) >= ECHOES_FOR) {
+            return Default::default();
+        }
+        let mut forms = self.said_before.clone();
+        for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+            clause.join_to(&mut forms);
+        }
+        forms
     }
 
     /// Whether all was said; the marks may still be on their way.
@@ -281,6 +332,9 @@ impl Speech {
         let clock = u64::try_from(now.as_micros() * BYTES_PER_MS as u128 / 1_000).unwrap_or(u64::MAX);
         let mut due = usize::try_from(clock.saturating_sub(self.clock)).unwrap_or(usize::MAX);
         self.clock = self.clock.max(clock);
+        if !self.mirror.is_empty() {
+            self.audible_at = Some(now);
+        }
         while due > 0
             && let Some((clause, bytes)) = self.mirror.front_mut()
         {
@@ -294,7 +348,11 @@ impl Speech {
             if let Some(clause) = self.clauses.get_mut(clause) {
                 clause.played += part.len();
             }
+            self.loudness.push(&part);
             track(&mut self.track, &part);
+        }
+        if due > 0 {
+            self.loudness.push_silence(due);
         }
         if let Some(track) = &mut self.track {
             let room = MAX_TRACK.saturating_sub(track.len());

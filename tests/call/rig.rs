@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::civil::date;
 use trunkline::agent::{self, Agent};
+use trunkline::audio::mulaw;
 use trunkline::call::{Action, Call, Closing, Event, Stop, TurnReport};
 use trunkline::conversation::prompt::{Prompt, Speaker};
 use trunkline::conversation::{Conversation, Opening};
@@ -74,6 +75,15 @@ pub(crate) struct Rig {
     /// The voice says nothing at all, or fails.
     pub(crate) voice: Voice,
     pub(crate) ms_per_character: u64,
+    /// The voice speaks with the sound of the recordings, this much louder (dB), so that it is a voice to the detector.
+    pub(crate) human: Option<f32>,
+    /// The line gives back what it plays: how late (ms) and how loud (dB).
+    pub(crate) echo: Option<Echo>,
+    /// What the line played, from time zero on.
+    line: Vec<u8>,
+    /// What is being said: turn, text, words given to the echo, bytes; and where in what was heard it begins.
+    saying: VecDeque<(u32, String, usize, usize)>,
+    said_from: usize,
     pub(crate) log: Vec<String>,
     sending: bool,
     pub(crate) closed: Option<(u64, Closing)>,
@@ -86,6 +96,15 @@ pub(crate) struct Rig {
     pub(crate) clears: Vec<u64>,
     pub(crate) commits: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
+}
+
+/// The echo of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Echo {
+    pub(crate) delay_ms: u64,
+    pub(crate) gain_db: f32,
+    /// The recogniser hears its words too, so many ms after they were played.
+    pub(crate) words_after_ms: Option<u64>,
 }
 
 /// What the caller heard of some clauses.
@@ -164,6 +183,11 @@ impl Rig {
             voice_delay: 75,
             voice: Voice::Speaks,
             ms_per_character: 50,
+            human: None,
+            echo: None,
+            line: Vec::new(),
+            saying: VecDeque::new(),
+            said_from: 0,
             log: Vec::new(),
             sending: false,
             closed: None,
@@ -279,8 +303,13 @@ impl Rig {
     fn step(&mut self) {
         let (played, marks) = self.playback.advance(self.now * 1_000);
         if let Some(played) = played {
+            self.line.resize((played.at_us / 125) as usize, 0xFF);
+            self.line.extend(&played.audio);
             self.heard_at.push(self.now);
             self.heard.extend(played.audio);
+        }
+        if let Some(after) = self.echo.and_then(|echo| echo.words_after_ms) {
+            self.echo_words(after);
         }
         for mark in marks {
             self.give(Outside::Mark(mark));
@@ -329,7 +358,22 @@ impl Rig {
                 }
             }
         }
+        if let Some(echo) = self.echo {
+            for (n, slot) in frame.iter_mut().enumerate() {
+                let place = (at * 8 + n as u64).checked_sub(echo.delay_ms * 8);
+                let back = place.and_then(|place| self.line.get(place as usize)).map_or(0.0, |byte| sample(*byte));
+                *slot = byte(sample(*slot) + back * 10_f32.powf(echo.gain_db / 20.0));
+            }
+        }
         frame
+    }
+
+    /// The voice's sound of a text.
+    pub(crate) fn sound_of(&self, text: &str) -> Vec<u8> {
+        match self.human {
+            None => audio_of(text, self.ms_per_character),
+            Some(gain_db) => human(text, gain_db),
+        }
     }
 
     /// The words that the recogniser has by now, since the last commit.
@@ -406,6 +450,8 @@ impl Rig {
                 if self.spoken.iter().any(|(of, _)| *of == turn) {
                     self.note(&format!("DropSpeech {turn}"));
                 }
+                self.saying.retain(|(of, ..)| *of != turn);
+                self.said_from = self.heard.len();
                 self.inbox.retain(
                     |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
                 );
@@ -441,13 +487,40 @@ impl Rig {
     }
 
     fn voice_speaks(&mut self, turn: u32, clause: u32, text: &str) {
-        let audio = audio_of(text, self.ms_per_character);
+        let audio = self.sound_of(text);
+        if self.saying.is_empty() {
+            self.said_from = self.heard.len();
+        }
+        self.saying.push_back((turn, text.to_owned(), 0, audio.len()));
         let mut at = self.now + self.voice_delay;
         for piece in audio.chunks(800) {
             self.later(at, Outside::SpeechAudio(turn, clause, Bytes::copy_from_slice(piece)));
             at += 20;
         }
         self.later(at, Outside::SpeechDone(turn, clause));
+    }
+
+    /// The line gives back the words that were played, and the recogniser hears them.
+    fn echo_words(&mut self, after_ms: u64) {
+        while let Some(saying) = self.saying.front_mut() {
+            let played = self.heard.len() - self.said_from;
+            let words: Vec<&str> = saying.1.split_whitespace().collect();
+            while saying.2 < words.len() && played >= saying.3 * (saying.2 + 1) / words.len() {
+                let word = words[saying.2].to_owned();
+                saying.2 += 1;
+                let at = self.now + after_ms;
+                let place = self.words.partition_point(|(other, _)| *other <= at);
+                self.words.insert(place, (at, word));
+                self.seq += 1;
+                let at = self.now + after_ms + self.partial_delay;
+                self.inbox.insert((at, self.seq), Outside::Partial(String::new()));
+            }
+            if played < saying.3 {
+                return;
+            }
+            self.said_from += saying.3;
+            self.saying.pop_front();
+        }
     }
 
     fn think(&mut self, turn: u32, delay: u64, text: &str) {
@@ -490,9 +563,7 @@ impl Rig {
 
     /// Fails unless the caller heard exactly these, one after the other; gives the ms heard of each.
     pub(crate) fn assert_said(&self, said: &[Said<'_>]) -> Vec<usize> {
-        let sound = |clauses: &[&str]| -> Vec<u8> {
-            clauses.iter().flat_map(|text| audio_of(text, self.ms_per_character)).collect()
-        };
+        let sound = |clauses: &[&str]| -> Vec<u8> { clauses.iter().flat_map(|text| self.sound_of(text)).collect() };
         let mut rest = &self.heard[..];
         let mut lengths = Vec::new();
         for said in said {
@@ -521,6 +592,40 @@ impl Rig {
     pub(crate) fn count(&self, what: &str) -> usize {
         self.log.iter().filter(|line| line.contains(what)).count()
     }
+}
+
+fn sample(byte: u8) -> f32 {
+    f32::from(mulaw::decode(byte))
+}
+
+fn byte(sample: f32) -> u8 {
+    mulaw::encode(sample.clamp(-32_768.0, 32_767.0) as i16)
+}
+
+/// Recordings one after the other, other ones for other texts, about as long as the text takes to be said.
+fn human(text: &str, gain_db: f32) -> Vec<u8> {
+    const NAMES: [&str; 7] = [
+        "charge_and_time",
+        "do_se_paanch_baje",
+        "hello_who_is_calling",
+        "let_me_talk_to_a_person",
+        "no_six_hundred_rupees",
+        "tomorrow_at_ten_am",
+        "two_pm_to_five_pm",
+    ];
+    let mut next = text.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte.into()));
+    let mut sound = Vec::new();
+    while sound.len() < text.chars().count() * 50 * 8 {
+        sound.extend(recording(NAMES[next % NAMES.len()]));
+        next += 3;
+    }
+    louder(&sound, gain_db)
+}
+
+/// The same sound, so much louder.
+pub(crate) fn louder(sound: &[u8], gain_db: f32) -> Vec<u8> {
+    let gain = 10_f32.powf(gain_db / 20.0);
+    sound.iter().map(|slot| if *slot == 0xFF { 0xFF } else { byte(sample(*slot) * gain) }).collect()
 }
 
 /// The voice's sound for a text: no two stretches are alike, so that a byte lost or doubled shows.
