@@ -15,6 +15,7 @@ mod echo;
 mod exchange;
 mod hearing;
 mod leaving;
+mod said;
 mod speech;
 pub mod timer;
 mod turn_taking;
@@ -120,6 +121,7 @@ impl Call {
             Event::MindDone { turn } => self.mind_done(turn, now, actions),
             Event::MindFailed { turn } => self.mind_failed(turn, now, actions),
             Event::SpeechAudio { turn, clause, audio } => self.speech.audio(now, turn, clause, audio),
+            Event::SpeechLetters { turn, clause, ends_ms } => self.speech.letters(turn, clause, ends_ms),
             Event::SpeechDone { turn, clause } => self.speech.done(turn, clause),
             Event::SpeechFailed { turn, clause } if self.speech.awaits(turn, clause) => {
                 self.move_to_gather(now, actions);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Action;
-use super::exchange::join;
+use super::said::Clause;
 use crate::audio::level::Recent;
 use crate::audio::{BYTES_PER_MS, FRAME_SAMPLES, Frame, SILENCE};
 
@@ -22,8 +22,6 @@ const PACE: Duration = Duration::from_millis(100);
 const ECHOES_FOR: Duration = Duration::from_millis(2_500);
 /// Played audio kept for the recording while no frame of the caller arrives.
 const MAX_TRACK: usize = 10_000 * BYTES_PER_MS;
-/// Time a character takes to be spoken, where the whole clause has not arrived yet.
-const MS_PER_CHARACTER: usize = 65;
 
 /// A mark: behind the last byte of a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,40 +46,6 @@ impl MarkId {
         let (epoch, rest) = name.strip_prefix('e')?.split_once('t')?;
         let (turn, clause) = rest.split_once('c')?;
         Some(Self { epoch: epoch.parse().ok()?, turn: turn.parse().ok()?, clause: clause.parse().ok()? })
-    }
-}
-
-#[derive(Debug, Default)]
-struct Clause {
-    text: String,
-    /// The same as it is spoken, where that is not the same.
-    spoken: Option<String>,
-    language: String,
-    fixed: bool,
-    /// Audio that was not sent yet.
-    queue: VecDeque<Bytes>,
-    /// Bytes that arrived, were sent, were played.
-    received: usize,
-    played: usize,
-    /// All its audio has arrived.
-    done: bool,
-    /// Its mark was sent in this epoch.
-    marked: bool,
-    /// Its mark came back.
-    heard: bool,
-}
-
-impl Clause {
-    /// Adds its words, as they are written and as they are spoken.
-    fn join_to(&self, forms: &mut [String; 2]) {
-        let [written, spoken] = forms;
-        join(written, &self.text);
-        join(spoken, self.spoken.as_ref().unwrap_or(&self.text));
-    }
-
-    /// Whether it was heard to its end.
-    fn whole(&self) -> bool {
-        self.heard || (self.done && self.received > 0 && self.played >= self.received)
     }
 }
 
@@ -174,6 +138,12 @@ impl Speech {
             clause.queue.push_back(audio);
             self.first_audio.get_or_insert(now);
         }
+    }
+
+    /// Takes the times of the letters of a clause's next audio.
+    pub(super) fn letters(&mut self, turn: u32, clause: u32, ends_ms: &[u32]) {
+        let Some(clause) = self.clause(turn, clause).filter(|clause| !clause.done) else { return };
+        clause.tell_letters(ends_ms);
     }
 
     pub(super) fn done(&mut self, turn: u32, clause: u32) {
@@ -407,11 +377,7 @@ impl Speech {
                 heard.push_str(&clause.text);
                 continue;
             }
-            let expected = clause.text.chars().count() * MS_PER_CHARACTER * BYTES_PER_MS;
-            let length = if clause.done { clause.received } else { clause.received.max(expected) };
-            let words: Vec<&str> = clause.text.split_whitespace().collect();
-            let spoken = words_within(&words, clause.played, length);
-            heard.push_str(&words[..spoken].join(" "));
+            heard.push_str(&clause.heard_words());
             break;
         }
         heard.trim_end().to_owned()
@@ -430,20 +396,6 @@ impl Speech {
             .map(|clause| Unheard { text: clause.text.clone(), language: clause.language.clone(), fixed: clause.fixed })
             .collect()
     }
-}
-
-/// How many of the words were spoken when `played` of `length` bytes were, taking a word's letters for its length.
-fn words_within(words: &[&str], played: usize, length: usize) -> usize {
-    let letters: usize = words.iter().map(|word| word.chars().count() + 1).sum();
-    let reached = letters * played.min(length) / length.max(1);
-    let mut so_far = 0;
-    words
-        .iter()
-        .take_while(|word| {
-            so_far += word.chars().count() + 1;
-            so_far <= reached + 1
-        })
-        .count()
 }
 
 fn track(track: &mut Option<VecDeque<u8>>, bytes: &Bytes) {

@@ -92,8 +92,8 @@ fn a_caller_too_faint_to_be_told_from_the_echo_is_known_by_his_words() {
     let mut his = "wait one moment please".split(' ').peekable();
     let history = rig.history();
     let said = history[1].strip_prefix("caller: ").unwrap();
-    said.split(' ').for_each(|word| drop(his.next_if_eq(&word)));
-    assert_eq!((his.next(), said.split(' ').count() <= 6), (None, true), "{said}");
+    let others = said.split(' ').filter(|word| his.next_if_eq(word).is_none()).count();
+    assert_eq!((his.next(), others <= 2), (None, true), "{said}");
 }
 
 #[test]

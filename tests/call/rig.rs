@@ -28,6 +28,7 @@ pub(crate) enum Outside {
     Partial(String),
     SpeechAudio(u32, u32, Bytes),
     SpeechDone(u32, u32),
+    SpeechLetters(u32, u32, Vec<u32>),
     SpeechFailed(u32, u32),
     Started,
     Stop(Stop),
@@ -77,6 +78,9 @@ pub(crate) struct Rig {
     pub(crate) ms_per_character: u64,
     /// The voice speaks with the sound of the recordings, this much louder (dB), so that it is a voice to the detector.
     pub(crate) human: Option<f32>,
+    /// The voice dwells on some letters and hurries over others, and tells when it spoke each: with every piece of audio, or of the
+    /// whole clause with the first.
+    pub(crate) pace: Option<(u32, Told)>,
     /// The line gives back what it plays: how late (ms) and how loud (dB).
     pub(crate) echo: Option<Echo>,
     /// What the line played, from time zero on.
@@ -96,6 +100,14 @@ pub(crate) struct Rig {
     pub(crate) clears: Vec<u64>,
     pub(crate) commits: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
+}
+
+/// How a voice tells the times of its letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    AtOnce,
+    PieceByPiece,
+    TheFirstHalf,
 }
 
 /// The echo of a line.
@@ -184,6 +196,7 @@ impl Rig {
             voice: Voice::Speaks,
             ms_per_character: 50,
             human: None,
+            pace: None,
             echo: None,
             line: Vec::new(),
             saying: VecDeque::new(),
@@ -247,6 +260,9 @@ impl Rig {
                 Event::SpeechAudio { turn: *turn, clause: *clause, audio: audio.clone() }
             }
             Outside::SpeechDone(turn, clause) => Event::SpeechDone { turn: *turn, clause: *clause },
+            Outside::SpeechLetters(turn, clause, ends_ms) => {
+                Event::SpeechLetters { turn: *turn, clause: *clause, ends_ms }
+            }
             Outside::SpeechFailed(turn, clause) => Event::SpeechFailed { turn: *turn, clause: *clause },
             Outside::Started => Event::Started,
             Outside::Stop(stop) => Event::Stop(*stop),
@@ -371,6 +387,12 @@ impl Rig {
     /// The voice's sound of a text.
     pub(crate) fn sound_of(&self, text: &str) -> Vec<u8> {
         match self.human {
+            None if self.pace.is_some() => {
+                let ms = self.letter_ends(text).last().copied().unwrap_or(0);
+                let mut sound = audio_of(text, 400);
+                sound.truncate(ms as usize * 8);
+                sound
+            }
             None => audio_of(text, self.ms_per_character),
             Some(gain_db) => human(text, gain_db),
         }
@@ -453,7 +475,7 @@ impl Rig {
                 self.saying.retain(|(of, ..)| *of != turn);
                 self.said_from = self.heard.len();
                 self.inbox.retain(
-                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
+                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechLetters(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
                 );
             }
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
@@ -493,11 +515,42 @@ impl Rig {
         }
         self.saying.push_back((turn, text.to_owned(), 0, audio.len()));
         let mut at = self.now + self.voice_delay;
-        for piece in audio.chunks(800) {
+        let ends = self.letter_ends(text);
+        for (n, piece) in (0..).zip(audio.chunks(800)) {
+            let told: Vec<u32> = match self.pace {
+                Some((_, Told::AtOnce)) if n == 0 => ends.clone(),
+                Some((_, Told::TheFirstHalf)) if n == 0 => ends[..ends.len() / 2].to_vec(),
+                Some((_, Told::PieceByPiece)) => {
+                    let within = ends.iter().filter(|end| (n * 100 + 1..=n * 100 + 100).contains(*end));
+                    within.map(|end| end - n * 100).collect()
+                }
+                Some(_) | None => Vec::new(),
+            };
+            if !told.is_empty() {
+                self.later(at, Outside::SpeechLetters(turn, clause, told));
+            }
             self.later(at, Outside::SpeechAudio(turn, clause, Bytes::copy_from_slice(piece)));
             at += 20;
         }
         self.later(at, Outside::SpeechDone(turn, clause));
+    }
+
+    /// When each letter that is no space has been spoken, ms.
+    pub(crate) fn letter_ends(&self, text: &str) -> Vec<u32> {
+        let seed = self.pace.map_or(0, |(seed, _)| seed);
+        let (mut at, mut ends) = (0, Vec::new());
+        for (n, letter) in (0..).zip(text.chars()) {
+            let chance = (seed ^ n).wrapping_mul(2_654_435_761) >> 16;
+            at += match letter {
+                ',' | '.' | '?' => 40 + chance % 300,
+                ' ' => chance % 60,
+                _ => 15 + chance % 130,
+            };
+            if letter != ' ' {
+                ends.push(at);
+            }
+        }
+        ends
     }
 
     /// The line gives back the words that were played, and the recogniser hears them.

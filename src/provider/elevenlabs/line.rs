@@ -5,6 +5,7 @@
 //! first message is the one with its settings.
 //! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`; names are taken in both camelCase and snake_case, as both were seen.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -75,7 +76,7 @@ pub(super) enum News {
     /// It is open.
     Opened,
     /// Audio of a living clause; perhaps none, perhaps the last.
-    Heard { clause: ClauseId, audio: Bytes, last: bool },
+    Heard { clause: ClauseId, audio: Bytes, letters: Vec<u32>, last: bool },
     /// Something that concerns no living clause.
     Nothing,
     /// It is of no more use.
@@ -219,6 +220,7 @@ impl Line {
         let Ok(said) = serde_json::from_str::<Said>(&text) else {
             return News::Lost(fault::broken("a message is not JSON of the known shape"));
         };
+        let letters = serde_json::from_str::<Timed<'_>>(&text).map(Timed::letters).unwrap_or_default();
         if let Some(code) = said.error {
             return News::Lost(fault::of_code(&code));
         }
@@ -234,7 +236,7 @@ impl Line {
             return News::Nothing;
         }
         match STANDARD.decode(said.audio.unwrap_or_default()) {
-            Ok(audio) => News::Heard { clause, audio: audio.into(), last },
+            Ok(audio) => News::Heard { clause, audio: audio.into(), letters, last },
             Err(_) => News::Lost(fault::broken("audio is not base64")),
         }
     }
@@ -306,6 +308,37 @@ struct Said {
     #[serde(rename = "is_final")]
     is_final_snake: Option<bool>,
     error: Option<String>,
+}
+
+/// When the letters of a message's audio are spoken. Read apart from the rest: without it there is still speech.
+#[derive(Deserialize)]
+struct Timed<'a> {
+    /// By the text as we gave it, or as the vendor read it.
+    #[serde(borrow)]
+    alignment: Option<Alignment<'a>>,
+    #[serde(borrow, rename = "normalizedAlignment", alias = "normalized_alignment")]
+    normalized: Option<Alignment<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Alignment<'a> {
+    #[serde(borrow)]
+    chars: Vec<Cow<'a, str>>,
+    #[serde(rename = "charStartTimesMs", alias = "char_start_times_ms")]
+    starts: Vec<f64>,
+    #[serde(rename = "charDurationsMs", alias = "char_durations_ms")]
+    lengths: Vec<f64>,
+}
+
+impl Timed<'_> {
+    /// For each letter that is no space: when it has been spoken, ms from the beginning of this message's audio.
+    fn letters(self) -> Vec<u32> {
+        let Some(alignment) = self.alignment.or(self.normalized) else { return Vec::new() };
+        let times = alignment.starts.iter().zip(&alignment.lengths).map(|(start, length)| start + length);
+        let letters = alignment.chars.iter().zip(times);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+        letters.filter(|(letter, _)| !letter.trim().is_empty()).map(|(_, end)| end as u32).collect()
+    }
 }
 
 /// One below the vendor's cap of five.
