@@ -68,7 +68,7 @@ fn told() -> impl Strategy<Value = Told> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
 
     #[test]
     fn where_the_voice_tells_its_letters_the_heard_words_are_true(seed: u32, told in told(), ms in 76..15_000_u64) {
@@ -95,6 +95,32 @@ proptest! {
         rig.ms_per_character = pace;
         rig.give(Outside::Started);
         check(&mut rig, &WELCOME, ms, 1)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_a_false_alarm_the_speech_goes_on_at_the_very_sample(
+        line_ms in prop::sample::select(vec![0, 1, 37, 60, 150]),
+        cached: bool,
+        at in 0..4_500_u64,
+        again in 900..2_500_u64,
+    ) {
+        let mut rig = Rig::new(logistics(), Some("en-IN"), true);
+        (rig.line_ms, rig.cached) = (line_ms, cached);
+        if cached {
+            rig.voice_delay = 1;
+        }
+        rig.give(Outside::Started);
+        rig.run(at);
+        let end = rig.say(at, "haan_haan", "haan haan");
+        rig.say(end + again, "okay", "okay");
+        rig.run_until_quiet(1_200);
+        prop_assert!((1..=2).contains(&rig.clears.len()), "{}", rig.log());
+        rig.assert_said(&[crate::rig::Said::Whole(&WELCOME)]);
+        prop_assert_eq!(rig.history(), [format!("agent: {}", WELCOME.join(" "))]);
     }
 }
 

@@ -81,6 +81,12 @@ pub(crate) struct Rig {
     /// The voice dwells on some letters and hurries over others, and tells when it spoke each: with every piece of audio, or of the
     /// whole clause with the first.
     pub(crate) pace: Option<(u32, Told)>,
+    /// The voice's audio of a clause comes in one piece, as from the cache.
+    pub(crate) cached: bool,
+    /// How long the line takes, each way, ms.
+    pub(crate) line_ms: u64,
+    /// What is on its way to the phone.
+    on_its_way: VecDeque<(u64, Down)>,
     /// The line gives back what it plays: how late (ms) and how loud (dB).
     pub(crate) echo: Option<Echo>,
     /// What the line played, from time zero on.
@@ -100,6 +106,14 @@ pub(crate) struct Rig {
     pub(crate) clears: Vec<u64>,
     pub(crate) commits: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
+}
+
+/// What the phone is sent.
+#[derive(Clone, Debug)]
+enum Down {
+    Audio(Bytes),
+    Clear,
+    Mark(String),
 }
 
 /// How a voice tells the times of its letters.
@@ -197,6 +211,9 @@ impl Rig {
             ms_per_character: 50,
             human: None,
             pace: None,
+            cached: false,
+            line_ms: 0,
+            on_its_way: VecDeque::new(),
             echo: None,
             line: Vec::new(),
             saying: VecDeque::new(),
@@ -317,18 +334,16 @@ impl Rig {
     }
 
     fn step(&mut self) {
-        let (played, marks) = self.playback.advance(self.now * 1_000);
-        if let Some(played) = played {
-            self.line.resize((played.at_us / 125) as usize, 0xFF);
-            self.line.extend(&played.audio);
-            self.heard_at.push(self.now);
-            self.heard.extend(played.audio);
+        self.arrive();
+        for mark in self.hear(self.now) {
+            if self.line_ms == 0 {
+                self.give(Outside::Mark(mark));
+            } else {
+                self.later(self.now + self.line_ms, Outside::Mark(mark));
+            }
         }
         if let Some(after) = self.echo.and_then(|echo| echo.words_after_ms) {
             self.echo_words(after);
-        }
-        for mark in marks {
-            self.give(Outside::Mark(mark));
         }
         while let Some(entry) = self.inbox.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let what = entry.remove();
@@ -345,7 +360,10 @@ impl Rig {
             && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now))
         {
             // The frame that ends now.
-            let audio = self.sound(self.now - 20);
+            let audio = match (self.now - 20).checked_sub(self.line_ms) {
+                Some(at) => self.sound(at),
+                None => [0xFF; 160],
+            };
             let event = Event::Media { timestamp_ms: Some(self.now - 20), audio: &audio };
             self.call.handle(Duration::from_millis(self.now), event, &mut self.actions);
             self.carry_out();
@@ -362,6 +380,18 @@ impl Rig {
                 self.now
             );
         }
+    }
+
+    /// What the phone plays up to now.
+    fn hear(&mut self, at: u64) -> Vec<String> {
+        let (played, marks) = self.playback.advance(at * 1_000);
+        if let Some(played) = played {
+            self.line.resize((played.at_us / 125) as usize, 0xFF);
+            self.line.extend(&played.audio);
+            self.heard_at.push(at);
+            self.heard.extend(played.audio);
+        }
+        marks
     }
 
     fn sound(&self, at: u64) -> [u8; 160] {
@@ -437,11 +467,8 @@ impl Rig {
             Action::Clear => {
                 self.note("Clear");
                 self.clears.push(self.now);
-                self.playback.advance(self.now * 1_000);
-                for mark in self.playback.clear() {
-                    self.later(self.now + 10, Outside::Mark(mark));
-                }
                 self.sending = false;
+                self.send_down(Down::Clear);
             }
             Action::Close(how) => {
                 self.note(&format!("Close {how:?}"));
@@ -482,9 +509,7 @@ impl Rig {
             Action::Report(report) => self.reports.push(report),
             Action::SendMark(mark) => {
                 self.sending = false;
-                if let Some(name) = self.playback.mark(&mark.to_string()) {
-                    self.later(self.now, Outside::Mark(name));
-                }
+                self.send_down(Down::Mark(mark.to_string()));
             }
             Action::SendMedia(audio) => {
                 if !self.sending {
@@ -492,9 +517,7 @@ impl Rig {
                     self.sending = true;
                 }
                 self.sent_bytes += audio.len();
-                self.playback.advance(self.now * 1_000);
-                assert!(self.playback.push(self.now * 1_000, &audio));
-                assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
+                self.send_down(Down::Audio(audio));
             }
             Action::Speak { turn, clause, text, .. } => {
                 self.note(&format!("Speak {turn}.{clause} \"{text}\""));
@@ -508,6 +531,38 @@ impl Rig {
         }
     }
 
+    fn send_down(&mut self, what: Down) {
+        self.on_its_way.push_back((self.now + self.line_ms, what));
+        if self.line_ms == 0 {
+            self.arrive();
+        }
+    }
+
+    /// What has reached the phone by now.
+    fn arrive(&mut self) {
+        while let Some((at, what)) = self.on_its_way.pop_front_if(|(at, _)| *at <= self.now) {
+            for mark in self.hear(at) {
+                self.later(self.now + self.line_ms, Outside::Mark(mark));
+            }
+            match what {
+                Down::Audio(audio) => {
+                    assert!(self.playback.push(at * 1_000, &audio));
+                    assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
+                }
+                Down::Clear => {
+                    for mark in self.playback.clear() {
+                        self.later(self.now + 10 + self.line_ms, Outside::Mark(mark));
+                    }
+                }
+                Down::Mark(name) => {
+                    if let Some(name) = self.playback.mark(&name) {
+                        self.later(self.now + self.line_ms, Outside::Mark(name));
+                    }
+                }
+            }
+        }
+    }
+
     fn voice_speaks(&mut self, turn: u32, clause: u32, text: &str) {
         let audio = self.sound_of(text);
         if self.saying.is_empty() {
@@ -516,7 +571,7 @@ impl Rig {
         self.saying.push_back((turn, text.to_owned(), 0, audio.len()));
         let mut at = self.now + self.voice_delay;
         let ends = self.letter_ends(text);
-        for (n, piece) in (0..).zip(audio.chunks(800)) {
+        for (n, piece) in (0..).zip(audio.chunks(if self.cached { usize::MAX } else { 800 })) {
             let told: Vec<u32> = match self.pace {
                 Some((_, Told::AtOnce)) if n == 0 => ends.clone(),
                 Some((_, Told::TheFirstHalf)) if n == 0 => ends[..ends.len() / 2].to_vec(),
