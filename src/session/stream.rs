@@ -240,6 +240,9 @@ impl Driver {
                 }
                 self.handle(Event::SpeechAudio { turn, clause, audio }, actions);
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => {
+                self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
+            }
             VoiceEvent::Done { turn, clause } => {
                 if let Some((key, bytes)) = self.helpers.collecting.remove(&(turn, clause))
                     && !bytes.is_empty()
