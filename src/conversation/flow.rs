@@ -42,7 +42,10 @@ impl Conversation {
         }
         if self.stage == Stage::LanguageSelection {
             self.language_turn(agent, turn, now, &mut effects);
-        } else if self.turn > agent.limits.max_turns {
+            return effects;
+        }
+        self.disclose(agent, now, &mut effects);
+        if self.turn > agent.limits.max_turns {
             self.last_turn(agent, now, &mut effects);
         } else {
             match turn {
@@ -140,6 +143,7 @@ impl Conversation {
     /// words that were not answered, ends what was to end.
     pub fn resume(&mut self, agent: &Agent, now: DateTime) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let unanswered = self.unanswered();
         if let Some(ending) = self.ending.clone() {
             effects.push(Effect::End(ending));
         } else if self.stage.is_over() {
@@ -148,10 +152,12 @@ impl Conversation {
             return self.begin(agent, now);
         } else if self.stage == Stage::LanguageSelection {
             self.ask_language(agent, now, &mut effects);
-        } else if self.unanswered() {
+        } else if unanswered {
+            self.disclose(agent, now, &mut effects);
             let turn = self.history.caller().next().map(|entry| entry.text.clone()).unwrap_or_default();
             self.collect(agent, &UserTurn::Said { text: turn, audio_ms: None }, now, &mut effects);
         } else {
+            self.disclose(agent, now, &mut effects);
             self.ask_what_is_open(agent, now, &mut effects);
         }
         effects
@@ -202,7 +208,27 @@ impl Conversation {
         self.welcome(agent, now, effects);
     }
 
+    /// Says the disclosure, in all languages while none is chosen, unless the caller has heard it.
+    fn disclose(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        if !std::mem::take(&mut self.undisclosed) {
+            self.disclosing = None;
+            return;
+        }
+        let chosen = self.language.clone();
+        let languages =
+            agent.languages.iter().filter(|language| chosen.as_ref().is_none_or(|code| language.code == *code));
+        let mut whole = Vec::new();
+        for language in languages {
+            let Some(text) = &language.texts.disclosure else { continue };
+            let text = fill(text, &self.variables);
+            whole.push(text.clone());
+            self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
+        }
+        self.disclosing = agent.calling.disclosure_required.then(|| whole.join(" "));
+    }
+
     fn ask_language(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        self.disclose(agent, now, effects);
         for language in &agent.languages {
             let text = fill(&language.texts.language_prompt, &self.variables);
             self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
@@ -212,6 +238,7 @@ impl Conversation {
     fn welcome(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         self.stage = Stage::Welcome;
         self.asked.clear();
+        self.disclose(agent, now, effects);
         let language = agent.language_or_first(self.language.as_deref());
         if self.recorded
             && let Some(announcement) = &language.texts.recording_announcement

@@ -178,6 +178,12 @@ pub struct Conversation {
     /// Turns whose words are no values: language choices, keys pressed for yes and no.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The disclosure was not said yet, or the caller did not hear all of it.
+    #[serde(default)]
+    undisclosed: bool,
+    /// The disclosure that is being said, where it must be heard to its end.
+    #[serde(default)]
+    disclosing: Option<String>,
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
@@ -207,6 +213,8 @@ impl Conversation {
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            undisclosed: true,
+            disclosing: None,
             calls_refused: false,
         }
     }
@@ -264,6 +272,9 @@ impl Conversation {
 
     /// The caller cut the agent off: the history keeps only what was heard since his last turn.
     pub fn interrupted(&mut self, heard: &str, now: DateTime) {
+        if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
+            self.undisclosed = true;
+        }
         self.history.cut(heard, self.turn, now);
     }
 
@@ -276,7 +287,13 @@ impl Conversation {
 
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.undisclosed = false;
         self.history.agent_said_again(text, self.turn, now);
+    }
+
+    /// It is not recorded after all: the caller is not told that it is.
+    pub fn not_recorded(&mut self) {
+        self.recorded = false;
     }
 
     /// The call ended from outside: hung up, lost, never connected.
@@ -290,4 +307,9 @@ impl Conversation {
     pub fn is_over(&self) -> bool {
         self.stage.is_over()
     }
+}
+
+/// What is left of words when only their letters count.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

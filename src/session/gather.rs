@@ -164,6 +164,7 @@ impl Switchboard {
     pub(super) async fn carry_on(&self, entry: &Arc<Entry>, session: &mut Session, unsaid: Vec<Unsaid>) -> Vec<Verb> {
         if session.mode == Mode::Stream {
             session.mode = Mode::Gather;
+            session.conversation.not_recorded();
             // A stream that is still somewhere on its way in is not let in any more.
             session.token = None;
             info!(call_sid = %session.call_sid, "carrying on in gather");

@@ -14,6 +14,7 @@ use super::entry::{INBOUND, OUTBOUND, Session};
 use super::gather::Reply;
 use super::switchboard::{Switchboard, zone};
 use super::{HangUpError, StartCall, StartCallError, VoiceQuery};
+use crate::agent::text::fill;
 use crate::agent::{Agent, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
@@ -25,6 +26,7 @@ use crate::twilio::twiml::{Connect, Say, Stream, Verb};
 use crate::twilio::webhook::{
     CallStatusWebhook, DialEndedWebhook, DialStatus, Direction, Form, StreamEvent, StreamStatusWebhook, VoiceWebhook,
 };
+use crate::understand;
 
 /// A call asked of Twilio, until its `/voice` comes.
 #[derive(Clone, Debug)]
@@ -152,6 +154,9 @@ impl Switchboard {
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
         }
+        if session.mode == Mode::Gather {
+            session.conversation.not_recorded();
+        }
         let agent = session.agent.agent_type.clone();
         counter!(telemetry::CALLS, "agent" => agent, "direction" => session.direction, "mode" => session.mode.as_str())
             .increment(1);
@@ -249,7 +254,8 @@ impl Switchboard {
         let mut verbs = Vec::new();
         if !reached {
             let language = session.agent.language_or_first(session.conversation.language());
-            verbs.push(self.say(&language.texts.goodbye, &language.code, Some(&language.twilio_voice)));
+            let goodbye = fill(&language.texts.goodbye, session.conversation.variables());
+            verbs.push(self.say(&goodbye, &language.code, Some(&language.twilio_voice)));
         }
         verbs.push(Verb::Hangup);
         if session.end(true) {
@@ -290,7 +296,7 @@ impl Switchboard {
         let say = match agent {
             Some(agent) => {
                 let language = agent.language_or_first(language);
-                self.say(&language.texts.apology, &language.code, Some(&language.twilio_voice))
+                self.say(&fill(&language.texts.apology, &agent.variables), &language.code, Some(&language.twilio_voice))
             }
             None => self.say("Sorry, something went wrong on our side. Goodbye.", "en-IN", None),
         };
@@ -298,7 +304,8 @@ impl Switchboard {
     }
 
     pub(super) fn say(&self, text: &str, language: &str, voice: Option<&str>) -> Verb {
-        Verb::Say(Say { text: text.to_owned(), voice: voice.map(str::to_owned), language: language.to_owned() })
+        let text = understand::speakable(text, language);
+        Verb::Say(Say { text, voice: voice.map(str::to_owned), language: language.to_owned() })
     }
 
     /// The agent asked for; where none was asked for, the only one there is.

@@ -4,6 +4,7 @@
 mod alone;
 mod caller;
 mod corrections;
+mod disclosure;
 mod grounding;
 mod language;
 mod mind;

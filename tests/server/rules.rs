@@ -1,8 +1,10 @@
 //! Rules that forbid calls, in the whole server: nothing is dialled, and who asks in a call not to be called again is not.
 
 use serde_json::{Value, json};
+use trunkline::simulator::caller::Party;
 
 use crate::house::{House, PHONE, QUICK, caller, quick_agent, within};
+use crate::wire::{call_sid, ringing};
 
 const LIST: &str = "data/do_not_call.txt";
 
@@ -54,4 +56,39 @@ async fn twilio_is_not_asked_for_a_call_that_a_rule_forbids() {
     assert_eq!(answer.status(), 403);
     assert_eq!(house.get("/api/calls").await["items"], json!([]));
     assert!(house.line.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_required_disclosure_is_heard_first_in_both_modes() {
+    let agent = quick_agent("calling.disclosure_required = true")
+        .replace("filler = \"Hmm.\"", "filler = \"Hmm.\"\ndisclosure = \"A machine of {company} speaks.\"")
+        .replace(
+            "recording_announcement = \"रिकॉर्डिंग।\"",
+            "recording_announcement = \"रिकॉर्डिंग।\"\ndisclosure = \"मशीन।\"",
+        );
+    let house = House::with(|plan| plan.agents = vec![agent]).await;
+    for mode in ["gather", "stream"] {
+        let (report, document) = house.call(mode, json!({"language": "en-IN"}), caller(&["(hangs up)"])).await;
+        let first = report.transcript.iter().find(|line| line.who == Party::Agent).unwrap();
+        assert!(first.text.starts_with("A machine of Quick speaks."), "{mode}: {:#?}", report.transcript);
+        let line = document["history"][0]["text"].as_str().unwrap();
+        assert!(line.starts_with("A machine of Quick speaks."), "{mode}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn goodbye_and_apology_are_filled_and_fit_to_be_spoken() {
+    let agent = quick_agent("handover_number = \"+912240000001\"")
+        .replace("goodbye = \"Goodbye then.\"", "goodbye = \"{company} calls in 24 hours.\"")
+        .replace("apology = \"A problem. Bye.\"", "apology = \"A problem at {company} until 5.\"");
+    let house = House::with(|plan| plan.agents = vec![agent]).await;
+    let sid = call_sid(3);
+    let (_, twiml) = house.webhook("/voice?agent_type=QUICK&mode=gather&language=en-IN", &ringing(&sid)).await;
+    assert!(twiml.contains("<Gather"), "{twiml}");
+    let mut params = ringing(&sid).to_vec();
+    params.push(("DialCallStatus", "no-answer"));
+    let (_, goodbye) = house.webhook("/transfer-ended", &params).await;
+    assert!(goodbye.contains("Quick calls in twenty four hours."), "{goodbye}");
+    let (_, apology) = house.webhook("/voice?agent_type=NOBODY", &ringing(&call_sid(4))).await;
+    assert!(apology.contains("A problem at Quick until five."), "{apology}");
 }
