@@ -63,6 +63,7 @@ impl Switchboard {
         };
         self.admission()
             .map_err(|refusal| if refusal == "draining" { StartCallError::Draining } else { StartCallError::Busy })?;
+        self.rules().count_call_to(&phone)?;
         // Keys in alphabetical order and few: Twilio has been seen to sort a query that it signed unsorted.
         let mut url = format!("{}/voice?agent_type={}", self.config().public_url, agent.agent_type);
         if let Some(language) = language {
@@ -88,6 +89,9 @@ impl Switchboard {
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
+            if !matches!(error, RestError::Timeout) {
+                self.rules().no_call_to(&phone);
+            }
             refused(&error)
         })?;
         info!(%call_sid, agent = agent.agent_type, "call started");
@@ -110,6 +114,10 @@ impl Switchboard {
         let Ok(webhook) = VoiceWebhook::read(&form) else { return self.apology(None) };
         let call_sid = &webhook.call_sid;
         let inbound = webhook.direction == Direction::Inbound;
+        if inbound && self.entry(call_sid).is_none() && !self.rules().admits_call_from(&webhook.from) {
+            warn!(%call_sid, refusal = "too_many_calls", "call refused");
+            return self.apology(None);
+        }
         if self.entry(call_sid).is_none()
             && let Err(refusal) = self.admission()
         {

@@ -8,6 +8,7 @@ mod entry;
 mod gather;
 mod line;
 mod media;
+mod rates;
 mod rules;
 mod speech;
 mod stream;
