@@ -10,7 +10,8 @@ pub mod decision;
 mod flow;
 mod grounding;
 pub mod history;
-mod language;
+mod keys;
+pub mod language;
 pub mod prompt;
 mod read_back;
 mod values;
@@ -168,6 +169,12 @@ pub struct Conversation {
     failures: u8,
     /// Answers that wanted more although nothing is missing.
     lingering: u8,
+    /// Turns in a row of which nothing was understood.
+    #[serde(default)]
+    blanks: u8,
+    /// What the mind said to the last of them.
+    #[serde(default)]
+    said_to_blank: String,
     ending: Option<Ending>,
     /// The fields that the agent's last words asked for, as far as that is known.
     #[serde(default)]
@@ -175,7 +182,7 @@ pub struct Conversation {
     /// The fields that were read back and wait for the caller's yes.
     #[serde(default)]
     reading: Vec<String>,
-    /// Turns whose words are no values: language choices, keys pressed for yes and no.
+    /// Turns whose words are no values: language choices.
     #[serde(default)]
     deaf: Vec<u32>,
     /// The disclosure was not said yet, or the caller did not hear all of it.
@@ -196,9 +203,11 @@ impl Conversation {
         variables.extend(opening.variables);
         let only = (agent.languages.len() == 1).then(|| agent.languages[0].code.clone());
         let given = opening.language.and_then(|code| agent.language(&code)).map(|language| language.code.clone());
+        let language = given.or(only);
         Self {
-            stage: Stage::LanguageSelection,
-            language: given.or(only),
+            // A language that is known is not asked for.
+            stage: if language.is_some() { Stage::Welcome } else { Stage::LanguageSelection },
+            language,
             variables,
             recorded: opening.recorded,
             mind: opening.mind,
@@ -209,6 +218,8 @@ impl Conversation {
             silences: 0,
             failures: 0,
             lingering: 0,
+            blanks: 0,
+            said_to_blank: String::new(),
             ending: None,
             asked: Vec::new(),
             reading: Vec::new(),

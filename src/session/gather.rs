@@ -18,7 +18,7 @@ use super::speech::{KEPT, RENDER, SPOKEN, note};
 use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
-use crate::conversation::{Answer, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause};
+use crate::conversation::{Answer, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -251,10 +251,10 @@ impl Switchboard {
         Gather {
             action,
             language: language.code.clone(),
-            hints: if choosing { LANGUAGE_HINTS.map(str::to_owned).to_vec() } else { Vec::new() },
+            hints: if choosing { language::names(agent) } else { Vec::new() },
             timeout_s: agent.limits.silence_seconds,
             speech_timeout_s: SPEECH_TIMEOUT,
-            num_digits: choosing.then_some(1),
+            num_digits: session.conversation.awaits_one_key(agent).then_some(1),
             prompts,
         }
     }
@@ -355,4 +355,3 @@ const SPEECH_TIMEOUT: u32 = 2;
 const DIAL_SECONDS: u32 = 30;
 const TRANSFER_SECONDS: u32 = 3_600;
 const MAX_ANSWER: usize = 16 * 1024;
-const LANGUAGE_HINTS: [&str; 4] = ["English", "Hindi", "हिंदी", "अंग्रेज़ी"];
