@@ -145,6 +145,11 @@ impl Call {
         &self.conversation
     }
 
+    /// How long the caller's present speech has lasted, from its first voiced frame; `None` while there is none.
+    pub fn voice_lasts(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.hearing.speech_ms())).filter(|lasts| !lasts.is_zero())
+    }
+
     /// Takes the stage flow out of a call that is over.
     pub fn into_conversation(self) -> Conversation {
         self.conversation
@@ -217,7 +222,7 @@ impl Call {
         join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
-        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words()) {
+        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent) {
             self.hearing.forget();
         }
         self.listen_for_silence(now);

@@ -5,6 +5,7 @@
 //! unconfirmed; no value is held that no words of the caller support; what the mind proposes is only ever a hint. A conversation is
 //! plain data: any instance can load it and carry on.
 
+mod absorb;
 pub mod clause;
 pub mod decision;
 mod flow;
@@ -294,6 +295,17 @@ impl Conversation {
         if self.stage == Stage::Collecting {
             self.ground(agent, &[], &[], true);
         }
+    }
+
+    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
+        self.turn += 1;
+        self.silences = 0;
+        self.history.caller_said(text, self.turn, now, audio_ms);
+        if self.stage == Stage::Welcome {
+            self.stage = Stage::Collecting;
+        }
+        self.keep_what_was_said(agent);
     }
 
     /// Words that were not heard before are said again, in the other mode.

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, stream};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -132,24 +133,28 @@ async fn load(switchboard: &Switchboard, sid: &str) -> Result<CallDocument, Prob
 }
 
 /// The document without what only another process needs.
-fn shown(call: &CallDocument) -> Value {
-    let mut document = serde_json::to_value(call).unwrap_or_default();
+pub(super) fn shown(record: &impl Serialize) -> Value {
+    let mut document = serde_json::to_value(record).unwrap_or_default();
     if let Value::Object(fields) = &mut document {
-        fields.shift_remove("session");
+        for name in ["session", "speech", "writer", "seen"] {
+            fields.shift_remove(name);
+        }
     }
     document
 }
 
 /// Events until the call, or the server, is over.
 fn stream(receiver: Receiver<Value>, closing: CancellationToken) -> impl Stream<Item = Event> {
-    stream::unfold((receiver, closing), async |(mut receiver, closing)| {
-        let event = match closing.run_until_cancelled(receiver.recv()).await? {
-            Ok(value) => event(&value),
+    stream::unfold(Some((receiver, closing)), async |open| {
+        let (mut receiver, closing) = open?;
+        let told = match closing.run_until_cancelled(receiver.recv()).await? {
+            Ok(value) => value,
             // A reader slower than the call: what it missed is in the call's document.
-            Err(RecvError::Lagged(count)) => event(&json!({ "event": "missed", "count": count })),
+            Err(RecvError::Lagged(count)) => json!({ "event": "missed", "count": count }),
             Err(RecvError::Closed) => return None,
         };
-        Some((event, (receiver, closing)))
+        let last = told["event"] == "ended";
+        Some((event(&told), (!last).then_some((receiver, closing))))
     })
 }
 

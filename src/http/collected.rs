@@ -35,6 +35,7 @@ pub(super) async fn collected(
     query.end()?;
     let items = switchboard.store().list_collected(filter).await.map_err(api::not_kept)?;
     if !as_csv {
+        let items: Vec<_> = items.iter().map(api::shown).collect();
         return Ok(Json(json!({ "items": items })).into_response());
     }
     let known = fields_of_agents(&switchboard, agent_type.as_deref());

@@ -4,11 +4,13 @@
 //! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
 //! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
+mod answers;
 mod entry;
 mod gather;
 mod line;
 mod media;
 mod rates;
+mod reconcile;
 mod rules;
 mod speech;
 mod stream;

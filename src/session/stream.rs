@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
@@ -307,11 +307,15 @@ impl Driver {
                     self.outgoing.clear();
                     media::write_clear(&mut self.outgoing, &self.stream_sid);
                     written = true;
+                    if let Some(lasts) = self.call.voice_lasts() {
+                        histogram!(telemetry::CLEAR_SECONDS).record(lasts.as_secs_f64());
+                    }
                     if !feed(&mut self.socket, &self.outgoing).await {
                         closing = Some(Closing::Gone);
                     }
                 }
                 Action::Listen(frame) => self.helpers.listen(frame),
+                Action::ListenNow => self.helpers.tell_ears(Some(EarsInput::Now)),
                 Action::Commit => self.helpers.tell_ears(Some(EarsInput::Commit)),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
@@ -419,7 +423,7 @@ impl Helpers {
         }
     }
 
-    /// Gives the recogniser a frame, in batches: it sends no fewer on.
+    /// Gives the recogniser a frame, in batches; the core says when there is a hurry.
     fn listen(&mut self, frame: Frame) {
         self.unheard.push(frame);
         if self.unheard.len() >= EARS_FRAMES {
@@ -489,11 +493,9 @@ impl Helpers {
         if fixed {
             let key = key(language, &text, SpeechForm::Ulaw);
             if let Some(audio) = board.kept_speech(&key).await {
-                counter!(telemetry::SPEECH_CACHE, "outcome" => "hit").increment(1);
                 self.hand_in(board, turn, clause, audio);
                 return;
             }
-            counter!(telemetry::SPEECH_CACHE, "outcome" => "miss").increment(1);
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
@@ -593,8 +595,8 @@ fn unsaid(unheard: Unheard) -> Unsaid {
     Unsaid { text: unheard.text, language: unheard.language, fixed: unheard.fixed }
 }
 
-/// Frames given to the recogniser's task at a time: the 100 ms that it sends at a time.
-const EARS_FRAMES: usize = 5;
+/// Frames given to the recogniser's task at a time while nobody speaks: 200 ms.
+const EARS_FRAMES: usize = 10;
 /// A second of audio for a recogniser that does not keep up.
 const EARS_QUEUE: usize = 64;
 const EARS_EVENTS: usize = 16;
@@ -603,7 +605,6 @@ const VOICE_EVENTS: usize = 32;
 const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);

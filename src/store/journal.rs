@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 use super::record::{CallDocument, CollectedDocument};
 use super::{Deletion, ListFilter, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 use threads::{Asked, Query, Reply, Write};
 
@@ -147,7 +148,7 @@ impl Journal {
                 mpsc::error::TrySendError::Full(_) => StoreError::Busy,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             };
-            counter!("trunkline_store_queue_full_total").increment(1);
+            counter!(telemetry::JOURNAL_QUEUE_FULL).increment(1);
             self.inner.shared.failed(&error);
             error
         })
@@ -230,6 +231,31 @@ impl Journal {
     /// SQLite failed: they will be tried again.
     pub async fn set_aside(&self, refused: Vec<Waiting>) -> Result<(), StoreError> {
         self.write(Write::Refused(refused)).await.map(|_| ())
+    }
+
+    /// Sets records aside because MongoDB holds a version that was not made from them, nor they from it, until a newer version of
+    /// them comes or [`Self::feed_again`].
+    ///
+    /// # Errors
+    /// SQLite failed: they will be tried again.
+    pub async fn contest(&self, contested: Vec<Waiting>) -> Result<(), StoreError> {
+        self.write(Write::Contested(contested)).await.map(|_| ())
+    }
+
+    /// Has the call's contested records fed once more.
+    ///
+    /// # Errors
+    /// SQLite failed: they stay aside until the next start.
+    pub async fn feed_again(&self, call_sid: &CallSid) -> Result<(), StoreError> {
+        self.write(Write::FeedAgain(call_sid.clone())).await.map(|_| ())
+    }
+
+    /// Calls with contested records, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn contested(&self, limit: usize) -> Result<Vec<CallSid>, StoreError> {
+        self.read(|answer| Query::Contested(limit, answer)).await
     }
 
     /// Resolves when something may have been put into the outbox since the last time.
@@ -331,7 +357,7 @@ impl Default for Shared {
 impl Shared {
     /// Notes a failed write; says so in the log once, until a write succeeds again.
     fn failed(&self, error: &StoreError) {
-        counter!("trunkline_store_save_failures_total").increment(1);
+        counter!(telemetry::JOURNAL_FAILURES).increment(1);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         if self.writable.swap(false, Ordering::Relaxed) {
             tracing::error!(%error, "finished turns are not being kept");
@@ -350,8 +376,8 @@ impl Shared {
     fn outbox(&self, waiting: u64, refused: u64) {
         self.backlog.store(waiting, Ordering::Relaxed);
         self.refused.store(refused, Ordering::Relaxed);
-        gauge!("trunkline_store_backlog").set(waiting as f64);
-        gauge!("trunkline_store_refused").set(refused as f64);
+        gauge!(telemetry::JOURNAL_BACKLOG).set(waiting as f64);
+        gauge!(telemetry::JOURNAL_REFUSED).set(refused as f64);
     }
 }
 

@@ -32,6 +32,8 @@ fn records(call_sid: &str, agent_type: &str, minute: u32, data: &Value) -> (Call
         ended_at: Some("2026-11-24T10:00:00Z".parse().unwrap()),
         recording: Some(format!("{call_sid}.ogg")),
         session: json!({"token": "for our eyes only"}),
+        speech: Vec::new(),
+        lineage: Default::default(),
     };
     let collected = CollectedDocument {
         schema: SCHEMA,
@@ -46,6 +48,7 @@ fn records(call_sid: &str, agent_type: &str, minute: u32, data: &Value) -> (Call
         evidence: Map::from_iter([("charge".to_owned(), json!({"words": "paanch sau", "turn": 2}))]),
         started_at: call.started_at,
         updated_at: call.updated_at,
+        lineage: Default::default(),
     };
     (call, collected)
 }

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod barge_in;
+mod ending;
 mod fallbacks;
 mod house;
 mod memory;
+mod metrics;
 mod parity;
 mod proxy;
 mod recording;

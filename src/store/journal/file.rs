@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::sql::broken;
 use crate::store::StoreError;
+use crate::telemetry;
 
 /// Opens the file for writing and brings its tables up to date. A corrupt file is moved aside first.
 pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError> {
@@ -21,7 +22,7 @@ pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError>
                 file = %file.display(), kept_as = %aside.display(), %why,
                 "the journal is corrupt: it was moved aside and a new one is started; calls in it are not served"
             );
-            metrics::counter!("trunkline_store_corrupt_total").increment(1);
+            metrics::counter!(telemetry::JOURNAL_CORRUPT).increment(1);
             prepare(&file, max_bytes).map_err(Opening::into_error)
         }
         opened => opened.map_err(Opening::into_error),
