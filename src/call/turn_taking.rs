@@ -10,7 +10,7 @@ use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
 use super::{Action, Call};
 use crate::audio::Frame;
-use crate::conversation::{Completeness, Conversation, Stage, UserTurn};
+use crate::conversation::{Completeness, Conversation, UserTurn};
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -265,8 +265,13 @@ impl Call {
         if digit != '#' && self.digits.len() < MAX_DIGITS {
             self.digits.push(digit);
         }
+        // A tentative turn does not count.
+        let conversation = match &self.exchange {
+            Some(exchange) if !exchange.confirmed => &exchange.before,
+            Some(_) | None => &self.conversation,
+        };
         // Where a choice is asked for, one key is an answer.
-        if digit == '#' || self.conversation.stage() == Stage::LanguageSelection {
+        if digit == '#' || conversation.awaits_one_key(&self.agent) {
             self.pressed(now, actions);
         } else {
             self.timers.set(Timer::Digits, now + NEXT_DIGIT);
