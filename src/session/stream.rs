@@ -307,6 +307,9 @@ impl Driver {
                     self.outgoing.clear();
                     media::write_clear(&mut self.outgoing, &self.stream_sid);
                     written = true;
+                    if let Some(lasts) = self.call.voice_lasts() {
+                        histogram!(telemetry::CLEAR_SECONDS).record(lasts.as_secs_f64());
+                    }
                     if !feed(&mut self.socket, &self.outgoing).await {
                         closing = Some(Closing::Gone);
                     }
@@ -489,11 +492,9 @@ impl Helpers {
         if fixed {
             let key = key(language, &text, SpeechForm::Ulaw);
             if let Some(audio) = board.kept_speech(&key).await {
-                counter!(telemetry::SPEECH_CACHE, "outcome" => "hit").increment(1);
                 self.hand_in(board, turn, clause, audio);
                 return;
             }
-            counter!(telemetry::SPEECH_CACHE, "outcome" => "miss").increment(1);
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };

@@ -5,6 +5,7 @@ mod barge_in;
 mod fallbacks;
 mod house;
 mod memory;
+mod metrics;
 mod parity;
 mod proxy;
 mod recording;

@@ -16,6 +16,7 @@ use super::sql::{self, Growth};
 use super::{Found, JournalConfig, Shared, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 
 /// What the writing thread is asked for.
@@ -103,6 +104,7 @@ impl Writer {
         }
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
+        shared.size(sql::bytes(&connection)?);
         shared.outbox_changed.notify_one();
         Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
     }
@@ -149,11 +151,12 @@ impl Writer {
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
-        histogram!("trunkline_store_commit_seconds").record(took.as_secs_f64());
+        self.shared.size(sql::bytes(&self.connection).unwrap_or(0));
+        histogram!(telemetry::JOURNAL_SECONDS).record(took.as_secs_f64());
         for ((write, result), answer) in writes.iter().zip(results).zip(answers) {
             match (&result, write) {
                 (Ok(_), Write::Save(..)) => {
-                    counter!("trunkline_store_saves_total").increment(1);
+                    counter!(telemetry::JOURNAL_SAVES).increment(1);
                     self.shared.worked();
                 }
                 (Err(StoreError::Deleted), _) | (Ok(_), _) => {}
@@ -228,7 +231,7 @@ impl Writer {
         }
         match sql::trim(&self.connection) {
             Ok(gone) => {
-                counter!("trunkline_store_trimmed_total").increment(gone as u64);
+                counter!(telemetry::JOURNAL_TRIMMED).increment(gone as u64);
                 gone > 0
             }
             Err(error) => {
@@ -257,7 +260,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
             let (newer, by) = sql::save(connection, call, collected.as_deref(), outbox)?;
             grow(by);
             if !newer {
-                counter!("trunkline_store_superseded_total").increment(1);
+                counter!(telemetry::JOURNAL_SUPERSEDED).increment(1);
             }
             Ok(Reply::Done)
         }

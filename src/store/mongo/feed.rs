@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::{CALLS, COLLECTED, Failure, Inner, OPERATION, bounded, documents, late};
 use crate::store::journal::{Errand, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
+use crate::telemetry;
 
 impl Inner {
     /// Drains the outbox until told to stop.
@@ -93,12 +94,12 @@ impl Inner {
             }
         }
         let settled = fed.len() + refused.len() + contested.len();
-        counter!("trunkline_store_mongodb_writes_total", "result" => "acknowledged").increment(fed.len() as u64);
+        counter!(telemetry::MONGO_WRITES, "outcome" => "acknowledged").increment(fed.len() as u64);
         if !fed.is_empty() {
             self.journal.acknowledge(fed).await.map_err(|error| error.to_string())?;
         }
         if !refused.is_empty() {
-            counter!("trunkline_store_mongodb_writes_total", "result" => "refused").increment(refused.len() as u64);
+            counter!(telemetry::MONGO_WRITES, "outcome" => "refused").increment(refused.len() as u64);
             self.journal.set_aside(refused).await.map_err(|error| error.to_string())?;
         }
         if !contested.is_empty() {
@@ -110,7 +111,7 @@ impl Inner {
         }
         match away {
             Some(why) => {
-                counter!("trunkline_store_mongodb_writes_total", "result" => "away").increment(1);
+                counter!(telemetry::MONGO_WRITES, "outcome" => "away").increment(1);
                 Err(why)
             }
             None => Ok(settled),
@@ -125,7 +126,7 @@ impl Inner {
             match self.run(&errand).await {
                 Ok(Kept::Contested) => outcome.contested.push(errand),
                 Ok(Kept::Here) => {
-                    histogram!("trunkline_store_mongodb_write_seconds").record(started.elapsed().as_secs_f64());
+                    histogram!(telemetry::MONGO_SECONDS).record(started.elapsed().as_secs_f64());
                     outcome.fed.push(errand);
                 }
                 Err(Failure::Refused(why)) => {
@@ -188,7 +189,7 @@ impl Inner {
         } else if lineage.includes(version, &theirs, their_version) {
             Err(Failure::Away("another version is not yet held by a majority".to_owned()))
         } else {
-            counter!("trunkline_store_contested_total").increment(1);
+            counter!(telemetry::MONGO_WRITES, "outcome" => "contested").increment(1);
             info!(call_sid = %errand.call_sid, version, their_version, "another instance wrote the call from the same beginning");
             Ok(Kept::Contested)
         }
@@ -220,12 +221,12 @@ impl Inner {
     fn worked(&self) {
         if !self.reachable.swap(true, Ordering::Relaxed) {
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            gauge!("trunkline_store_mongodb_up").set(1.0);
+            gauge!(telemetry::MONGO_UP).set(1.0);
         }
     }
 
     fn failed(&self, why: String) {
-        gauge!("trunkline_store_mongodb_up").set(0.0);
+        gauge!(telemetry::MONGO_UP).set(0.0);
         let mut last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         // Once for each outage: it is tried again and again.
         if self.reachable.swap(false, Ordering::Relaxed) || last_error.is_none() {
