@@ -322,6 +322,9 @@ impl Switchboard {
             let language = agent.language_or_first(session.conversation.language()).code.clone();
             reply.says.push((said.clone(), language));
         }
+        if answer.is_err() {
+            counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+        }
         let local = session.local();
         let answer = answer.as_ref().map_err(|()| MindFailed);
         reply.add(session.conversation.answered(agent, answer, &said, local));
