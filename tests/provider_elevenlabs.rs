@@ -425,6 +425,40 @@ async fn a_recogniser_that_falls_silent_is_asked_again_over_a_new_connection() {
     assert_eq!(audio_len(&replayed), 800);
 }
 
+#[tokio::test]
+async fn a_recogniser_that_answers_pings_and_says_nothing_is_doubted_less_and_less() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.config();
+    let mut ears = listen(config.clone());
+    let began = json!({"message_type": "session_started"});
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    let unanswered = async |ears: &mut Listening, socket: &mut Socket| {
+        ears.frames(5).await;
+        ears.commit().await;
+        assert_eq!(audio_len(&socket.heard().await), 800);
+        socket.heard().await;
+        pass(config.commit_timeout).await;
+    };
+    // The first commit without a word: another connection is given the same audio and the same commit.
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    assert_eq!(audio_len(&socket.heard().await), 800);
+    assert_eq!(socket.heard().await["commit"], true);
+    // It has nothing to say either: it was noise, and the next time nobody doubts so soon.
+    pass(config.commit_timeout).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.heard().await;
+    socket.heard().await;
+    socket.say(committed("five hundred")).await;
+    assert_eq!(ears.event().await, EarsEvent::Final("five hundred".to_owned()));
+}
+
 // ---------------------------------------------------------------- voice
 
 struct Speaking {

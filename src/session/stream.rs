@@ -579,6 +579,9 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
             histogram!(name).record(value);
         }
     }
+    if report.mind_failed {
+        counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+    }
     if report.speculated {
         counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
     }
