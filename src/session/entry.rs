@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
+use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
+use crate::telemetry::timeline;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 
@@ -251,6 +253,38 @@ impl Session {
         })
     }
 
+    /// Milliseconds since we first heard of the call.
+    pub(super) fn age_ms(&self) -> u64 {
+        u64::try_from(Timestamp::now().duration_since(self.started_at).as_millis()).unwrap_or(0)
+    }
+
+    /// The timeline of a turn in gather, as its words come in.
+    pub(super) fn turn_begins(&self) -> TurnReport {
+        TurnReport { final_words_ms: (self.conversation.turn() > 0).then(|| self.age_ms()), ..TurnReport::default() }
+    }
+
+    /// The answer of a turn in gather is ready: its timeline is kept and told.
+    pub(super) fn turn_answered(&mut self, report: TurnReport) {
+        let age_ms = self.age_ms();
+        let sent = Some(age_ms);
+        let report = TurnReport { turn: self.conversation.turn(), first_audio_ms: sent, first_sent_ms: sent, ..report };
+        timeline::note(&self.call_sid, Duration::from_millis(age_ms), &report);
+        if self.turns.len() < MAX_TURNS_KEPT {
+            self.turns.push(json!(report));
+        }
+    }
+
+    /// What traces may say of the call.
+    pub(super) fn facts(&self) -> [(&'static str, &str); 5] {
+        [
+            ("agent", &self.agent.agent_type),
+            ("direction", self.direction),
+            ("language", self.conversation.language().unwrap_or_default()),
+            ("mode", self.mode.as_str()),
+            ("outcome", self.outcome()),
+        ]
+    }
+
     /// How the call ended, for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         let stage = self.conversation.stage();
@@ -267,6 +301,7 @@ fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
     line
 }
 
+pub(super) const MAX_TURNS_KEPT: usize = 256;
 /// Events a slow subscriber may be behind before it loses some.
 const EVENTS: usize = 64;
 /// How long `/stream-ended` waits for the stream's own task.

@@ -190,6 +190,7 @@ impl Switchboard {
     pub(super) async fn answer(&self, entry: &Arc<Entry>, session: &mut Session, mut reply: Reply) -> Vec<Verb> {
         let agent = session.agent.clone();
         let asked = Instant::now();
+        let mut report = session.turn_begins();
         if let Some(question) = reply.question.take() {
             session.thinking = Some(self.think(question));
         }
@@ -208,10 +209,13 @@ impl Switchboard {
                 }
                 Ok(answer) => self.mind_answered(session, &agent, answer.unwrap_or(Err(())), &mut reply),
             }
+            report.asked_ms = Some(session.age_ms().saturating_sub(thinking.since.elapsed().as_millis() as u64));
+            report.first_clause_ms = Some(session.age_ms());
         }
         session.awaited += 1;
         let patience = if reply.voiceless { KEPT } else { RENDER };
         let prompts = self.prompts(&agent, &reply.says, (Instant::now() + patience).min(asked + SPOKEN)).await;
+        session.turn_answered(report);
         let url = &self.config().public_url;
         let Some(ending) = reply.ending else {
             let action = format!("{url}/process-response?turn={}", session.awaited);

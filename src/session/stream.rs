@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
@@ -331,7 +331,7 @@ impl Driver {
                     // A full queue means a voice that is stuck: its answers are dropped by their turn anyway.
                     self.helpers.voice_in.try_send(VoiceInput::Cancel { turn }).ok();
                 }
-                Action::Report(report) => note_turn(&self.entry, report).await,
+                Action::Report(report) => note_turn(&self.entry, self.began.elapsed(), report).await,
                 Action::Save => {
                     self.helpers.language_news = true;
                     let mut session = self.entry.session.lock().await;
@@ -560,21 +560,7 @@ async fn feed(socket: &mut WebSocket, text: &str) -> bool {
     matches!(timeout(STALLED, socket.feed(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 
-async fn note_turn(entry: &Entry, report: TurnReport) {
-    let seconds = |from: Option<u64>, to: Option<u64>| {
-        #[expect(clippy::cast_precision_loss, reason = "a call is far shorter than 2^52 ms")]
-        from.zip(to).map(|(from, to)| to.saturating_sub(from) as f64 / 1_000.0)
-    };
-    for (name, value) in [
-        (telemetry::TURN_FINAL_WORDS_SECONDS, seconds(report.speech_ended_ms, report.final_words_ms)),
-        (telemetry::TURN_FIRST_TOKEN_SECONDS, seconds(report.asked_ms, report.first_token_ms)),
-        (telemetry::TURN_FIRST_AUDIO_SECONDS, seconds(report.speech_ended_ms, report.first_audio_ms)),
-        (telemetry::TURN_HEARD_SECONDS, seconds(report.speech_ended_ms, report.first_heard_ms)),
-    ] {
-        if let Some(value) = value {
-            histogram!(name).record(value);
-        }
-    }
+async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
     if report.speculated {
         counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
     }
@@ -585,6 +571,7 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
         counter!(telemetry::BARGE_INS, "outcome" => "interrupted").increment(1);
     }
     let mut session = entry.session.lock().await;
+    telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
         session.turns.push(json!(report));
     }
@@ -604,7 +591,6 @@ const VOICE_EVENTS: usize = 32;
 const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);

@@ -13,5 +13,8 @@ mod recording;
 mod rig;
 mod socket;
 mod starting;
+mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
 mod wire;
