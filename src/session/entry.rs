@@ -265,6 +265,10 @@ impl Session {
 
     /// The answer of a turn in gather is ready: its timeline is kept and told.
     pub(super) fn turn_answered(&mut self, report: TurnReport) {
+        if self.mode != Mode::Gather {
+            // The end of a stream, told to Twilio, is no turn.
+            return;
+        }
         let age_ms = self.age_ms();
         let sent = Some(age_ms);
         let report = TurnReport { turn: self.conversation.turn(), first_audio_ms: sent, first_sent_ms: sent, ..report };

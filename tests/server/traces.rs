@@ -132,7 +132,9 @@ async fn a_call_is_one_trace_with_its_turns_and_without_words_or_numbers() {
         assert!(call.parent.is_empty());
         let turns: Vec<_> = spans.iter().filter(|span| span.name == "turn" && span.trace == call.trace).collect();
         assert!(turns.len() >= 3, "{turns:?}");
-        assert!(turns.iter().all(|turn| turn.parent == call.id && turn.from <= turn.to && turn.to <= call.to));
+        for turn in turns {
+            assert!(turn.parent == call.id && turn.from <= turn.to && turn.to <= call.to, "{turn:?} of {call:?}");
+        }
     }
     let events =
         ["end of speech", "final words", "first token", "first clause", "first audio", "first sent", "first heard"];
