@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::{Part, Tls};
+use crate::store::do_not_call::DoNotCall;
 use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub audio_dir: PathBuf,
     /// `DATA_DIR`: the embedded store and recordings.
     pub data_dir: PathBuf,
+    /// `DO_NOT_CALL_FILE`.
+    pub do_not_call_file: Option<PathBuf>,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`.
@@ -136,6 +139,11 @@ impl Config {
     /// `https` where TLS is ours, else `http`.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The numbers that must not be called, and what is wrong with the files they are in.
+    pub fn do_not_call(&self) -> (DoNotCall, Vec<String>) {
+        DoNotCall::open(self.do_not_call_file.clone(), Some(self.data_dir.join(ASKED_NOT_TO_BE_CALLED)))
     }
 
     /// Which part is in force, and why.
@@ -271,6 +279,9 @@ impl Config {
                     "AGENTS_DIR" => self.agents_dir.display().to_string(),
                     "AUDIO_DIR" => self.audio_dir.display().to_string(),
                     "DATA_DIR" => self.data_dir.display().to_string(),
+                    "DO_NOT_CALL_FILE" => {
+                        self.do_not_call_file.as_ref().map_or_else(String::new, |path| path.display().to_string())
+                    }
                     "LOG_FORMAT" => match self.log_format {
                         LogFormat::Text => "text".to_owned(),
                         LogFormat::Json => "json".to_owned(),
@@ -317,6 +328,9 @@ impl std::fmt::Display for BadConfig {
 }
 
 impl std::error::Error for BadConfig {}
+
+/// Where those are kept who asked in a call not to be called again, under `DATA_DIR`.
+pub const ASKED_NOT_TO_BE_CALLED: &str = "do_not_call.txt";
 
 #[cfg(test)]
 mod tests {

@@ -87,6 +87,7 @@ fn main() -> ExitCode {
     if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));
     }
+    telemetry::keep_panics_quiet();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cli::failed(&anyhow::Error::new(error).context("the runtime did not start")),

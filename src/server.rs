@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +162,10 @@ async fn switchboard(
         }
         (Some(_), None) | (None, _) => None,
     };
+    let (do_not_call, problems) = config.do_not_call();
+    if !problems.is_empty() {
+        bail!("bad do-not-call list:\n{}", problems.join("\n"));
+    }
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
         store,
@@ -179,6 +183,7 @@ async fn switchboard(
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,
+        rules: session::RulesConfig { do_not_call },
     };
     Ok(Switchboard::open(known, parts, agents))
 }

@@ -111,6 +111,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// From now on a panic is logged by its place alone: its text may quote what a caller said.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a defect of the server: it panicked");
+    }));
+}
+
 /// Starts logging to standard error. `filter` is in `RUST_LOG`'s language, such as `info,trunkline=debug`.
 ///
 /// # Errors
@@ -219,7 +227,7 @@ metrics_table! {
     Counter CALLS = "trunkline_calls_total", "Calls opened, by `agent`, `direction` and `mode`.";
     Counter CALLS_ENDED = "trunkline_calls_ended_total", "Calls over, by `agent` and `outcome`.";
     Gauge CALLS_LIVE = "trunkline_calls_live", "Calls being held by this process.";
-    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent).";
+    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent, do_not_call, quiet_hours, too_many_calls).";
     Histogram CALL_SECONDS = "trunkline_call_seconds", "Length of a call.";
     Counter CIRCUIT_OPENED = "trunkline_circuit_opened_total", "Times a vendor was left alone after repeated failures, by `vendor`.";
     Histogram CLEAR_SECONDS = "trunkline_barge_in_clear_seconds", "From the first voiced frame over our speech to `clear` sent.";
@@ -229,6 +237,7 @@ metrics_table! {
     Histogram HTTP_SECONDS = "trunkline_http_request_seconds", "From a request's headers to its response's, by `route`.";
     Gauge JOURNAL_BACKLOG = "trunkline_journal_backlog", "Records durable here and not yet in MongoDB.";
     Counter JOURNAL_CORRUPT = "trunkline_journal_corrupt_total", "Times the journal's file was unreadable at start and moved aside.";
+    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Records of the journal that could not be read and were passed over.";
     Counter JOURNAL_FAILURES = "trunkline_journal_save_failures_total", "Saves that the journal could not make durable.";
     Counter JOURNAL_QUEUE_FULL = "trunkline_journal_queue_full_total", "Saves given up because the journal's queue was full.";
     Gauge JOURNAL_REFUSED = "trunkline_journal_refused", "Records that MongoDB refused for good; they stay in the journal.";
@@ -238,6 +247,7 @@ metrics_table! {
     Counter JOURNAL_TRIMMED = "trunkline_journal_trimmed_total", "Records removed from a full journal because MongoDB holds them.";
     Counter MEDIA_REFUSED = "trunkline_media_refused_total", "Media sockets closed by us before a call was joined, by `reason`.";
     Counter MODE_CHANGES = "trunkline_mode_changes_total", "Calls carried on in another mode, by `reason`.";
+    Counter MONGO_CONTESTED = "trunkline_mongo_contested_total", "Calls that two instances wrote from the same beginning, put together since.";
     Histogram MONGO_SECONDS = "trunkline_mongo_write_seconds", "One write acknowledged by MongoDB.";
     Gauge MONGO_UP = "trunkline_mongo_up", "1 while MongoDB answers, else 0.";
     Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, away).";

@@ -29,8 +29,9 @@ pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
     blame.name("agent_type", &agent.agent_type, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-')?;
     if let Some(number) = &agent.handover_number {
         let digits = number.strip_prefix('+').unwrap_or_default();
-        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(blame.at("handover_number", "expected E.164: + and 8 to 15 digits"));
+        let e164 = (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !e164 || digits.starts_with('0') {
+            return Err(blame.at("handover_number", "expected E.164: + and 8 to 15 digits, the first of them not 0"));
         }
     }
     if agent.system_prompt.trim().is_empty() {
@@ -41,6 +42,9 @@ pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
         return Err(blame.at("timezone", "expected an IANA name such as Asia/Kolkata"));
     }
     blame.limits(&agent)?;
+    if (0..7).all(|day| agent.calling.quiet_days.iter().any(|quiet| quiet.number() == day)) {
+        return Err(blame.at("quiet_days", "leaves no day on which calls are permitted"));
+    }
     blame.languages(&agent)?;
     blame.fields(&agent)?;
     Ok(agent)

@@ -26,6 +26,9 @@ pub struct Texts {
     pub default_response: String,
     /// Reads a value back; `{value}` stands for it.
     pub read_back: String,
+    /// Ends the call of somebody who does not want to be called again; without it such words are words like others.
+    #[serde(default)]
+    pub do_not_call: Option<String>,
     /// Said before the first text of a recorded call.
     #[serde(default)]
     pub recording_announcement: Option<String>,
@@ -49,6 +52,7 @@ impl Texts {
             ("read_back", &self.read_back),
         ]
         .into_iter()
+        .chain(self.do_not_call.as_deref().map(|text| ("do_not_call", text)))
         .chain(self.recording_announcement.as_deref().map(|text| ("recording_announcement", text)))
         .chain(self.filler.as_deref().map(|text| ("filler", text)))
     }

@@ -45,7 +45,8 @@ impl Call {
 
     /// Whether the words are more than a sign of listening. What answers the question is, were it only a "yes".
     pub(super) fn meant(&self) -> bool {
-        self.hearing.completeness == Completeness::Complete || !backchannel::is_only(self.hearing.words())
+        self.hearing.completeness == Completeness::Complete
+            || !backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent)
     }
 
     pub(super) fn pause_over(&mut self, now: Duration, actions: &mut Vec<Action>) {

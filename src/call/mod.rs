@@ -150,11 +150,6 @@ impl Call {
         Some(Duration::from_millis(self.hearing.speech_ms())).filter(|lasts| !lasts.is_zero())
     }
 
-    /// Takes the stage flow out of a call that is over.
-    pub fn into_conversation(self) -> Conversation {
-        self.conversation
-    }
-
     fn local(&self, now: Duration) -> DateTime {
         let elapsed = jiff::SignedDuration::try_from(now).unwrap_or(jiff::SignedDuration::ZERO);
         self.began.saturating_add(elapsed)
@@ -222,7 +217,7 @@ impl Call {
         join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
-        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words()) {
+        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent) {
             self.hearing.forget();
         }
         self.listen_for_silence(now);

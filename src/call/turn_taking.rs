@@ -21,7 +21,9 @@ impl Call {
         if let Some(agent) = self.speech.played() {
             actions.push(Action::Record { caller: *frame, agent });
         }
-        self.hearing.frame(frame, now);
+        if self.hearing.frame(frame, now) {
+            actions.push(Action::ListenNow);
+        }
         self.barge_in(now, actions);
         self.follow_hearing(now, actions);
     }
@@ -155,7 +157,7 @@ impl Call {
         self.turn_confirmed(now, actions);
     }
 
-    fn words_turn(&self) -> UserTurn {
+    pub(super) fn words_turn(&self) -> UserTurn {
         UserTurn::Said { text: self.hearing.words().to_owned(), audio_ms: self.hearing.span() }
     }
 

@@ -12,6 +12,7 @@ use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, 
 use crate::http::{Tls, TlsError, TlsFiles};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
+use crate::twilio::phone::E164;
 
 pub(super) fn environment(overrides: &Overrides) -> Result<Config, BadConfig> {
     let mut problems = Vec::new();
@@ -92,6 +93,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         agents_dir: reader.parse("AGENTS_DIR", path).unwrap_or_default(),
         audio_dir: reader.parse("AUDIO_DIR", path).unwrap_or_default(),
         data_dir: reader.parse("DATA_DIR", path).unwrap_or_default(),
+        do_not_call_file: reader.parse("DO_NOT_CALL_FILE", path),
         max_calls: reader.parse("MAX_CALLS", |text| whole(text, 1, 1_000_000)).unwrap_or(1) as usize,
         drain: Duration::from_secs(reader.parse("DRAIN_SECONDS", |text| whole(text, 0, 86_400)).unwrap_or(0).into()),
         retention_days: reader.parse("RETENTION_DAYS", |text| whole(text, 1, 36_500)),
@@ -242,10 +244,10 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 fn phone(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    let e164 =
-        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    if e164 { Ok(text.to_owned()) } else { Err("expected a number in E.164 such as +912248900000".to_owned()) }
+    match E164::parse(text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(_) => Err("expected a number in E.164 such as +912248900000".to_owned()),
+    }
 }
 
 fn model(text: &str) -> Result<String, String> {

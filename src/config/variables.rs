@@ -37,6 +37,7 @@ pub const VARIABLES: &[Variable] = &[
     row("AGENTS_DIR", "agents", "folder of agent files, watched for changes"),
     row("AUDIO_DIR", "temp_audio", "folder of cached speech"),
     row("DATA_DIR", "data", "folder of the embedded store and of recordings"),
+    row("DO_NOT_CALL_FILE", "", "numbers never to be called, E.164, one a line, # comments; watched"),
     row("MAX_CALLS", "1000", "live calls that this process takes"),
     row("DRAIN_SECONDS", "30", "how long live calls may go on after SIGTERM"),
     row("RETENTION_DAYS", "", "days after which calls and recordings are deleted; missing: never"),

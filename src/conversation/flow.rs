@@ -37,6 +37,9 @@ impl Conversation {
             UserTurn::Pressed(digits) => self.history.caller_said(digits, self.turn, now, None),
             UserTurn::Silent => {}
         }
+        if self.refuses_calls(agent, turn, now, &mut effects) {
+            return effects;
+        }
         if self.stage == Stage::LanguageSelection {
             self.language_turn(agent, turn, now, &mut effects);
         } else if self.turn > agent.limits.max_turns {
@@ -48,6 +51,20 @@ impl Conversation {
             }
         }
         effects
+    }
+
+    /// A caller who does not want to be called again is told that he will not be, and let go.
+    fn refuses_calls(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) -> bool {
+        let UserTurn::Said { text, .. } = turn else { return false };
+        let language = agent.language_or_first(self.language.as_deref());
+        let Some(farewell) = language.texts.do_not_call.as_ref().filter(|_| understand::refuses_calls(text)) else {
+            return false;
+        };
+        let text = fill(farewell, &self.variables);
+        self.calls_refused = true;
+        self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
+        self.end(Stage::Abandoned, Ending::HangUp, effects);
+        true
     }
 
     /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, or ask for a person.

@@ -48,6 +48,20 @@ impl History {
             .collect()
     }
 
+    /// Adds the lines that only the other one has, each at its time. Of a turn that both answered, the answer that stands here stays.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for line in &other.0 {
+            let known = self.0.iter().any(|known| match line.role {
+                Speaker::Caller => known.role == line.role && known.turn == line.turn && known.text == line.text,
+                Speaker::Agent => known.role == line.role && known.turn == line.turn,
+            });
+            if !known {
+                let at = self.0.iter().rposition(|known| known.at <= line.at).map_or(0, |before| before + 1);
+                self.0.insert(at, line.clone());
+            }
+        }
+    }
+
     pub(super) fn caller_said(&mut self, text: &str, turn: u32, at: DateTime, audio_ms: Option<(u32, u32)>) {
         let text = text.to_owned();
         self.0.push(Entry { role: Speaker::Caller, text, turn, at, audio_ms, interrupted: false });

@@ -5,6 +5,7 @@
 //! unconfirmed; no value is held that no words of the caller support; what the mind proposes is only ever a hint. A conversation is
 //! plain data: any instance can load it and carry on.
 
+mod absorb;
 pub mod clause;
 pub mod decision;
 mod flow;
@@ -178,6 +179,9 @@ pub struct Conversation {
     /// Turns whose words are no values: language choices, keys pressed for yes and no.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The caller does not want to be called again.
+    #[serde(default)]
+    calls_refused: bool,
 }
 
 impl Conversation {
@@ -204,6 +208,7 @@ impl Conversation {
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            calls_refused: false,
         }
     }
 
@@ -230,6 +235,11 @@ impl Conversation {
     /// The caller's turns so far.
     pub fn turn(&self) -> u32 {
         self.turn
+    }
+
+    /// Whether the caller said that he does not want to be called again, and was told that he will not be.
+    pub fn calls_refused(&self) -> bool {
+        self.calls_refused
     }
 
     /// How it ends, once it does.
@@ -263,6 +273,17 @@ impl Conversation {
         if self.stage == Stage::Collecting {
             self.ground(agent, &[], &[], true);
         }
+    }
+
+    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
+        self.turn += 1;
+        self.silences = 0;
+        self.history.caller_said(text, self.turn, now, audio_ms);
+        if self.stage == Stage::Welcome {
+            self.stage = Stage::Collecting;
+        }
+        self.keep_what_was_said(agent);
     }
 
     /// Words that were not heard before are said again, in the other mode.

@@ -16,8 +16,10 @@ pub use net::http_client;
 /// What a recogniser is fed.
 #[derive(Clone, Copy, Debug)]
 pub enum EarsInput {
-    /// 20 ms of the caller's mu-law audio, untouched.
+    /// 20 ms of the caller's mu-law audio, untouched. It may wait for more, up to 100 ms.
     Audio(Frame),
+    /// What waits shall go now: a word may have ended.
+    Now,
     /// The caller seems to have stopped: give the final words of what was said so far.
     Commit,
 }

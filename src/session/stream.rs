@@ -315,6 +315,7 @@ impl Driver {
                     }
                 }
                 Action::Listen(frame) => self.helpers.listen(frame),
+                Action::ListenNow => self.helpers.tell_ears(Some(EarsInput::Now)),
                 Action::Commit => self.helpers.tell_ears(Some(EarsInput::Commit)),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
@@ -422,7 +423,7 @@ impl Helpers {
         }
     }
 
-    /// Gives the recogniser a frame, in batches: it sends no fewer on.
+    /// Gives the recogniser a frame, in batches; the core says when there is a hurry.
     fn listen(&mut self, frame: Frame) {
         self.unheard.push(frame);
         if self.unheard.len() >= EARS_FRAMES {
@@ -581,9 +582,9 @@ fn unsaid(unheard: Unheard) -> Unsaid {
     Unsaid { text: unheard.text, language: unheard.language, fixed: unheard.fixed }
 }
 
-/// Frames given to the recogniser's task at a time: the 100 ms that it sends at a time.
-const EARS_FRAMES: usize = 5;
-/// A second of audio for a recogniser that does not keep up.
+/// Frames given to the recogniser's task at a time while nobody speaks: 200 ms.
+const EARS_FRAMES: usize = 10;
+/// Frames for a recogniser that does not keep up: 1.3 s of audio.
 const EARS_QUEUE: usize = 64;
 const EARS_EVENTS: usize = 16;
 const VOICE_QUEUE: usize = 32;

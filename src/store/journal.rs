@@ -233,6 +233,31 @@ impl Journal {
         self.write(Write::Refused(refused)).await.map(|_| ())
     }
 
+    /// Sets records aside because MongoDB holds a version that was not made from them, nor they from it, until a newer version of
+    /// them comes or [`Self::feed_again`].
+    ///
+    /// # Errors
+    /// SQLite failed: they will be tried again.
+    pub async fn contest(&self, contested: Vec<Waiting>) -> Result<(), StoreError> {
+        self.write(Write::Contested(contested)).await.map(|_| ())
+    }
+
+    /// Has the call's contested records fed once more.
+    ///
+    /// # Errors
+    /// SQLite failed: they stay aside until the next start.
+    pub async fn feed_again(&self, call_sid: &CallSid) -> Result<(), StoreError> {
+        self.write(Write::FeedAgain(call_sid.clone())).await.map(|_| ())
+    }
+
+    /// Calls with contested records, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn contested(&self, limit: usize) -> Result<Vec<CallSid>, StoreError> {
+        self.read(|answer| Query::Contested(limit, answer)).await
+    }
+
     /// Resolves when something may have been put into the outbox since the last time.
     pub async fn outbox_changed(&self) {
         self.inner.shared.outbox_changed.notified().await;

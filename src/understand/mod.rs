@@ -22,6 +22,7 @@ mod number;
 mod offer;
 mod phone;
 mod rate;
+mod refusal;
 mod sense;
 mod settle;
 mod spoken;
@@ -36,6 +37,7 @@ use jiff::civil::{Date, DateTime, Time};
 use heard::Heard;
 
 pub use display::{amount, clock as clock_text, display};
+pub use refusal::refuses_calls;
 pub use spoken::{speakable, words};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.

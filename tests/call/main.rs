@@ -4,4 +4,5 @@
 mod interruptions;
 mod invariants;
 mod rig;
+mod scripts;
 mod turns;

@@ -85,7 +85,18 @@ pub(crate) struct Rig {
     pub(crate) sent_bytes: usize,
     pub(crate) clears: Vec<u64>,
     pub(crate) commits: Vec<u64>,
+    /// When the recogniser was to hear all there was.
+    pub(crate) hurries: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
+}
+
+/// What the caller heard of some clauses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said<'a> {
+    /// From the first byte on, up to some whole ms.
+    Part(&'a [&'a str]),
+    /// Every byte.
+    Whole(&'a [&'a str]),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +175,7 @@ impl Rig {
             sent_bytes: 0,
             clears: Vec::new(),
             commits: Vec::new(),
+            hurries: Vec::new(),
             spoken: Vec::new(),
         }
     }
@@ -401,6 +413,7 @@ impl Rig {
                     |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
                 );
             }
+            Action::ListenNow => self.hurries.push(self.now),
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
             Action::Report(report) => self.reports.push(report),
             Action::SendMark(mark) => {
@@ -477,6 +490,36 @@ impl Rig {
             expected.len(),
             self.log()
         );
+    }
+
+    /// Fails unless the caller heard exactly these, one after the other; gives the ms heard of each.
+    pub(crate) fn assert_said(&self, said: &[Said<'_>]) -> Vec<usize> {
+        let sound = |clauses: &[&str]| -> Vec<u8> {
+            clauses.iter().flat_map(|text| audio_of(text, self.ms_per_character)).collect()
+        };
+        let mut rest = &self.heard[..];
+        let mut lengths = Vec::new();
+        for said in said {
+            let (Said::Part(clauses) | Said::Whole(clauses)) = said;
+            let sound = sound(clauses);
+            let same = rest.iter().zip(&sound).take_while(|(heard, said)| heard == said).count();
+            let taken = if matches!(said, Said::Whole(_)) {
+                let at = self.heard.len() - rest.len() + same;
+                assert!(same == sound.len(), "{clauses:?}: byte {at} of what was heard is another\n{}", self.log());
+                same
+            } else {
+                same / 8 * 8
+            };
+            rest = &rest[taken..];
+            lengths.push(taken / 8);
+        }
+        assert!(rest.is_empty(), "{} bytes more were heard\n{}", rest.len(), self.log());
+        lengths
+    }
+
+    /// What the core did, in order, without the times.
+    pub(crate) fn actions(&self) -> Vec<&str> {
+        self.log.iter().map(|line| &line[7..]).collect()
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {

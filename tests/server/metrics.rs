@@ -8,19 +8,21 @@ use crate::house::{House, caller};
 use crate::rig::mongod::Mongod;
 
 /// Metrics that count what goes wrong, or what these calls do not do; other tests and the source scan of `telemetry` see to them.
-const NOT_HERE: [&str; 18] = [
+const NOT_HERE: [&str; 20] = [
     telemetry::BARGE_INS,
     telemetry::CALLS_REFUSED,
     telemetry::CIRCUIT_OPENED,
     telemetry::CLEAR_SECONDS,
     telemetry::FRAMES_DROPPED,
     telemetry::JOURNAL_CORRUPT,
+    telemetry::JOURNAL_DAMAGED,
     telemetry::JOURNAL_FAILURES,
     telemetry::JOURNAL_QUEUE_FULL,
     telemetry::JOURNAL_SUPERSEDED,
     telemetry::JOURNAL_TRIMMED,
     telemetry::MEDIA_REFUSED,
     telemetry::MODE_CHANGES,
+    telemetry::MONGO_CONTESTED,
     telemetry::PROVIDER_ERRORS,
     telemetry::PROVIDER_FALLBACKS,
     telemetry::SPECULATIONS,

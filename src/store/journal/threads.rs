@@ -26,6 +26,8 @@ pub(super) enum Write {
     Delete(CallSid),
     Fed(Vec<Waiting>),
     Refused(Vec<Waiting>),
+    Contested(Vec<Waiting>),
+    FeedAgain(CallSid),
     /// A read that must see the writes before it.
     Find(CallSid),
     Stop,
@@ -46,6 +48,7 @@ pub(super) enum Query {
     Collected(ListFilter, Answer<Vec<CollectedDocument>>),
     Waiting(usize, Answer<Vec<Waiting>>),
     Deletions(Answer<HashSet<CallSid>>),
+    Contested(usize, Answer<Vec<CallSid>>),
     Stop(Answer<()>),
 }
 
@@ -174,7 +177,12 @@ impl Writer {
         // Losing the note that MongoDB has a record costs one repetition, so such a commit need not reach the disk at once.
         let synced = writes.iter().any(|write| match write {
             Write::Save(..) | Write::Delete(_) => true,
-            Write::Fed(_) | Write::Refused(_) | Write::Find(_) | Write::Stop => false,
+            Write::Fed(_)
+            | Write::Refused(_)
+            | Write::Contested(_)
+            | Write::FeedAgain(_)
+            | Write::Find(_)
+            | Write::Stop => false,
         });
         if !synced {
             self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql::broken)?;
@@ -188,7 +196,7 @@ impl Writer {
         self.refused = self.refused.saturating_add_signed(growth.refused);
         if self.outbox {
             self.shared.outbox(self.waiting, self.refused);
-            if synced {
+            if synced || writes.iter().any(|write| matches!(write, Write::FeedAgain(_))) {
                 self.shared.outbox_changed.notify_one();
             }
         }
@@ -267,10 +275,17 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
         }
         Write::Refused(all) => {
             for waiting in all {
-                grow(sql::refuse(connection, waiting)?);
+                grow(sql::set_aside(connection, waiting, sql::REFUSED)?);
             }
             Ok(Reply::Done)
         }
+        Write::Contested(all) => {
+            for waiting in all {
+                grow(sql::set_aside(connection, waiting, sql::CONTESTED)?);
+            }
+            Ok(Reply::Done)
+        }
+        Write::FeedAgain(call_sid) => sql::feed_again(connection, call_sid).map(|()| Reply::Done),
         Write::Find(call_sid) => sql::find(connection, call_sid).map(Reply::Found),
         Write::Stop => Ok(Reply::Done),
     }
@@ -292,6 +307,7 @@ fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Share
                 let deletions = sql::deletions_waiting(&connection).map(|all| all.into_iter().collect());
                 respond(Some(answer), deletions);
             }
+            Query::Contested(limit, answer) => respond(Some(answer), sql::contested(&connection, limit)),
             Query::Stop(answer) => {
                 drop(connection);
                 respond(Some(answer), Ok(()));
