@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::server::{Options, Server};
+use trunkline::server::{Options, Server, read_certificate};
 use trunkline::session::Switchboard;
 use trunkline::store::journal::look_into;
 
@@ -80,6 +80,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
                 reload(&mut folder, server.switchboard());
+                if let Some(tls) = &config.tls {
+                    read_certificate(tls);
+                }
                 reload_list(server.switchboard()).await;
             }
             () = changes.next() => reload(&mut folder, server.switchboard()),
@@ -157,12 +160,14 @@ fn journal(out: &mut String, config: &Config) {
 
 /// Asks the running server for a call.
 pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode> {
-    let server = call.server.unwrap_or_else(|| {
+    // A certificate is for the public name, not for this machine's address.
+    let public = config.public_url.clone().filter(|_| config.tls.is_some());
+    let server = call.server.or(public).unwrap_or_else(|| {
         let mut here = config.listen;
         if here.ip().is_unspecified() {
             here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
         }
-        format!("http://{here}")
+        format!("{}://{here}", config.scheme())
     });
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({

@@ -4,6 +4,9 @@
 //! Key types: [`Secret`], [`Redacted`], [`LogFormat`], [`MetricsPage`]. Invariant: nothing a [`Secret`] holds and nothing a caller
 //! said reaches a log, an error or a metric label.
 
+pub mod timeline;
+pub mod traces;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -261,8 +264,11 @@ metrics_table! {
     Counter SPEECH_CACHE_SHARED = "trunkline_speech_cache_shared_total", "Requests that waited for the same sound that another rendered.";
     Counter SPEECH_CACHE_WRITE_FAILURES = "trunkline_speech_cache_write_failures_total", "Sounds that could not be written to the cache's folder.";
     Histogram TURN_FINAL_WORDS_SECONDS = "trunkline_turn_final_words_seconds", "From the end of the caller's speech to the recogniser's final words.";
+    Counter TLS_FAILURES = "trunkline_tls_failures_total", "Connections on which TLS was not agreed, by `reason` (late, refused).";
     Histogram TURN_FIRST_AUDIO_SECONDS = "trunkline_turn_first_audio_seconds", "From the end of the caller's speech to the first audio of the reply.";
-    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the final words to the mind's first token.";
+    Histogram TURN_FIRST_CLAUSE_SECONDS = "trunkline_turn_first_clause_seconds", "From the end of the caller's speech to the first clause given to the voice.";
+    Histogram TURN_FIRST_SENT_SECONDS = "trunkline_turn_first_sent_seconds", "From the end of the caller's speech to the first audio of the reply sent to the phone.";
+    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the question to the mind to its first token.";
     Histogram TURN_HEARD_SECONDS = "trunkline_turn_heard_seconds", "Voice-to-voice: from the end of the caller's speech to the reply being heard.";
 }
 

@@ -425,6 +425,7 @@ impl Switchboard {
         }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
+        telemetry::traces::call(&session.call_sid, session.started_at, &session.facts());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");
     }
 
