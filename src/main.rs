@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents again
+    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents and the certificate again
     Serve,
     /// Check configuration and agents, and say which part is in force; exits 64 if something is wrong
     Check,
