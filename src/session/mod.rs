@@ -14,6 +14,7 @@ mod rules;
 mod speech;
 mod stream;
 mod switchboard;
+mod upstream;
 
 use std::time::Duration;
 
