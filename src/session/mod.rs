@@ -7,6 +7,7 @@
 mod answers;
 mod entry;
 mod gather;
+pub mod intake;
 mod line;
 mod media;
 mod reconcile;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
+use super::intake::Intake;
 use super::speech::note;
 use super::switchboard::Switchboard;
 use super::upstream::{Upstream, next_piece};
@@ -27,7 +28,7 @@ use crate::provider::{EarsEvent, EarsInput, VoiceEvent, VoiceInput};
 use crate::store::recording::Recorder;
 use crate::telemetry;
 use crate::twilio::StreamSid;
-use crate::twilio::media::{self, Inbound, Start, Track};
+use crate::twilio::media::{self, Start};
 
 /// Drives one streamed call from its `start` to its end.
 pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, socket: WebSocket) {
@@ -55,7 +56,7 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         upstream,
         recorder,
         outgoing: String::new(),
-        incoming: Vec::with_capacity(256),
+        intake: Intake::default(),
         greeted: false,
     });
     driver.drive().await;
@@ -73,8 +74,7 @@ struct Driver {
     recorder: Option<Recorder>,
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
-    /// The caller's audio of one message; kept likewise.
-    incoming: Vec<u8>,
+    intake: Intake,
     greeted: bool,
 }
 
@@ -165,32 +165,8 @@ impl Driver {
                 return;
             }
         };
-        let event = match media::parse_message(&text) {
-            Ok(message) if message.stream_sid.as_deref().is_some_and(|sid| sid != self.stream_sid.as_str()) => {
-                debug!("message of another stream ignored");
-                return;
-            }
-            Ok(message) => message.event,
-            Err(error) => {
-                debug!(%error, "message ignored");
-                return;
-            }
-        };
-        match event {
-            Inbound::Media(media) if media.track == Track::Inbound => {
-                let mut audio = std::mem::take(&mut self.incoming);
-                audio.clear();
-                match media.decode_payload(&mut audio) {
-                    Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
-                    Err(error) => debug!(%error, "media ignored"),
-                }
-                self.incoming = audio;
-            }
-            Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
-            Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
-            Inbound::Stop { .. } => self.handle(Event::Stop(Stop::Lost), actions),
-            Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. } => {}
-        }
+        let now = self.began.elapsed();
+        self.intake.message(&text, &self.stream_sid, now, &mut self.call, actions);
     }
 
     async fn voice(&mut self, event: VoiceEvent, actions: &mut Vec<Action>) {
@@ -277,9 +253,9 @@ impl Driver {
                         closing = Some(Closing::Gone);
                     }
                 }
-                Action::Listen(frame) => self.upstream.listen(&frame),
-                Action::ListenNow => self.upstream.tell_ears(Some(EarsInput::Now)),
-                Action::Commit => self.upstream.tell_ears(Some(EarsInput::Commit)),
+                Action::Listen(frame) => self.upstream.ears_in.listen(&frame),
+                Action::ListenNow => self.upstream.ears_in.tell(EarsInput::Now),
+                Action::Commit => self.upstream.ears_in.tell(EarsInput::Commit),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
                         recorder.push(caller, agent);

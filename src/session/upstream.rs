@@ -6,26 +6,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use metrics::counter;
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 
+use super::intake::ToEars;
 use super::speech::{key, left_alone, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::Agent;
-use crate::audio::{FRAME_SAMPLES, Frame};
 use crate::conversation::prompt::Prompt;
-use crate::provider::{EarsEvent, EarsInput, ProviderError, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
+use crate::provider::{EarsEvent, ProviderError, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
 use crate::store::speech_cache::{SpeechForm, SpeechKey};
-use crate::telemetry;
 
 /// The vendors' side of one call.
 pub(super) struct Upstream {
-    ears_in: mpsc::Sender<EarsInput>,
-    /// Audio that is not worth waking the recogniser's task for, yet.
-    unheard: BytesMut,
+    pub(super) ears_in: ToEars,
     pub(super) ears_out: mpsc::Receiver<EarsEvent>,
     pub(super) ears: JoinHandle<Result<(), ProviderError>>,
     ears_language: String,
@@ -66,7 +62,6 @@ impl Upstream {
             agent.languages.iter().map(|language| (language.code.clone(), Arc::new(voice_spec(language)))).collect();
         Self {
             ears_in,
-            unheard: BytesMut::with_capacity(EARS_BYTES),
             ears_out,
             ears,
             ears_language,
@@ -78,32 +73,6 @@ impl Upstream {
             mind: None,
             collecting: HashMap::new(),
             voices,
-        }
-    }
-
-    /// Gives the recogniser a frame, in batches; the core says when there is a hurry.
-    pub(super) fn listen(&mut self, frame: &Frame) {
-        self.unheard.extend_from_slice(frame.as_bytes());
-        if self.unheard.len() >= EARS_BYTES {
-            self.tell_ears(None);
-        }
-    }
-
-    /// Gives the recogniser what it has not got yet.
-    pub(super) fn tell_ears(&mut self, last: Option<EarsInput>) {
-        let bytes = self.unheard.len();
-        let audio = (bytes > 0).then(|| EarsInput::Audio(self.unheard.split().freeze()));
-        // The recogniser's task copies it and lets it go, so that the room is there again.
-        self.unheard.reserve(EARS_BYTES);
-        if let Some(audio) = audio
-            && let Err(TrySendError::Full(_)) = self.ears_in.try_send(audio)
-        {
-            counter!(telemetry::FRAMES_DROPPED, "queue" => "ears").increment(bytes.div_ceil(FRAME_SAMPLES) as u64);
-        }
-        if let Some(last) = last
-            && let Err(TrySendError::Full(_)) = self.ears_in.try_send(last)
-        {
-            counter!(telemetry::FRAMES_DROPPED, "queue" => "ears").increment(1);
         }
     }
 
@@ -194,7 +163,7 @@ impl Upstream {
     }
 }
 
-type OpenEars = (mpsc::Sender<EarsInput>, mpsc::Receiver<EarsEvent>, JoinHandle<Result<(), ProviderError>>);
+type OpenEars = (ToEars, mpsc::Receiver<EarsEvent>, JoinHandle<Result<(), ProviderError>>);
 
 fn open_ears(board: &Switchboard, language: &str) -> OpenEars {
     let (ears_in, input) = mpsc::channel(EARS_QUEUE);
@@ -207,7 +176,7 @@ fn open_ears(board: &Switchboard, language: &str) -> OpenEars {
             None => Ok(()),
         }
     });
-    (ears_in, ears_out, task)
+    (ToEars::new(ears_in), ears_out, task)
 }
 
 /// The next piece of the mind's answer; never where nothing was asked.
@@ -218,8 +187,6 @@ pub(super) async fn next_piece(mind: &mut Option<Asked>) -> Option<String> {
     }
 }
 
-/// Audio given to the recogniser's task at a time while nobody speaks: 200 ms.
-const EARS_BYTES: usize = 10 * FRAME_SAMPLES;
 /// At least a second of audio for a recogniser that does not keep up.
 const EARS_QUEUE: usize = 24;
 const EARS_EVENTS: usize = 16;
