@@ -24,7 +24,7 @@ use super::upstream::{Upstream, next_piece};
 use crate::agent::{Agent, Mode};
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
-use crate::provider::{EarsEvent, EarsInput, VoiceEvent, VoiceInput};
+use crate::provider::{EarsEvent, EarsInput, VoiceEvent};
 use crate::store::recording::Recorder;
 use crate::telemetry;
 use crate::twilio::StreamSid;
@@ -266,11 +266,7 @@ impl Driver {
                 Action::Speak { turn, clause, text, language, fixed } => {
                     self.upstream.speak(&self.board, &self.agent, turn, clause, text, &language, fixed).await;
                 }
-                Action::DropSpeech { turn } => {
-                    self.upstream.collecting.retain(|(of, _), _| *of != turn);
-                    // A full queue means a voice that is stuck: its answers are dropped by their turn anyway.
-                    self.upstream.voice_in.try_send(VoiceInput::Cancel { turn }).ok();
-                }
+                Action::DropSpeech { turn } => self.upstream.drop_speech(turn),
                 Action::Report(report) => note_turn(&self.entry, report).await,
                 Action::Save => {
                     self.upstream.language_news = true;
@@ -287,6 +283,7 @@ impl Driver {
         self.upstream.follow_language(&self.board, &self.agent, self.call.conversation().language());
         if written && !matches!(timeout(STALLED, self.socket.flush()).await, Ok(Ok(()))) {
             // Nobody takes our audio any more.
+            counter!(telemetry::QUEUES_FULL, "queue" => "line").increment(1);
             let mut last = Vec::new();
             self.handle(Event::Stop(Stop::Lost), &mut last);
             closing = Some(Closing::Gone);

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use metrics::counter;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
@@ -16,8 +17,9 @@ use super::speech::{key, left_alone, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::Agent;
 use crate::conversation::prompt::Prompt;
-use crate::provider::{EarsEvent, ProviderError, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
+use crate::provider::{EarsEvent, ProviderError, ProviderErrorKind, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
 use crate::store::speech_cache::{SpeechForm, SpeechKey};
+use crate::telemetry;
 
 /// The vendors' side of one call.
 pub(super) struct Upstream {
@@ -130,17 +132,22 @@ impl Upstream {
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
         if !board.breakers().voice.allows() {
-            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error: left_alone() }).ok();
+            self.told_by_us(board, VoiceEvent::Failed { turn, clause, error: left_alone() });
             return;
         }
         let utterance = Utterance { turn, clause, text, voice };
-        if self.voice_in.try_send(VoiceInput::Speak(utterance)).is_err() {
-            let error = ProviderError {
-                vendor: "elevenlabs",
-                kind: crate::provider::ProviderErrorKind::Broken,
-                what: "the voice takes no more clauses".to_owned(),
-            };
-            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error }).ok();
+        if let Err(refused) = self.voice_in.try_send(VoiceInput::Speak(utterance)) {
+            count_full(&refused);
+            let error = ProviderError::new("elevenlabs", ProviderErrorKind::Broken, "the voice takes no more clauses");
+            self.told_by_us(board, VoiceEvent::Failed { turn, clause, error });
+        }
+    }
+
+    pub(super) fn drop_speech(&mut self, turn: u32) {
+        self.collecting.retain(|(of, _), _| *of != turn);
+        // A full queue means a voice that is stuck: its answers are dropped by their turn anyway.
+        if let Err(refused) = self.voice_in.try_send(VoiceInput::Cancel { turn }) {
+            count_full(&refused);
         }
     }
 
@@ -148,10 +155,15 @@ impl Upstream {
     fn hand_in(&self, board: &Switchboard, turn: u32, clause: u32, audio: Bytes) {
         let events = [VoiceEvent::Audio { turn, clause, audio }, VoiceEvent::Done { turn, clause }];
         for event in events {
-            if let Err(TrySendError::Full(event)) = self.voice_tx.try_send(event) {
-                let out = self.voice_tx.clone();
-                board.tracker().spawn(async move { out.send(event).await.is_ok() });
-            }
+            self.told_by_us(board, event);
+        }
+    }
+
+    /// Comes out as if the voice had told it; where its queue is full, once there is room.
+    fn told_by_us(&self, board: &Switchboard, event: VoiceEvent) {
+        if let Err(TrySendError::Full(event)) = self.voice_tx.try_send(event) {
+            let out = self.voice_tx.clone();
+            board.tracker().spawn(async move { out.send(event).await.is_ok() });
         }
     }
 
@@ -177,6 +189,13 @@ fn open_ears(board: &Switchboard, language: &str) -> OpenEars {
         }
     });
     (ToEars::new(ears_in), ears_out, task)
+}
+
+fn count_full(refused: &TrySendError<VoiceInput>) {
+    // A closed queue is a call that ends.
+    if matches!(refused, TrySendError::Full(_)) {
+        counter!(telemetry::QUEUES_FULL, "queue" => "voice").increment(1);
+    }
 }
 
 /// The next piece of the mind's answer; never where nothing was asked.
