@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use metrics::counter;
 use subtle::ConstantTimeEq as _;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{Instrument as _, warn};
 
@@ -25,10 +26,7 @@ impl Switchboard {
         };
         match joined {
             Ok((entry, start)) => {
-                let span = telemetry::call_span(&start.call_sid);
-                // Tracked, so that a shutdown waits for it; the route's own future would not be.
-                let task = stream::run(self.clone(), entry.clone(), start, socket).instrument(span);
-                if self.tracker().spawn(task).await.is_err() {
+                if self.carry(&entry, start, socket).await.is_err() {
                     warn!("the task of a streamed call failed");
                     entry.streaming.send_replace(false);
                 }
@@ -41,6 +39,12 @@ impl Switchboard {
                 timeout(CLOSE, socket.send(Message::Close(Some(frame)))).await.ok();
             }
         }
+    }
+
+    /// Starts the call's task. Tracked, so that a shutdown waits for it; the route's own future would not be, and would keep room for it.
+    fn carry(&self, entry: &Arc<Entry>, start: Start, socket: WebSocket) -> JoinHandle<()> {
+        let span = telemetry::call_span(&start.call_sid);
+        self.tracker().spawn(stream::run(self.clone(), entry.clone(), start, socket).instrument(span))
     }
 
     /// Reads up to `start` and finds the call it belongs to.
