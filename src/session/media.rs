@@ -20,7 +20,8 @@ use crate::twilio::media::{self, Inbound, Start};
 impl Switchboard {
     /// Carries a media socket from its first message to its end.
     pub async fn media_stream(&self, mut socket: WebSocket) {
-        let joined = match timeout(START, self.join(&mut socket)).await {
+        // In a box that goes: this future lives as long as the call.
+        let joined = match timeout(START, Box::pin(self.join(&mut socket))).await {
             Ok(joined) => joined,
             Err(_) => Err("no start"),
         };

@@ -136,7 +136,7 @@ impl Driver {
             }
             closing = self.carry_out(&mut actions).await;
         }
-        self.leave(closing).await;
+        Box::pin(self.leave(closing)).await;
     }
 
     /// What may be told from outside, each once. One that was not told yet costs next to nothing to wait for.
@@ -365,3 +365,36 @@ const MAX_COLLECTED: usize = 480_000;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::elevenlabs::ears::Ears;
+    use crate::provider::elevenlabs::voice::Voice;
+
+    fn of_two<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn of_four<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn of_five<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_lives_as_long_as_a_call_keeps_little_room() {
+        let sizes = [
+            ("upgraded socket", of_two(Switchboard::media_stream)),
+            ("task of the stream", of_four(run)),
+            ("its driver", size_of::<Driver>()),
+            ("ears", of_five(Ears::transcribe)),
+            ("voice", of_four(Voice::speak)),
+        ];
+        // Unoptimised futures are the larger ones.
+        let all: usize = sizes.iter().map(|(_, size)| size).sum();
+        assert!(all <= 18 * 1_024, "{all} bytes: {sizes:?}");
+    }
+}
