@@ -5,12 +5,25 @@ use std::time::Duration;
 use super::exchange::Mind;
 use super::timer::Timer;
 use super::{Action, Call, Closing, Stop, Unheard};
-use crate::conversation::{Ending, UserTurn};
+use crate::conversation::{Ending, Stage, UserTurn};
 
 impl Call {
     /// Whether the call ends once all has been said. An end that rests on words that may go on is none yet.
     pub(super) fn leaving(&self) -> bool {
         self.ending.is_some() && !self.tentative()
+    }
+
+    /// Whether the caller may still be heard although the call is ending: once, while he is thanked.
+    pub(super) fn may_reopen(&self) -> bool {
+        self.leaving() && !self.reopened && self.conversation.stage() == Stage::Completed
+    }
+
+    /// The caller has more to say: the call does not end yet.
+    pub(super) fn reopen_call(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.reopened = true;
+        self.cut_short(now, actions);
+        self.conversation.reopen();
+        actions.push(Action::Save);
     }
 
     /// Carries on in gather: a part without which a stream cannot go on is gone.
@@ -23,13 +36,18 @@ impl Call {
         match stop {
             Stop::Draining => self.say_goodbye(now, actions),
             Stop::HangUp => {
+                self.retract(now, actions);
                 self.wind_up(now, actions);
                 self.conversation.ended_outside(true);
                 self.close(Closing::Ended(Ending::HangUp), actions);
             }
             Stop::Lost => {
-                self.wind_up(now, actions);
-                self.close(Closing::Gone, actions);
+                // An answer that was only prepared has not happened; the words it rests on have.
+                self.retract(now, actions);
+                let unheard = self.wind_up(now, actions);
+                // A last word that was not heard is said in the other mode; anything else is asked anew there.
+                let last_word = self.ending.is_some() && !unheard.is_empty();
+                self.close(if last_word { Closing::Gather(unheard) } else { Closing::Gone }, actions);
             }
         }
     }
@@ -41,6 +59,7 @@ impl Call {
         }
         self.started = true;
         self.cut_short(now, actions);
+        self.owed.clear();
         self.hearing.forget();
         self.timers.stop(Timer::NoInput);
         let local = self.local(now);

@@ -586,6 +586,9 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
     if report.interrupted_ms.is_some() {
         counter!(telemetry::BARGE_INS, "outcome" => "interrupted").increment(1);
     }
+    if report.resumed > 0 {
+        counter!(telemetry::BARGE_INS, "outcome" => "resumed").increment(report.resumed.into());
+    }
     let mut session = entry.session.lock().await;
     if session.turns.len() < MAX_TURNS_KEPT {
         session.turns.push(json!(report));

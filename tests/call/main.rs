@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod echoes;
+mod endings;
 mod heard;
 mod interruptions;
 mod invariants;
