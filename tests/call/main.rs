@@ -3,6 +3,8 @@
 
 mod echoes;
 mod endings;
+#[path = "../fuzzed/call.rs"]
+mod fuzzed;
 mod heard;
 mod interruptions;
 mod invariants;
