@@ -24,6 +24,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
+use crate::agent::text::fill;
 use history::History;
 use prompt::Prompt;
 use values::Values;
@@ -288,6 +289,27 @@ impl Conversation {
             self.undisclosed = true;
         }
         self.history.cut(heard, self.turn, now);
+    }
+
+    /// The caller speaks into the thanks: there is more to be said.
+    pub fn reopen(&mut self) {
+        if self.stage == Stage::Completed {
+            self.stage = Stage::Collecting;
+            self.ending = None;
+            self.asked.clear();
+        }
+    }
+
+    /// Whether these words of ours must be heard to their end, whoever speaks: that the call is recorded.
+    pub fn must_be_heard(&self, agent: &Agent, text: &str) -> bool {
+        let language = agent.language_or_first(self.language.as_deref());
+        let announcement = language.texts.recording_announcement.as_ref();
+        self.recorded && announcement.is_some_and(|announcement| fill(announcement, &self.variables) == text)
+    }
+
+    /// Words that were cut off are said again before anything else of this turn.
+    pub fn said_first(&mut self, text: &str, now: DateTime) {
+        self.history.agent_said_first(text, self.turn, now);
     }
 
     /// The answer to the caller's last words was cut off before it was whole: what they say is kept all the same.
