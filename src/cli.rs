@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::server::{Options, Server};
+use trunkline::server::{Options, Server, read_certificate};
 use trunkline::session::Switchboard;
+use trunkline::store::journal::look_into;
 
 use crate::terminal::{say, table};
 
@@ -79,6 +80,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
                 reload(&mut folder, server.switchboard());
+                if let Some(tls) = &config.tls {
+                    read_certificate(tls);
+                }
                 reload_list(server.switchboard()).await;
             }
             () = changes.next() => reload(&mut folder, server.switchboard()),
@@ -122,6 +126,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     if !do_not_call.is_empty() {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
+    journal(&mut out, config);
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
@@ -132,14 +137,37 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) })
 }
 
+/// What waits in the journal, of a server that runs or has run.
+fn journal(out: &mut String, config: &Config) {
+    let census = match look_into(&config.data_dir) {
+        Ok(Some(census)) => census,
+        Ok(None) => return,
+        Err(error) => return out.push_str(&format!("note: {error}\n")),
+    };
+    let oldest = match census.oldest_waits {
+        _ if census.waiting == 0 => String::new(),
+        waits => format!("the oldest for {} s", waits.as_secs()),
+    };
+    let calls = (census.calls.to_string(), format!("{} KB", census.bytes / 1024));
+    let (waiting, refused) = (census.waiting.to_string(), census.refused.to_string());
+    let rows = [
+        ["calls", &calls.0, &calls.1],
+        ["records waiting for MongoDB", &waiting, &oldest],
+        ["records that MongoDB refused", &refused, ""],
+    ];
+    table(out, ["journal", "", ""], rows.into_iter());
+}
+
 /// Asks the running server for a call.
 pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode> {
-    let server = call.server.unwrap_or_else(|| {
+    // A certificate is for the public name, not for this machine's address.
+    let public = config.public_url.clone().filter(|_| config.tls.is_some());
+    let server = call.server.or(public).unwrap_or_else(|| {
         let mut here = config.listen;
         if here.ip().is_unspecified() {
             here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
         }
-        format!("http://{here}")
+        format!("{}://{here}", config.scheme())
     });
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({

@@ -14,9 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::http::Part;
+use crate::http::{Part, Tls};
 use crate::store::do_not_call::DoNotCall;
-use crate::telemetry::{LogFormat, Secret};
+use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
 /// What the command line says instead of the environment, by the variable's name.
@@ -29,6 +29,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `PUBLIC_URL`: scheme, host and port by which Twilio reaches us, without a slash at the end.
     pub public_url: Option<String>,
+    /// `TLS_CERT_FILE` and `TLS_KEY_FILE`, read and checked; `None` is plain HTTP.
+    pub tls: Option<Tls>,
     /// `API_TOKEN`; without it developer routes serve this machine only.
     pub api_token: Option<Secret>,
     /// The phone line.
@@ -135,7 +137,12 @@ impl Config {
 
     /// The address by which this server is reached: `PUBLIC_URL`, else where it listens.
     pub fn reachable_at(&self) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
+        self.public_url.clone().unwrap_or_else(|| format!("{}://{}", self.scheme(), self.listen))
+    }
+
+    /// `https` where TLS is ours, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The numbers that must not be called, and what is wrong with the files they are in.
@@ -229,8 +236,11 @@ impl Config {
         if self.twilio.can_call() && self.public_url.as_ref().is_some_and(|url| url.starts_with("http:")) {
             warnings.push("PUBLIC_URL is http: Twilio opens media streams to wss addresses only".to_owned());
         }
-        if self.otlp_endpoint.is_some() {
-            warnings.push("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces".to_owned());
+        if self.otlp_endpoint.is_some() && !traces::COMPILED_IN {
+            warnings.push(
+                "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces: it lacks the feature otel"
+                    .to_owned(),
+            );
         }
         warnings
     }
@@ -263,6 +273,12 @@ impl Config {
                     }
                     "PUBLIC_URL" => text(&self.public_url),
                     "LISTEN" => self.listen.to_string(),
+                    "TLS_CERT_FILE" => {
+                        self.tls.as_ref().map_or_else(String::new, |tls| tls.files().certificates.display().to_string())
+                    }
+                    "TLS_KEY_FILE" => {
+                        self.tls.as_ref().map_or_else(String::new, |tls| tls.files().key.display().to_string())
+                    }
                     "API_TOKEN" => secret(&self.api_token),
                     "AGENTS_DIR" => self.agents_dir.display().to_string(),
                     "AUDIO_DIR" => self.audio_dir.display().to_string(),

@@ -21,7 +21,8 @@ impl Call {
         if let Some(agent) = self.speech.played() {
             actions.push(Action::Record { caller: *frame, agent });
         }
-        if self.hearing.frame(frame, now) {
+        let ceiling = self.ceiling_dbfs(now);
+        if self.hearing.frame(frame, ceiling, now) {
             actions.push(Action::ListenNow);
         }
         self.barge_in(now, actions);
@@ -29,6 +30,7 @@ impl Call {
     }
 
     pub(super) fn partial(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
+        let text = self.heard_of_caller(text, false, now);
         if self.hearing.partial(text, now) {
             self.words_changed(false, now, actions);
         }
@@ -36,6 +38,7 @@ impl Call {
 
     pub(super) fn final_words(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::FinalLate);
+        let text = self.heard_of_caller(text, true, now);
         match self.hearing.finals(text, now) {
             Final::Known => {}
             Final::New => self.words_changed(false, now, actions),
@@ -86,13 +89,17 @@ impl Call {
     }
 
     fn judge_words(&mut self, now: Duration) {
-        let local = self.local(now);
+        self.hearing.completeness = self.completeness(self.hearing.words(), now);
+    }
+
+    /// What the stage flow says of words as the caller's turn.
+    pub(super) fn completeness(&self, words: &str, now: Duration) -> Completeness {
         // A tentative turn does not count.
         let conversation = match &self.exchange {
             Some(exchange) if !exchange.confirmed => &exchange.before,
             Some(_) | None => &self.conversation,
         };
-        self.hearing.completeness = conversation.completeness(&self.agent, self.hearing.words(), local);
+        conversation.completeness(&self.agent, words, self.local(now))
     }
 
     /// After a frame, new words, or when frames stay away: asks for final words, starts the mind, ends the turn.

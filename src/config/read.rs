@@ -9,8 +9,10 @@ use url::Url;
 
 use super::variables::{self, VARIABLES};
 use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, Twilio};
+use crate::http::{Tls, TlsError, TlsFiles};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
+use crate::twilio::phone::E164;
 
 pub(super) fn environment(overrides: &Overrides) -> Result<Config, BadConfig> {
     let mut problems = Vec::new();
@@ -59,6 +61,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let mut reader = Reader { lookup, problems };
     let listen = reader.parse("LISTEN", listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let public_url = reader.parse("PUBLIC_URL", origin);
+    let tls = reader.tls();
     let api_token = reader.secret("API_TOKEN");
     let twilio = Twilio {
         account_sid: reader
@@ -81,6 +84,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let config = Config {
         listen,
         public_url,
+        tls,
         api_token,
         elevenlabs,
         gemini,
@@ -151,6 +155,32 @@ impl Reader<'_> {
         let host = Url::parse(&twilio.api_url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let real = twilio.can_call() && host.is_some_and(|host| host.ends_with(".twilio.com"));
         self.parse(name, |text| whole(text, 0, 1_000)).unwrap_or(if real { usual } else { 0 })
+    }
+
+    /// Both files or none, and then a pair that can be used.
+    fn tls(&mut self) -> Option<Tls> {
+        let (certificates, key) = (self.parse("TLS_CERT_FILE", path), self.parse("TLS_KEY_FILE", path));
+        let (certificates, key) = match (certificates, key) {
+            (Some(certificates), Some(key)) => (certificates, key),
+            (None, None) => return None,
+            (given, _) => {
+                let (missing, other) =
+                    if given.is_some() { ("TLS_KEY_FILE", "TLS_CERT_FILE") } else { ("TLS_CERT_FILE", "TLS_KEY_FILE") };
+                self.refuse(missing, format!("missing, but {other} is set: TLS needs both"));
+                return None;
+            }
+        };
+        match Tls::read(TlsFiles { certificates, key }) {
+            Ok(tls) => Some(tls),
+            Err(error) => {
+                let variable = match &error {
+                    TlsError::Certificates { .. } | TlsError::Pair(_) => "TLS_CERT_FILE",
+                    TlsError::Key { .. } => "TLS_KEY_FILE",
+                };
+                self.refuse(variable, error.to_string());
+                None
+            }
+        }
     }
 
     fn mongodb(&mut self) -> Option<MongoDb> {
@@ -228,10 +258,10 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 fn phone(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    let e164 =
-        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    if e164 { Ok(text.to_owned()) } else { Err("expected a number in E.164 such as +912248900000".to_owned()) }
+    match E164::parse(text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(_) => Err("expected a number in E.164 such as +912248900000".to_owned()),
+    }
 }
 
 fn model(text: &str) -> Result<String, String> {

@@ -347,6 +347,9 @@ impl Switchboard {
             let language = agent.language_or_first(session.conversation.language()).code.clone();
             reply.says.push((said.clone(), language));
         }
+        if answer.is_err() {
+            counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+        }
         let local = session.local();
         reply.mind_failed = answer.is_err();
         let answer = answer.as_ref().map_err(|()| MindFailed);

@@ -64,7 +64,8 @@ impl Switchboard {
         let (Some(line), Some(from)) = (&self.parts().line, self.config().caller_id.clone()) else {
             return Err(StartCallError::NoPhoneLine);
         };
-        self.admission()
+        let place = self
+            .admission(true)
             .map_err(|refusal| if refusal == "draining" { StartCallError::Draining } else { StartCallError::Busy })?;
         self.rules().count_call_to(&phone)?;
         // Keys in alphabetical order and few: Twilio has been seen to sort a query that it signed unsorted.
@@ -103,7 +104,8 @@ impl Switchboard {
             let opening = self.opening(&agent, language.map(|language| language.code.clone()), variables);
             let conversation = Conversation::new(&agent, opening);
             let mode = mode.unwrap_or(agent.mode);
-            let entry = self.add(self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation));
+            let session = self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation);
+            let entry = self.add(session, Some(place));
             let mut session = entry.session.lock().await;
             if !session.connected {
                 self.save(&entry, &mut session).await;
@@ -123,12 +125,19 @@ impl Switchboard {
             warn!(%call_sid, refusal = "too_many_calls", "call refused");
             return excuse();
         }
-        if self.entry(call_sid).is_none()
-            && let Err(refusal) = self.admission()
-        {
-            warn!(%call_sid, refusal, "call refused");
-            return excuse();
-        }
+        // One of ours that is answered before Twilio has told us its name has its place already.
+        let awaited = !inbound && self.is_starting();
+        let place = if awaited || self.entry(call_sid).is_some() {
+            None
+        } else {
+            match self.admission(false) {
+                Ok(place) => Some(place),
+                Err(refusal) => {
+                    warn!(%call_sid, refusal, "call refused");
+                    return excuse();
+                }
+            }
+        };
         let started = query.start.as_deref().and_then(|start| self.starts().remove(start));
         // A call that another instance started with variables may be on its way from there; nothing else is waited for.
         let known = if query.start.is_some() && started.is_none() {
@@ -150,7 +159,8 @@ impl Switchboard {
                 let opening = self.opening(agent, query.language.clone(), variables);
                 let conversation = Conversation::new(agent, opening);
                 let mode = query.mode.as_deref().and_then(Mode::parse).unwrap_or(agent.mode);
-                self.add(self.session(call_sid, agent.clone(), direction, other.e164(), mode, conversation))
+                let session = self.session(call_sid, agent.clone(), direction, other.e164(), mode, conversation);
+                self.add(session, place)
             }
         };
         let mut session = entry.session.lock().await;
