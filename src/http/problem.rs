@@ -17,8 +17,8 @@ use crate::session::Rule;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    detail: String,
-    field: Option<String>,
+    detail: Box<str>,
+    field: Option<Box<str>>,
     forbidden: Option<Box<Forbidden>>,
 }
 
@@ -36,17 +36,17 @@ pub(super) struct Forbidden {
 impl Problem {
     /// A problem of the whole request; `detail` is a sentence for the developer who sent it.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, forbidden: None }
+        Self { status, detail: detail.into().into_boxed_str(), field: None, forbidden: None }
     }
 
     /// A problem of one field or parameter, 422.
     pub fn of_field(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+        Self { field: Some(field.into().into_boxed_str()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     /// Names the field that is to blame.
     pub fn about(mut self, field: Option<&str>) -> Self {
-        self.field = field.map(ToOwned::to_owned);
+        self.field = field.map(Box::from);
         self
     }
 

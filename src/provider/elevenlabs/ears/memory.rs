@@ -81,7 +81,9 @@ impl Memory {
         match told {
             EarsInput::Audio(frame) => {
                 let frame = frame.as_bytes();
-                let limit = if self.spoken { self.limit } else { self.limit.min(QUIET_BYTES) };
+                // What was not sent yet may hold words, whoever says that nobody spoke.
+                let unsent = usize::try_from(self.end() - self.sent).unwrap_or(usize::MAX) + frame.len();
+                let limit = if self.spoken { self.limit } else { self.limit.min(unsent.max(QUIET_BYTES)) };
                 let surplus = (self.audio.len() + frame.len()).saturating_sub(limit);
                 self.forget(surplus);
                 if self.audio.capacity() < self.audio.len() + frame.len() {
@@ -314,6 +316,9 @@ mod tests {
     fn what_is_kept_is_bounded_and_the_newest_stays() {
         let mut memory = Memory::new(Duration::from_secs(2), Duration::from_secs(2));
         hear(&mut memory, 200);
+        assert_eq!(memory.audio.len(), 16_000, "nothing was sent");
+        sent(&mut memory);
+        hear(&mut memory, 1);
         assert_eq!(memory.audio.len(), 8000, "nobody has spoken");
         memory.take_in(EarsInput::Now);
         hear(&mut memory, 200);
