@@ -6,8 +6,10 @@
 //! plain data: any instance can load it and carry on.
 
 mod absorb;
+mod blanks;
 pub mod clause;
 pub mod decision;
+mod duties;
 mod flow;
 mod grounding;
 pub mod history;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
 use crate::agent::text::fill;
+use duties::letters;
 use history::History;
 use prompt::Prompt;
 use values::Values;
@@ -352,9 +355,4 @@ impl Conversation {
     pub fn is_over(&self) -> bool {
         self.stage.is_over()
     }
-}
-
-/// What is left of words when only their letters count.
-fn letters(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
