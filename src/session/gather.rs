@@ -217,6 +217,8 @@ impl Switchboard {
             }
         }
         session.awaited += 1;
+        let private = self.private_speech(&agent, &reply.says);
+        session.note_speech(private);
         let patience = if reply.voiceless { KEPT } else { RENDER };
         let prompts = self.prompts(&agent, &reply.says, (Instant::now() + patience).min(asked + SPOKEN)).await;
         let url = &self.config().public_url;

@@ -76,6 +76,15 @@ impl Switchboard {
 }
 
 impl Session {
+    /// Remembers files of cached speech that go with the call.
+    pub(super) fn note_speech(&mut self, names: Vec<String>) {
+        for name in names {
+            if !self.speech.contains(&name) && self.speech.len() < MAX_SPEECH {
+                self.speech.push(name);
+            }
+        }
+    }
+
     /// How far the call got.
     fn progress(&self) -> (bool, bool, u32) {
         let stage = self.conversation.stage();
@@ -105,11 +114,7 @@ impl Session {
         if self.mode == Mode::Stream {
             self.next = self.next.take().or(other.next);
         }
-        for name in other.speech {
-            if !self.speech.contains(&name) {
-                self.speech.push(name);
-            }
-        }
+        self.note_speech(other.speech);
         for turn in other.turns {
             if !self.turns.contains(&turn) {
                 self.turns.push(turn);
@@ -125,5 +130,7 @@ impl Session {
     }
 }
 
+/// Far more than a call has turns.
+const MAX_SPEECH: usize = 1_000;
 /// Between two looks, so that two instances that differ again and again do not keep MongoDB busy.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! Words to sound: the cache, the vendor's voice, and Twilio's own where both fail.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,36 +116,38 @@ impl Switchboard {
         }
     }
 
+    /// Of words that are about to be said in a call, the files of cached speech that say something of this call alone.
+    pub(super) fn private_speech(&self, agent: &Agent, says: &[(String, String)]) -> Vec<String> {
+        if self.parts().voice.is_none() {
+            return Vec::new();
+        }
+        let names = says.iter().map(|(text, code)| {
+            let language = agent.language_or_first(Some(code));
+            key(language, &understand::speakable(text, &language.code), SpeechForm::Mp3).file_name()
+        });
+        names.filter(|name| !self.is_everybodys(name)).collect()
+    }
+
     /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them. Variables have their
     /// defaults; a text with others is rendered when it is first said.
     pub(super) async fn render_ahead(&self) {
         let Some(voice) = self.parts().voice.clone() else { return };
         let mut failures = 0;
         for agent in self.agents().iter() {
-            for language in &agent.languages {
-                let spec = Arc::new(voice_spec(language));
-                let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
-                let texts = language.texts.all().filter(|(name, _)| *name != "read_back").map(|(_, text)| text);
-                for text in texts.chain(questions.map(String::as_str)) {
-                    let filled = fill(text, &agent.variables);
-                    let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
-                    for (text, form) in sentences.chain([(filled.as_str(), SpeechForm::Mp3)]) {
-                        let speakable = understand::speakable(text, &language.code);
-                        let key = key(language, &speakable, form);
-                        let format = match form {
-                            SpeechForm::Mp3 => SpeechFormat::Mp3,
-                            SpeechForm::Ulaw => SpeechFormat::Ulaw,
-                        };
-                        let render = async { voice.render(&speakable, &spec, format).await };
-                        if let Err(error) = self.speech_cache().get_or_render(&key, render).await {
-                            note(&error);
-                            failures += 1;
-                        }
-                        if failures > MAX_FAILURES_AHEAD {
-                            tracing::warn!("fixed texts are not rendered ahead: the voice keeps failing");
-                            return;
-                        }
-                    }
+            for (language, speakable, form) in fixed_texts(agent) {
+                let spec = voice_spec(language);
+                let format = match form {
+                    SpeechForm::Mp3 => SpeechFormat::Mp3,
+                    SpeechForm::Ulaw => SpeechFormat::Ulaw,
+                };
+                let render = async { voice.render(&speakable, &spec, format).await };
+                if let Err(error) = self.speech_cache().get_or_render(&key(language, &speakable, form), render).await {
+                    note(&error);
+                    failures += 1;
+                }
+                if failures > MAX_FAILURES_AHEAD {
+                    tracing::warn!("fixed texts are not rendered ahead: the voice keeps failing");
+                    return;
                 }
             }
         }
@@ -158,6 +161,29 @@ impl Switchboard {
         }
         self.speech_cache().get(key).await
     }
+}
+
+/// The names of the files of all speech that is the same for every caller.
+pub(super) fn everybodys(agents: &[Arc<Agent>]) -> HashSet<String> {
+    let texts = agents.iter().flat_map(|agent| fixed_texts(agent));
+    texts.map(|(language, speakable, form)| key(language, &speakable, form).file_name()).collect()
+}
+
+/// An agent's fixed texts as they are spoken: whole for `<Play>`, sentence by sentence for the stream. Variables have their defaults.
+fn fixed_texts(agent: &Agent) -> Vec<(&Language, String, SpeechForm)> {
+    let mut all = Vec::new();
+    for language in &agent.languages {
+        let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
+        let texts = language.texts.all().filter(|(name, _)| *name != "read_back").map(|(_, text)| text);
+        for text in texts.chain(questions.map(String::as_str)) {
+            let filled = fill(text, &agent.variables);
+            let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
+            for (text, form) in sentences.chain([(filled.as_str(), SpeechForm::Mp3)]) {
+                all.push((language, understand::speakable(text, &language.code), form));
+            }
+        }
+    }
+    all
 }
 
 /// The answer of a voice that is not asked, because it keeps failing.

@@ -194,7 +194,7 @@ impl Town {
     /// The call's document, once an instance shows it as wanted.
     pub(crate) async fn until(&self, n: usize, call_sid: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+        let waited = tokio::time::timeout(Duration::from_secs(30), async {
             loop {
                 last = self.get(n, &format!("/api/calls/{call_sid}")).await;
                 if wanted(&last) {
