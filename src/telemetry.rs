@@ -4,6 +4,9 @@
 //! Key types: [`Secret`], [`Redacted`], [`LogFormat`], [`MetricsPage`]. Invariant: nothing a [`Secret`] holds and nothing a caller
 //! said reaches a log, an error or a metric label.
 
+pub mod timeline;
+pub mod traces;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -106,6 +109,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for machines.
     Json,
+}
+
+/// From now on a panic is logged by its place alone: its text may quote what a caller said.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a defect of the server: it panicked");
+    }));
 }
 
 /// Starts logging to standard error. `filter` is in `RUST_LOG`'s language, such as `info,trunkline=debug`.
@@ -216,7 +227,7 @@ metrics_table! {
     Counter CALLS = "trunkline_calls_total", "Calls opened, by `agent`, `direction` and `mode`.";
     Counter CALLS_ENDED = "trunkline_calls_ended_total", "Calls over, by `agent` and `outcome`.";
     Gauge CALLS_LIVE = "trunkline_calls_live", "Calls being held by this process.";
-    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent).";
+    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent, do_not_call, quiet_hours, too_many_calls).";
     Histogram CALL_SECONDS = "trunkline_call_seconds", "Length of a call.";
     Counter CIRCUIT_OPENED = "trunkline_circuit_opened_total", "Times a vendor was left alone after repeated failures, by `vendor`.";
     Histogram CLEAR_SECONDS = "trunkline_barge_in_clear_seconds", "From the first voiced frame over our speech to `clear` sent.";
@@ -253,8 +264,11 @@ metrics_table! {
     Counter SPEECH_CACHE_SHARED = "trunkline_speech_cache_shared_total", "Requests that waited for the same sound that another rendered.";
     Counter SPEECH_CACHE_WRITE_FAILURES = "trunkline_speech_cache_write_failures_total", "Sounds that could not be written to the cache's folder.";
     Histogram TURN_FINAL_WORDS_SECONDS = "trunkline_turn_final_words_seconds", "From the end of the caller's speech to the recogniser's final words.";
+    Counter TLS_FAILURES = "trunkline_tls_failures_total", "Connections on which TLS was not agreed, by `reason` (late, refused).";
     Histogram TURN_FIRST_AUDIO_SECONDS = "trunkline_turn_first_audio_seconds", "From the end of the caller's speech to the first audio of the reply.";
-    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the final words to the mind's first token.";
+    Histogram TURN_FIRST_CLAUSE_SECONDS = "trunkline_turn_first_clause_seconds", "From the end of the caller's speech to the first clause given to the voice.";
+    Histogram TURN_FIRST_SENT_SECONDS = "trunkline_turn_first_sent_seconds", "From the end of the caller's speech to the first audio of the reply sent to the phone.";
+    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the question to the mind to its first token.";
     Histogram TURN_HEARD_SECONDS = "trunkline_turn_heard_seconds", "Voice-to-voice: from the end of the caller's speech to the reply being heard.";
 }
 

@@ -107,6 +107,15 @@ impl Socket {
         self.said.recv().await.unwrap()
     }
 
+    /// Messages of the recogniser's audio, however it was cut, until there are so many bytes.
+    async fn audio(&mut self, bytes: usize) {
+        let mut heard = 0;
+        while heard < bytes {
+            heard += audio_len(&self.heard().await);
+        }
+        assert_eq!(heard, bytes);
+    }
+
     async fn say(&self, message: Value) {
         self.answer.send(Answer::Say(message.to_string())).await.unwrap();
     }
@@ -247,8 +256,9 @@ async fn ears_batch_frames_flush_before_a_commit_and_tell_words() {
     );
     assert_eq!(socket.key, KEY);
     socket.say(json!({"message_type": "session_started", "session_id": "s", "config": {}})).await;
-    ears.frames(7).await;
+    ears.frames(5).await;
     assert_eq!(audio_len(&socket.heard().await), 800);
+    ears.frames(2).await;
     ears.commit().await;
     assert_eq!(audio_len(&socket.heard().await), 320);
     let commit = socket.heard().await;
@@ -290,8 +300,7 @@ async fn ears_say_the_audio_again_after_a_break_and_ask_for_the_same_commit() {
     assert_eq!(ears.event().await, EarsEvent::Final("hello".to_owned()));
     ears.frames(10).await;
     ears.commit().await;
-    assert_eq!(audio_len(&first.heard().await), 800);
-    assert_eq!(audio_len(&first.heard().await), 800);
+    first.audio(1_600).await;
     assert_eq!(first.heard().await["commit"], true);
     first.end(Answer::Break).await;
 
@@ -305,15 +314,14 @@ async fn ears_say_the_audio_again_after_a_break_and_ask_for_the_same_commit() {
 #[tokio::test]
 async fn ears_replay_no_more_than_the_last_seconds() {
     let mut vendor = Vendor::start().await;
-    let mut ears = listen(ElevenLabsConfig { replay: Duration::from_millis(200), ..vendor.config() });
+    let mut ears = listen(ElevenLabsConfig { replay: Duration::from_millis(400), ..vendor.config() });
     let mut first = vendor.socket().await;
     ears.frames(50).await;
-    for _ in 0..10 {
-        first.heard().await;
-    }
+    ears.input.send(EarsInput::Now).await.unwrap();
+    first.audio(8_000).await;
     first.end(Answer::Close(1011, "")).await;
     let mut second = vendor.socket().await;
-    assert_eq!(audio_len(&second.heard().await), 1600);
+    assert_eq!(audio_len(&second.heard().await), 3200);
     ears.commit().await;
     assert_eq!(second.heard().await["commit"], true);
     second.say(committed("yes")).await;
@@ -498,6 +506,7 @@ impl Speaking {
             VoiceEvent::Audio { turn, clause, audio } => {
                 format!("audio {turn} {clause} {}", String::from_utf8_lossy(&audio))
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => format!("letters {turn} {clause} {ends_ms:?}"),
             VoiceEvent::Done { turn, clause } => format!("done {turn} {clause}"),
             VoiceEvent::Failed { turn, clause, error } => format!("failed {turn} {clause} {error}"),
         }
@@ -551,6 +560,37 @@ async fn a_clause_has_a_context_of_its_own_and_its_audio_comes_in_order() {
     drop(voice.input);
     assert_eq!(socket.heard().await, json!({"close_socket": true}));
     voice.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_times_of_letters_come_before_their_audio_and_bad_ones_cost_nothing() {
+    let mut vendor = Vendor::start().await;
+    let mut voice = speak(vendor.config());
+    voice.say(1, 0).await;
+    let mut socket = vendor.socket().await;
+    let id = context(&mut socket).await;
+    let times = json!({"chars": ["H", "\"", " ", "ह"], "charStartTimesMs": [0, 40, 80, 95.5], "charDurationsMs": [40, 40, 15, 30]});
+    let with = |name: &str, times: &Value| {
+        let mut message = audio(&id, "abc");
+        message[name] = times.clone();
+        message
+    };
+    socket.say(with("alignment", &times)).await;
+    socket.say(with("normalizedAlignment", &times)).await;
+    socket.say(with("alignment", &json!({"chars": 7}))).await;
+    socket.say(audio(&id, "abc")).await;
+    socket.say(last(&id)).await;
+    for expected in [
+        "letters 1 0 [40, 80, 125]",
+        "audio 1 0 abc",
+        "letters 1 0 [40, 80, 125]",
+        "audio 1 0 abc",
+        "audio 1 0 abc",
+        "audio 1 0 abc",
+        "done 1 0",
+    ] {
+        assert_eq!(voice.event().await, expected);
+    }
 }
 
 #[tokio::test]

@@ -1,37 +1,80 @@
-//! Words that only say "I am listening": they do not interrupt. Data, one list a language; a new language is a new list.
+//! Words that only say "I am listening": they do not interrupt. The words are data, a line a language, in `backchannels.txt`.
 
-/// Whether the words are nothing but backchannels.
-pub(super) fn is_only(words: &str) -> bool {
-    words
+use std::sync::LazyLock;
+
+use crate::agent::Agent;
+
+/// Whether the words are nothing but backchannels of the agent's languages. Of words that are not final yet, the last ones may be the
+/// beginning of one: "I" of "I see".
+pub(super) fn is_only(words: &str, settled: bool, agent: &Agent) -> bool {
+    let words: Vec<String> = words
         .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || "।…".contains(c))
         .filter(|word| !word.is_empty())
-        .all(|word| LISTS.iter().any(|list| list.iter().any(|known| word.eq_ignore_ascii_case(known))))
+        .map(str::to_lowercase)
+        .collect();
+    let mut rest = &words[..];
+    while !rest.is_empty() {
+        let spoken = |language: &str| agent.languages.iter().any(|spoken| spoken.iso639() == language);
+        let known = PHRASES.iter().filter(|(language, _)| spoken(language)).map(|(_, phrase)| phrase);
+        let longest = known.clone().filter(|phrase| rest.starts_with(phrase)).map(Vec::len).max();
+        match longest {
+            Some(length) => rest = &rest[length..],
+            None => return !settled && known.clone().any(|phrase| phrase.starts_with(rest)),
+        }
+    }
+    true
 }
 
-const LISTS: [&[&str]; 3] = [ENGLISH, HINDI, ROMAN_HINDI];
-
-const ENGLISH: &[&str] = &[
-    "ah", "aha", "hello", "hi", "hm", "hmm", "hmmm", "huh", "mm", "mhm", "mmhmm", "oh", "ok", "okay", "right", "sure",
-    "uh", "um", "yeah", "yep", "yes",
-];
-
-const HINDI: &[&str] = &["अच्छा", "जी", "नमस्ते", "हेलो", "हैलो", "हम्म", "हाँ", "हां", "हूँ", "हूं", "ठीक", "ओके", "सही"];
-
-const ROMAN_HINDI: &[&str] = &[
-    "accha", "acha", "achha", "namaste", "haan", "han", "haa", "hanji", "haanji", "hoon", "ji", "theek", "thik", "sahi",
-];
+/// Language and words of each phrase.
+static PHRASES: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| {
+    let lines = include_str!("backchannels.txt").lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once(':'))
+        .flat_map(|(language, phrases)| phrases.split_whitespace().map(move |phrase| (language, phrase)))
+        .map(|(language, phrase)| (language, phrase.split('_').map(str::to_owned).collect()))
+        .collect()
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn agent() -> Agent {
+        crate::agent::parse("logistics.toml", include_str!("../../agents/logistics.toml")).unwrap()
+    }
+
     #[test]
     fn only_words_of_listening_are_backchannels() {
-        for words in ["haan", "Haan haan.", "okay, okay", "हाँ जी।", "hmm", ""] {
-            assert!(is_only(words), "{words}");
+        for words in
+            ["haan", "Haan haan.", "okay, okay", "हाँ जी।", "hmm", "", "Theek hai!", "ठीक है जी", "uh-huh, go on"]
+        {
+            assert!(is_only(words, true, &agent()), "{words}");
         }
-        for words in ["no", "haan lekin", "okay five hundred", "नहीं"] {
-            assert!(!is_only(words), "{words}");
+        for words in ["no", "haan lekin", "okay five hundred", "नहीं", "hai", "go", "है"] {
+            assert!(!is_only(words, true, &agent()), "{words}");
         }
+        for words in ["uh huh, I", "go", "haan theek"] {
+            assert!(is_only(words, false, &agent()), "{words}");
+        }
+        assert!(!is_only("I would", false, &agent()));
+    }
+
+    #[test]
+    fn each_language_has_its_own() {
+        let mut english = agent();
+        english.languages.truncate(1);
+        assert!(is_only("okay", true, &english));
+        assert!(!is_only("haan", true, &english));
+    }
+
+    #[test]
+    fn every_line_of_the_list_is_read() {
+        let lines = include_str!("backchannels.txt").lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            let (language, phrases) = line.split_once(": ").unwrap();
+            assert_eq!(language.len(), 2, "{line}");
+            assert!(phrases.split(' ').all(|phrase| !phrase.is_empty() && phrase == phrase.to_lowercase()), "{line}");
+        }
+        assert!(PHRASES.len() > 50);
     }
 }

@@ -62,6 +62,16 @@ pub enum Event<'a> {
         /// The clause.
         clause: u32,
     },
+    /// When the letters of a clause's next audio are spoken, as far as the voice knows.
+    SpeechLetters {
+        /// The turn.
+        turn: u32,
+        /// The clause.
+        clause: u32,
+        /// For each letter of the spoken text that is no space, going on from those told before: when it has been spoken, ms from the
+        /// beginning of the clause's next audio.
+        ends_ms: &'a [u32],
+    },
     /// A clause will not be spoken by any voice we have.
     SpeechFailed {
         /// The turn.
@@ -114,8 +124,10 @@ pub enum Action {
         /// The dead turn.
         turn: u32,
     },
-    /// Give this frame to the recogniser.
+    /// Give this frame to the recogniser, with others as it suits.
     Listen(Frame),
+    /// Let the recogniser have all frames up to here at once.
+    ListenNow,
     /// Record 20 ms.
     Record {
         /// What the caller said.

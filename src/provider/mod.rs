@@ -16,8 +16,10 @@ pub use net::http_client;
 /// What a recogniser is fed.
 #[derive(Clone, Copy, Debug)]
 pub enum EarsInput {
-    /// 20 ms of the caller's mu-law audio, untouched.
+    /// 20 ms of the caller's mu-law audio, untouched. It may wait for more, up to 100 ms.
     Audio(Frame),
+    /// What waits shall go now: a word may have ended.
+    Now,
     /// The caller seems to have stopped: give the final words of what was said so far.
     Commit,
 }
@@ -93,6 +95,16 @@ pub enum VoiceEvent {
         clause: u32,
         /// mu-law, 8 kHz, any length.
         audio: Bytes,
+    },
+    /// When the letters of the audio that comes next are spoken, where the vendor tells.
+    Letters {
+        /// The turn.
+        turn: u32,
+        /// The clause.
+        clause: u32,
+        /// For each letter that is no space, going on from the letters told before: when it has been spoken, in ms from the beginning of
+        /// the clause's next audio.
+        ends_ms: Vec<u32>,
     },
     /// The clause is complete.
     Done {

@@ -63,6 +63,7 @@ impl Switchboard {
         let Some(theirs) = Session::restore(theirs, session.agent.clone(), session.zone.clone()) else { return };
         if newer {
             *session = theirs;
+            entry.tell(session);
         } else {
             info!(call_sid = %session.call_sid, "put together with what another instance made of the call");
             session.reconcile(theirs);

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::speech::{key, left_alone, note, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
@@ -240,6 +240,9 @@ impl Driver {
                 }
                 self.handle(Event::SpeechAudio { turn, clause, audio }, actions);
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => {
+                self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
+            }
             VoiceEvent::Done { turn, clause } => {
                 if let Some((key, bytes)) = self.helpers.collecting.remove(&(turn, clause))
                     && !bytes.is_empty()
@@ -315,6 +318,7 @@ impl Driver {
                     }
                 }
                 Action::Listen(frame) => self.helpers.listen(frame),
+                Action::ListenNow => self.helpers.tell_ears(Some(EarsInput::Now)),
                 Action::Commit => self.helpers.tell_ears(Some(EarsInput::Commit)),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
@@ -331,7 +335,7 @@ impl Driver {
                     // A full queue means a voice that is stuck: its answers are dropped by their turn anyway.
                     self.helpers.voice_in.try_send(VoiceInput::Cancel { turn }).ok();
                 }
-                Action::Report(report) => note_turn(&self.entry, report).await,
+                Action::Report(report) => note_turn(&self.entry, self.began.elapsed(), report).await,
                 Action::Save => {
                     self.helpers.language_news = true;
                     let mut session = self.entry.session.lock().await;
@@ -422,7 +426,7 @@ impl Helpers {
         }
     }
 
-    /// Gives the recogniser a frame, in batches: it sends no fewer on.
+    /// Gives the recogniser a frame, in batches; the core says when there is a hurry.
     fn listen(&mut self, frame: Frame) {
         self.unheard.push(frame);
         if self.unheard.len() >= EARS_FRAMES {
@@ -562,21 +566,7 @@ async fn feed(socket: &mut WebSocket, text: &str) -> bool {
     matches!(timeout(STALLED, socket.feed(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 
-async fn note_turn(entry: &Entry, report: TurnReport) {
-    let seconds = |from: Option<u64>, to: Option<u64>| {
-        #[expect(clippy::cast_precision_loss, reason = "a call is far shorter than 2^52 ms")]
-        from.zip(to).map(|(from, to)| to.saturating_sub(from) as f64 / 1_000.0)
-    };
-    for (name, value) in [
-        (telemetry::TURN_FINAL_WORDS_SECONDS, seconds(report.speech_ended_ms, report.final_words_ms)),
-        (telemetry::TURN_FIRST_TOKEN_SECONDS, seconds(report.asked_ms, report.first_token_ms)),
-        (telemetry::TURN_FIRST_AUDIO_SECONDS, seconds(report.speech_ended_ms, report.first_audio_ms)),
-        (telemetry::TURN_HEARD_SECONDS, seconds(report.speech_ended_ms, report.first_heard_ms)),
-    ] {
-        if let Some(value) = value {
-            histogram!(name).record(value);
-        }
-    }
+async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
     if report.mind_failed {
         counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
     }
@@ -590,6 +580,7 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
         counter!(telemetry::BARGE_INS, "outcome" => "interrupted").increment(1);
     }
     let mut session = entry.session.lock().await;
+    telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
         session.turns.push(json!(report));
     }
@@ -599,9 +590,9 @@ fn unsaid(unheard: Unheard) -> Unsaid {
     Unsaid { text: unheard.text, language: unheard.language, fixed: unheard.fixed }
 }
 
-/// Frames given to the recogniser's task at a time: the 100 ms that it sends at a time.
-const EARS_FRAMES: usize = 5;
-/// A second of audio for a recogniser that does not keep up.
+/// Frames given to the recogniser's task at a time while nobody speaks: 200 ms.
+const EARS_FRAMES: usize = 10;
+/// Frames for a recogniser that does not keep up: 1.3 s of audio.
 const EARS_QUEUE: usize = 64;
 const EARS_EVENTS: usize = 16;
 const VOICE_QUEUE: usize = 32;
@@ -609,7 +600,6 @@ const VOICE_EVENTS: usize = 32;
 const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);

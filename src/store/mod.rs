@@ -6,6 +6,7 @@
 //! Invariant: a call never waits for MongoDB; what [`Store::save`] acknowledged survives a kill and a power cut; a version is replaced
 //! only by one that was made from it, however many instances write.
 
+pub mod do_not_call;
 pub mod journal;
 pub mod mongo;
 pub mod record;

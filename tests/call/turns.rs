@@ -49,6 +49,32 @@ fn a_whole_call_collects_both_values_and_hangs_up() {
 }
 
 #[test]
+fn one_key_answers_a_choice_at_once_and_a_number_waits_for_more() {
+    let agent = trunkline::agent::parse("a.toml", include_str!("../../agents/appointment.toml")).unwrap();
+    let mut rig = Rig::begun(agent, Some("en-IN"), false);
+    rig.run_until_quiet(300);
+    rig.give(Outside::Digit('1'));
+    assert_eq!(rig.history()[1], "caller: 1", "will you come?");
+    rig.run_until_quiet(300);
+    let pressed = rig.now;
+    rig.give(Outside::Digit('2'));
+    assert_eq!(rig.history().len(), 3, "how many people may have two digits: {:?}", rig.history());
+    rig.run(pressed + 1_900);
+    assert_eq!(rig.history().len(), 3);
+    rig.run(pressed + 2_100);
+    assert_eq!(rig.history()[3], "caller: 2");
+    rig.run_until_quiet(300);
+    for (key, turn) in [('1', "place"), ('1', "read-back")] {
+        let lines = rig.history().len();
+        rig.give(Outside::Digit(key));
+        assert_eq!(rig.history()[lines], format!("caller: {key}"), "{turn}");
+        rig.run_until_quiet(300);
+    }
+    rig.run_to_the_end(rig.now + 15_000);
+    assert_eq!(rig.call.conversation().stage(), Stage::Completed);
+}
+
+#[test]
 fn a_hindi_call_without_a_mind_ends_after_the_last_value() {
     let mut rig = Rig::begun(logistics(), None, false);
     for (name, text) in
@@ -83,6 +109,26 @@ fn words_that_answer_the_question_are_answered_as_soon_as_the_upstreams_can() {
     // The recording ends 100 ms after its voice; a partial needs 100 ms, the mind 200 and a clause, the voice 75.
     assert!(took <= 100 + 100 + 200 + 25 + 75 + 25, "{took} ms\n{}", rig.log());
     assert!(rig.reports[0].speculated);
+}
+
+#[test]
+fn a_recogniser_that_writes_the_last_word_before_the_voice_ends_is_not_waited_for() {
+    let mut rig = Rig::english();
+    rig.partial_delay = 0;
+    let (rig, took) = one_turn(rig, "five_hundred_rupees", "five hundred rupees");
+    // The words count as all once nothing was added to them for 180 ms.
+    assert!(took <= 180 + 20 + 200 + 25 + 75 + 25, "{took} ms\n{}", rig.log());
+}
+
+#[test]
+fn the_end_of_a_word_reaches_the_recogniser_with_the_next_frame_and_silence_in_its_own_time() {
+    let (rig, _) = one_turn(Rig::english(), "five_hundred_rupees", "five hundred rupees");
+    let ended = rig.reports[0].speech_ended_ms.unwrap();
+    assert!(rig.hurries.contains(&(ended + 20)), "{ended} ms: {:?}", rig.hurries);
+    let began = rig.hurries.iter().rfind(|at| **at + 3_000 < ended).copied().unwrap_or(0);
+    let speaking = rig.hurries.iter().filter(|at| **at > began).collect::<Vec<_>>();
+    assert!(speaking.windows(2).all(|pair| pair[1] - pair[0] <= 100), "{speaking:?}");
+    assert!(rig.now > rig.hurries.last().unwrap() + 700, "nobody speaks, nothing hurries");
 }
 
 #[test]

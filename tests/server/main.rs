@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod barge_in;
+mod ending;
 mod fallbacks;
 mod house;
 mod memory;
@@ -11,7 +12,11 @@ mod proxy;
 mod recording;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod rules;
 mod socket;
 mod starting;
+mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
 mod wire;

@@ -9,13 +9,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use url::Url;
 
 use self::memory::Memory;
+use super::messages::Heard;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault};
 use crate::audio::BYTES_PER_MS;
 use crate::provider::breaker::Breaker;
@@ -232,6 +232,7 @@ impl Leg<'_> {
 
     async fn go(&mut self, input: &mut mpsc::Receiver<EarsInput>) -> Result<(), End> {
         self.send_due().await?;
+        let mut told = Vec::with_capacity(TOLD);
         loop {
             let commit_due = self.memory.answer_due();
             tokio::select! {
@@ -242,13 +243,15 @@ impl Leg<'_> {
                     Some(Err(error)) => return Err(End::Lost(socket_error(VENDOR, &error))),
                     None => return Err(End::Lost(fault::broken("the recogniser closed the socket"))),
                 },
-                told = input.recv() => {
-                    let Some(told) = told else {
+                count = input.recv_many(&mut told, TOLD) => {
+                    if count == 0 {
                         // Nobody waits for the vendor's half of the closing handshake.
                         let _closing = timeout(CLOSE_WITHIN, self.socket.close(None)).await;
                         return Ok(());
-                    };
-                    self.memory.take_in(told);
+                    }
+                    for told in told.drain(..) {
+                        self.memory.take_in(told);
+                    }
                     self.send_due().await?;
                 },
                 () = sleep_until(self.begin_by), if !self.greeted => {
@@ -317,29 +320,24 @@ impl Leg<'_> {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => return Ok(true),
         };
-        let heard: Heard =
-            serde_json::from_str(&text).map_err(|_| End::Lost(fault::broken("a message is not JSON")))?;
-        Ok(match heard.message_type.as_str() {
-            "partial_transcript" => {
+        Ok(match Heard::read(&text).map_err(End::Lost)? {
+            Heard::Partial(text) => {
                 self.words_came = true;
                 self.said_anything = true;
                 self.doubt.words();
-                let text = heard.text.unwrap_or_default();
                 if !self.memory.note_partial(&text) {
                     return Ok(true);
                 }
                 self.say(EarsEvent::Partial(text)).await
             }
-            "committed_transcript" => {
+            Heard::Committed(text) => {
                 self.words_came = true;
                 self.doubt.words();
-                self.give(Answer::Words(heard.text.unwrap_or_default())).await
+                self.give(Answer::Words(text)).await
             }
-            // The commit came too soon after another: the words heard so far stand.
-            "commit_throttled" => self.give(Answer::TimedOut).await,
-            "error" => return Err(End::Lost(fault::of_code("error"))),
-            code if heard.error.is_some() => return Err(ended_by(code)),
-            _ => true,
+            Heard::Throttled => self.give(Answer::TimedOut).await,
+            Heard::Failed(code) => return Err(ended_by(&code)),
+            Heard::Nothing => true,
         })
     }
 
@@ -365,14 +363,6 @@ enum Answer {
     TimedOut,
 }
 
-/// The vendor's message, of any type; the type of an error is its code.
-#[derive(Deserialize)]
-struct Heard {
-    message_type: String,
-    text: Option<String>,
-    error: Option<serde::de::IgnoredAny>,
-}
-
 fn ended_by(code: &str) -> End {
     let error = fault::of_code(code);
     if fault::ends_the_ears(code) { End::Refused(error) } else { End::Lost(error) }
@@ -389,8 +379,11 @@ fn sent(
 }
 
 const COMMIT: &str = r#"{"message_type":"input_audio_chunk","audio_base_64":"","commit":true,"sample_rate":8000}"#;
-/// One message's audio while the call runs: the vendor asks for 100 to 250 ms.
+/// One message's audio while the call runs, unless there is a hurry: the vendor asks for 100 to 250 ms.
 const BATCH_BYTES: usize = 100 * BYTES_PER_MS;
+const MOST_BYTES: usize = 250 * BYTES_PER_MS;
+/// Frames and commits taken in at a time.
+const TOLD: usize = 12;
 /// One message's audio while old audio is said again.
 const REPLAY_BYTES: usize = 1000 * BYTES_PER_MS;
 const MAX_REPLAY: Duration = Duration::from_secs(8);

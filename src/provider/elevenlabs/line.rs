@@ -3,20 +3,19 @@
 //! It knows contexts, not turns' fates: what becomes of a clause when the socket dies is [`super::voice`]'s to say. Invariant:
 //! never more than [`MAX_CONTEXTS`] contexts that have not been declared final (the vendor closes the socket at six), and a context's
 //! first message is the one with its settings.
-//! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`; names are taken in both camelCase and snake_case, as both were seen.
+//! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`.
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use url::Url;
 
+use super::messages::Said;
 use super::speech::VoiceSettings;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault, model};
 use crate::provider::net::{Socket, SocketPlan, endpoint, open_socket, socket_address, socket_error, text_message};
@@ -75,7 +74,7 @@ pub(super) enum News {
     /// It is open.
     Opened,
     /// Audio of a living clause; perhaps none, perhaps the last.
-    Heard { clause: ClauseId, audio: Bytes, last: bool },
+    Heard { clause: ClauseId, audio: Bytes, letters: Vec<u32>, last: bool },
     /// Something that concerns no living clause.
     Nothing,
     /// It is of no more use.
@@ -216,26 +215,25 @@ impl Line {
             Some(Err(error)) => return News::Lost(socket_error(VENDOR, &error)),
             None => return News::Lost(fault::broken("the voice closed the socket")),
         };
-        let Ok(said) = serde_json::from_str::<Said>(&text) else {
-            return News::Lost(fault::broken("a message is not JSON of the known shape"));
+        let said = match Said::read(&text) {
+            Ok(said) => said,
+            Err(error) => return News::Lost(error),
         };
-        if let Some(code) = said.error {
-            return News::Lost(fault::of_code(&code));
-        }
-        let Some(id) = said.context_id.or(said.context_id_snake) else { return News::Nothing };
-        let Some(at) = self.contexts.iter().position(|context| context.id == id) else { return News::Nothing };
+        let letters = Said::letters(&text);
+        let Some(id) = &said.context else { return News::Nothing };
+        let Some(at) = self.contexts.iter().position(|context| context.id == *id) else { return News::Nothing };
         self.stirred = Instant::now();
         let Context { clause, dead, .. } = self.contexts[at];
-        let last = said.is_final.or(said.is_final_snake) == Some(true);
+        let last = said.last;
         if last {
             self.contexts.remove(at);
         }
         if dead {
             return News::Nothing;
         }
-        match STANDARD.decode(said.audio.unwrap_or_default()) {
-            Ok(audio) => News::Heard { clause, audio: audio.into(), last },
-            Err(_) => News::Lost(fault::broken("audio is not base64")),
+        match said.sound() {
+            Ok(audio) => News::Heard { clause, audio: audio.into(), letters, last },
+            Err(error) => News::Lost(error),
         }
     }
 
@@ -292,20 +290,6 @@ impl<'a> Told<'a> {
     fn message(&self) -> Result<Message, ProviderError> {
         serde_json::to_string(self).map(text_message).map_err(|_| fault::broken("a message cannot be written"))
     }
-}
-
-#[derive(Deserialize)]
-struct Said {
-    audio: Option<String>,
-    #[serde(rename = "contextId")]
-    context_id: Option<String>,
-    #[serde(rename = "context_id")]
-    context_id_snake: Option<String>,
-    #[serde(rename = "isFinal")]
-    is_final: Option<bool>,
-    #[serde(rename = "is_final")]
-    is_final_snake: Option<bool>,
-    error: Option<String>,
 }
 
 /// One below the vendor's cap of five.

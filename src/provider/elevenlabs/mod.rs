@@ -6,6 +6,7 @@
 pub mod ears;
 mod fault;
 mod line;
+pub mod messages;
 mod model;
 mod speech;
 pub mod voice;

@@ -60,6 +60,33 @@ impl GeminiConfig {
     }
 }
 
+/// Reads a whole body of server-sent events that comes in pieces of `size` bytes: the answer's text as far as it came, and why it is
+/// not whole, if it is not. What [`Gemini::reply`] does, without a socket.
+///
+/// # Errors
+/// As [`Gemini::reply`], beside the text.
+pub fn read_body(body: &[u8], size: usize) -> (String, Result<(), ProviderError>) {
+    let (mut reader, mut text) = (Reader::default(), String::new());
+    let mut chunks = body.chunks(size.max(1));
+    loop {
+        let chunk = chunks.next();
+        let pieces = match chunk {
+            Some(chunk) => reader.read(chunk),
+            None => reader.finish(),
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Text(more) => text.push_str(&more),
+                Piece::Whole => return (text, Ok(())),
+                Piece::Failed(failure) => return (text, Err(failure.error)),
+            }
+        }
+        if chunk.is_none() {
+            return (text, Err(fault(ProviderErrorKind::Broken, "the answer broke off")));
+        }
+    }
+}
+
 /// A mind. One serves any number of calls.
 #[derive(Clone, Debug)]
 pub struct Gemini {

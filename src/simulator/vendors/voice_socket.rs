@@ -323,7 +323,8 @@ impl Contexts {
                 Format::Pcm(_) | Format::Mp3(_) => encoded.len() / 2 * at / total * 2,
             };
             let chars = alignment(text, total, start, end);
-            let first = chars.first().map_or(0, |(_, at, _)| *at);
+            // Times are told from the beginning of the message's own audio.
+            let first = start as u64 / 8;
             let alignment = json!({
                 "chars": chars.iter().map(|(letter, _, _)| letter.to_string()).collect::<Vec<_>>(),
                 "charStartTimesMs": chars.iter().map(|(_, at, _)| at - first).collect::<Vec<_>>(),
