@@ -106,6 +106,8 @@ impl Session {
         self.conversation.absorb(&other.conversation);
         self.started_at = self.started_at.min(other.started_at);
         self.connected |= other.connected;
+        self.collected |= other.collected;
+        self.answered_at = self.answered_at.or(other.answered_at);
         self.awaited = self.awaited.max(other.awaited);
         self.phone = self.phone.take().or(other.phone);
         self.recording = self.recording.take().or(other.recording);

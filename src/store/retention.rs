@@ -58,7 +58,7 @@ async fn remove_files(traces: &Traces, call_sid: &CallSid, deletion: &mut Deleti
     let named = deletion.recording.as_deref().and_then(|name| Path::new(name).file_name());
     let own = format!("{call_sid}.ogg");
     // The name is ours; even so, nothing but a name in that folder is touched. A writer may not have finished the file.
-    for name in [own.as_ref(), named.unwrap_or(own.as_ref()), format!("{own}.part").as_ref()] {
+    for name in [own.as_ref(), named.unwrap_or_else(|| own.as_ref()), format!("{own}.part").as_ref()] {
         remove(&traces.recordings.join(name)).await?;
     }
     Ok(())
