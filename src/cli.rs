@@ -17,6 +17,7 @@ use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
 use trunkline::server::{Options, Server, read_certificate};
 use trunkline::session::Switchboard;
+use trunkline::store::journal::look_into;
 
 use crate::terminal::{say, table};
 
@@ -125,6 +126,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     if !do_not_call.is_empty() {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
+    journal(&mut out, config);
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
@@ -133,6 +135,27 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     }
     say(&out)?;
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) })
+}
+
+/// What waits in the journal, of a server that runs or has run.
+fn journal(out: &mut String, config: &Config) {
+    let census = match look_into(&config.data_dir) {
+        Ok(Some(census)) => census,
+        Ok(None) => return,
+        Err(error) => return out.push_str(&format!("note: {error}\n")),
+    };
+    let oldest = match census.oldest_waits {
+        _ if census.waiting == 0 => String::new(),
+        waits => format!("the oldest for {} s", waits.as_secs()),
+    };
+    let calls = (census.calls.to_string(), format!("{} KB", census.bytes / 1024));
+    let (waiting, refused) = (census.waiting.to_string(), census.refused.to_string());
+    let rows = [
+        ["calls", &calls.0, &calls.1],
+        ["records waiting for MongoDB", &waiting, &oldest],
+        ["records that MongoDB refused", &refused, ""],
+    ];
+    table(out, ["journal", "", ""], rows.into_iter());
 }
 
 /// Asks the running server for a call.

@@ -49,6 +49,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DO_NOT_CALL_FILE`.
     pub do_not_call_file: Option<PathBuf>,
+    /// `CALLS_TO_NUMBER_PER_HOUR`; 0 is no limit.
+    pub calls_to_number_per_hour: u32,
+    /// `CALLS_FROM_NUMBER_PER_HOUR`; 0 is no limit.
+    pub calls_from_number_per_hour: u32,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`.
@@ -282,6 +286,8 @@ impl Config {
                     "DO_NOT_CALL_FILE" => {
                         self.do_not_call_file.as_ref().map_or_else(String::new, |path| path.display().to_string())
                     }
+                    "CALLS_TO_NUMBER_PER_HOUR" => self.calls_to_number_per_hour.to_string(),
+                    "CALLS_FROM_NUMBER_PER_HOUR" => self.calls_from_number_per_hour.to_string(),
                     "LOG_FORMAT" => match self.log_format {
                         LogFormat::Text => "text".to_owned(),
                         LogFormat::Json => "json".to_owned(),
@@ -367,6 +373,25 @@ mod tests {
         let config = read(&[("API_TOKEN", ""), ("LISTEN", "  "), ("MONGODB_URI", "\n")]).unwrap();
         assert!(config.api_token.is_none() && config.mongodb.is_none());
         assert_eq!(config.listen.port(), 8080);
+    }
+
+    #[test]
+    fn rates_of_a_number_are_limited_on_twilios_own_line_unless_told_otherwise() {
+        let rates = |pairs: &[(&str, &str)]| {
+            let config = read(pairs).unwrap();
+            (config.calls_to_number_per_hour, config.calls_from_number_per_hour)
+        };
+        assert_eq!(rates(&[]), (0, 0));
+        let mut line = TWILIO.to_vec();
+        line.push(("PUBLIC_URL", "https://voice.example.in"));
+        assert_eq!(rates(&line), (6, 20));
+        let with = |more: &[(&'static str, &'static str)]| rates(&[&line, more].concat());
+        assert_eq!(with(&[("TWILIO_API_URL", "https://api.dublin.ie1.twilio.com")]), (6, 20));
+        assert_eq!(with(&[("TWILIO_API_URL", "http://127.0.0.1:9")]), (0, 0));
+        assert_eq!(with(&[("TWILIO_API_URL", "https://twilio.com.example.in")]), (0, 0));
+        assert_eq!(with(&[("CALLS_TO_NUMBER_PER_HOUR", "0"), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3));
+        assert_eq!(rates(&[("CALLS_TO_NUMBER_PER_HOUR", "2")]), (2, 0));
+        assert!(problems(&[("CALLS_TO_NUMBER_PER_HOUR", "many")]).starts_with("CALLS_TO_NUMBER_PER_HOUR: "));
     }
 
     #[test]

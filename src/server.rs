@@ -183,7 +183,11 @@ async fn switchboard(
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,
-        rules: session::RulesConfig { do_not_call },
+        rules: session::RulesConfig {
+            do_not_call,
+            calls_to_number_per_hour: config.calls_to_number_per_hour,
+            calls_from_number_per_hour: config.calls_from_number_per_hour,
+        },
     };
     Ok(Switchboard::open(known, parts, agents))
 }

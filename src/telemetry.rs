@@ -236,8 +236,9 @@ metrics_table! {
     Counter HTTP_REQUESTS = "trunkline_http_requests_total", "Requests answered, by `route`, `method` and `status`.";
     Histogram HTTP_SECONDS = "trunkline_http_request_seconds", "From a request's headers to its response's, by `route`.";
     Gauge JOURNAL_BACKLOG = "trunkline_journal_backlog", "Records durable here and not yet in MongoDB.";
+    Gauge JOURNAL_BYTES = "trunkline_journal_bytes", "Size of the embedded journal's file, its free pages included.";
     Counter JOURNAL_CORRUPT = "trunkline_journal_corrupt_total", "Times the journal's file was unreadable at start and moved aside.";
-    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Records of the journal that could not be read and were passed over.";
+    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Reads of a record of the journal that does not have its form; it was passed over.";
     Counter JOURNAL_FAILURES = "trunkline_journal_save_failures_total", "Saves that the journal could not make durable.";
     Counter JOURNAL_QUEUE_FULL = "trunkline_journal_queue_full_total", "Saves given up because the journal's queue was full.";
     Gauge JOURNAL_REFUSED = "trunkline_journal_refused", "Records that MongoDB refused for good; they stay in the journal.";
@@ -247,10 +248,9 @@ metrics_table! {
     Counter JOURNAL_TRIMMED = "trunkline_journal_trimmed_total", "Records removed from a full journal because MongoDB holds them.";
     Counter MEDIA_REFUSED = "trunkline_media_refused_total", "Media sockets closed by us before a call was joined, by `reason`.";
     Counter MODE_CHANGES = "trunkline_mode_changes_total", "Calls carried on in another mode, by `reason`.";
-    Counter MONGO_CONTESTED = "trunkline_mongo_contested_total", "Calls that two instances wrote from the same beginning, put together since.";
     Histogram MONGO_SECONDS = "trunkline_mongo_write_seconds", "One write acknowledged by MongoDB.";
     Gauge MONGO_UP = "trunkline_mongo_up", "1 while MongoDB answers, else 0.";
-    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, away).";
+    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, contested, away).";
     Counter PROVIDER_ERRORS = "trunkline_provider_errors_total", "Requests a vendor failed, by `vendor` and `kind`.";
     Counter PROVIDER_FALLBACKS = "trunkline_provider_fallbacks_total", "Times the next in a chain took over, by `part` (ears, voice, mind) and `to`.";
     Histogram PROVIDER_SECONDS = "trunkline_provider_first_answer_seconds", "From a request to a vendor's first answer, by `vendor`.";

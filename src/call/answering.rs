@@ -50,12 +50,12 @@ impl Call {
     }
 
     fn speak(&mut self, text: &str, language: &str, fixed: bool, now: Duration, actions: &mut Vec<Action>) {
-        let clause = self.speech.add(text, language, fixed);
+        let spoken = understand::speakable(text, language);
+        let clause = self.speech.add(text, &spoken, language, fixed);
         if let Some(exchange) = &mut self.exchange {
             exchange.report.first_clause_ms.get_or_insert_with(|| ms(now));
         }
-        let text = understand::speakable(text, language);
-        actions.push(Action::Speak { turn: self.turn, clause, text, language: language.to_owned(), fixed });
+        actions.push(Action::Speak { turn: self.turn, clause, text: spoken, language: language.to_owned(), fixed });
     }
 
     pub(super) fn mind_delta(&mut self, turn: u32, text: &str, now: Duration, actions: &mut Vec<Action>) {

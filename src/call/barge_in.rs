@@ -34,7 +34,7 @@ impl Call {
             return;
         }
         // Where we noticed no voice, one word alone may be anything.
-        let voice = self.paused || now.saturating_sub(self.hearing.voiced_at()) < RECENT;
+        let voice = self.paused || self.hearing.voiced_lately(now);
         let enough = if voice { 1 } else { 2 };
         if self.meant() && self.hearing.words().split_whitespace().count() >= enough {
             self.interrupt(now, actions);
@@ -130,5 +130,3 @@ impl Call {
 
 /// A pause without voice and without words is over after so much silence.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Words this long after a voice belong to it.
-const RECENT: Duration = Duration::from_millis(1_500);

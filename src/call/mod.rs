@@ -2,7 +2,7 @@
 //!
 //! [`Call`] routes between parts that decide nothing alone: `hearing` (the caller), `speech` (the agent), `exchange` (one turn and
 //! its answer) and the stage flow ([`Conversation`]). The rules stand in `turn_taking` (whose turn it is), `barge_in` (interruption
-//! or not), `answering` (the mind and the voice) and `leaving` (every way out). It owns no socket, clock or task.
+//! or not), `echo` (our own voice or the caller's), `answering` (the mind and the voice) and `leaving` (every way out). It owns no socket, clock or task.
 //! Key types: [`Call`], [`Event`], [`Action`], [`TurnReport`].
 //!
 //! Invariants: [`Call::handle`] is total; an answer that carries a dead turn's number changes nothing; after [`Action::Close`] nothing is
@@ -11,9 +11,11 @@
 mod answering;
 mod backchannel;
 mod barge_in;
+mod echo;
 mod exchange;
 mod hearing;
 mod leaving;
+mod said;
 mod speech;
 pub mod timer;
 mod turn_taking;
@@ -51,6 +53,10 @@ pub struct Call {
     exchange: Option<Exchange>,
     /// The agent stopped because the caller seems to speak.
     paused: bool,
+    /// How far below our voice the line's echo of it stays, dB.
+    echo_db: f32,
+    /// Whether the recogniser is known to hear that echo.
+    echoes_words: bool,
     ending: Option<Ending>,
     /// Starts of the mind thrown away since the caller's turn began.
     wasted: u32,
@@ -79,6 +85,8 @@ impl Call {
             speech: Speech::new(recorded),
             exchange: None,
             paused: false,
+            echo_db: echo::ECHO_DB,
+            echoes_words: false,
             ending: None,
             wasted: 0,
             heard_before: (0, String::new()),
@@ -113,6 +121,7 @@ impl Call {
             Event::MindDone { turn } => self.mind_done(turn, now, actions),
             Event::MindFailed { turn } => self.mind_failed(turn, now, actions),
             Event::SpeechAudio { turn, clause, audio } => self.speech.audio(now, turn, clause, audio),
+            Event::SpeechLetters { turn, clause, ends_ms } => self.speech.letters(turn, clause, ends_ms),
             Event::SpeechDone { turn, clause } => self.speech.done(turn, clause),
             Event::SpeechFailed { turn, clause } if self.speech.awaits(turn, clause) => {
                 self.move_to_gather(now, actions);
@@ -217,7 +226,9 @@ impl Call {
         join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
-        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent) {
+        if !self.hearing.speaking(now)
+            && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent)
+        {
             self.hearing.forget();
         }
         self.listen_for_silence(now);

@@ -86,7 +86,6 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         public_url,
         tls,
         api_token,
-        twilio,
         elevenlabs,
         gemini,
         mongodb,
@@ -94,12 +93,15 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         audio_dir: reader.parse("AUDIO_DIR", path).unwrap_or_default(),
         data_dir: reader.parse("DATA_DIR", path).unwrap_or_default(),
         do_not_call_file: reader.parse("DO_NOT_CALL_FILE", path),
+        calls_to_number_per_hour: reader.per_hour("CALLS_TO_NUMBER_PER_HOUR", &twilio, CALLS_TO_NUMBER),
+        calls_from_number_per_hour: reader.per_hour("CALLS_FROM_NUMBER_PER_HOUR", &twilio, CALLS_FROM_NUMBER),
         max_calls: reader.parse("MAX_CALLS", |text| whole(text, 1, 1_000_000)).unwrap_or(1) as usize,
         drain: Duration::from_secs(reader.parse("DRAIN_SECONDS", |text| whole(text, 0, 86_400)).unwrap_or(0).into()),
         retention_days: reader.parse("RETENTION_DAYS", |text| whole(text, 1, 36_500)),
         log_format: reader.parse("LOG_FORMAT", log_format).unwrap_or_default(),
         log_filter: reader.parse("RUST_LOG", log_filter).unwrap_or_default(),
         otlp_endpoint: reader.parse("OTEL_EXPORTER_OTLP_ENDPOINT", web_address),
+        twilio,
     };
     reader.phone_line(&config);
     let mut problems = reader.problems;
@@ -146,6 +148,13 @@ impl Reader<'_> {
         }
         self.refuse(name, "expected printable ASCII without spaces".to_owned());
         None
+    }
+
+    /// Calls of one number in an hour. A stand-in for Twilio rings nobody's telephone: there is no limit there unless one is set.
+    fn per_hour(&mut self, name: &str, twilio: &Twilio, usual: u32) -> u32 {
+        let host = Url::parse(&twilio.api_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let real = twilio.can_call() && host.is_some_and(|host| host.ends_with(".twilio.com"));
+        self.parse(name, |text| whole(text, 0, 1_000)).unwrap_or(if real { usual } else { 0 })
     }
 
     /// Both files or none, and then a pair that can be used.
@@ -214,6 +223,11 @@ impl Reader<'_> {
         }
     }
 }
+
+/// Calls to one number in an hour: somebody who does not answer is tried again, and not harassed.
+const CALLS_TO_NUMBER: u32 = 6;
+/// Calls from one number in an hour: firms call from one number for many people.
+const CALLS_FROM_NUMBER: u32 = 20;
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));

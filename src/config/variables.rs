@@ -38,6 +38,16 @@ pub const VARIABLES: &[Variable] = &[
     row("AUDIO_DIR", "temp_audio", "folder of cached speech"),
     row("DATA_DIR", "data", "folder of the embedded store and of recordings"),
     row("DO_NOT_CALL_FILE", "", "numbers never to be called, E.164, one a line, # comments; watched"),
+    row(
+        "CALLS_TO_NUMBER_PER_HOUR",
+        "",
+        "calls to one number; 0: no limit; missing: 6 on Twilio's own line, else no limit",
+    ),
+    row(
+        "CALLS_FROM_NUMBER_PER_HOUR",
+        "",
+        "calls from one number; 0: no limit; missing: 20 on Twilio's own line, else no limit",
+    ),
     row("MAX_CALLS", "1000", "live calls that this process takes"),
     row("DRAIN_SECONDS", "30", "how long live calls may go on after SIGTERM"),
     row("RETENTION_DAYS", "", "days after which calls and recordings are deleted; missing: never"),

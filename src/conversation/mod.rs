@@ -11,7 +11,8 @@ pub mod decision;
 mod flow;
 mod grounding;
 pub mod history;
-mod language;
+mod keys;
+pub mod language;
 pub mod prompt;
 mod read_back;
 mod values;
@@ -169,6 +170,12 @@ pub struct Conversation {
     failures: u8,
     /// Answers that wanted more although nothing is missing.
     lingering: u8,
+    /// Turns in a row of which nothing was understood.
+    #[serde(default)]
+    blanks: u8,
+    /// What the mind said to the last of them.
+    #[serde(default)]
+    said_to_blank: String,
     ending: Option<Ending>,
     /// The fields that the agent's last words asked for, as far as that is known.
     #[serde(default)]
@@ -176,9 +183,15 @@ pub struct Conversation {
     /// The fields that were read back and wait for the caller's yes.
     #[serde(default)]
     reading: Vec<String>,
-    /// Turns whose words are no values: language choices, keys pressed for yes and no.
+    /// Turns whose words are no values: language choices.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The disclosure was not said yet, or the caller did not hear all of it.
+    #[serde(default)]
+    undisclosed: bool,
+    /// The disclosure that is being said, where it must be heard to its end.
+    #[serde(default)]
+    disclosing: Option<String>,
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
@@ -191,9 +204,11 @@ impl Conversation {
         variables.extend(opening.variables);
         let only = (agent.languages.len() == 1).then(|| agent.languages[0].code.clone());
         let given = opening.language.and_then(|code| agent.language(&code)).map(|language| language.code.clone());
+        let language = given.or(only);
         Self {
-            stage: Stage::LanguageSelection,
-            language: given.or(only),
+            // A language that is known is not asked for.
+            stage: if language.is_some() { Stage::Welcome } else { Stage::LanguageSelection },
+            language,
             variables,
             recorded: opening.recorded,
             mind: opening.mind,
@@ -204,10 +219,14 @@ impl Conversation {
             silences: 0,
             failures: 0,
             lingering: 0,
+            blanks: 0,
+            said_to_blank: String::new(),
             ending: None,
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            undisclosed: true,
+            disclosing: None,
             calls_refused: false,
         }
     }
@@ -265,6 +284,9 @@ impl Conversation {
 
     /// The caller cut the agent off: the history keeps only what was heard since his last turn.
     pub fn interrupted(&mut self, heard: &str, now: DateTime) {
+        if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
+            self.undisclosed = true;
+        }
         self.history.cut(heard, self.turn, now);
     }
 
@@ -288,7 +310,13 @@ impl Conversation {
 
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.undisclosed = false;
         self.history.agent_said_again(text, self.turn, now);
+    }
+
+    /// It is not recorded after all: the caller is not told that it is.
+    pub fn not_recorded(&mut self) {
+        self.recorded = false;
     }
 
     /// The call ended from outside: hung up, lost, never connected.
@@ -302,4 +330,9 @@ impl Conversation {
     pub fn is_over(&self) -> bool {
         self.stage.is_over()
     }
+}
+
+/// What is left of words when only their letters count.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -67,6 +67,7 @@ impl Switchboard {
         let place = self
             .admission(true)
             .map_err(|refusal| if refusal == "draining" { StartCallError::Draining } else { StartCallError::Busy })?;
+        self.rules().count_call_to(&phone)?;
         // Keys in alphabetical order and few: Twilio has been seen to sort a query that it signed unsorted.
         let mut url = format!("{}/voice?agent_type={}", self.config().public_url, agent.agent_type);
         if let Some(language) = language {
@@ -92,6 +93,9 @@ impl Switchboard {
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
+            if !matches!(error, RestError::Timeout) {
+                self.rules().no_call_to(&phone);
+            }
             refused(&error)
         })?;
         info!(%call_sid, agent = agent.agent_type, "call started");
@@ -117,6 +121,10 @@ impl Switchboard {
         let Ok(webhook) = VoiceWebhook::read(&form) else { return excuse() };
         let call_sid = &webhook.call_sid;
         let inbound = webhook.direction == Direction::Inbound;
+        if inbound && self.entry(call_sid).is_none() && !self.rules().admits_call_from(&webhook.from) {
+            warn!(%call_sid, refusal = "too_many_calls", "call refused");
+            return excuse();
+        }
         // One of ours that is answered before Twilio has told us its name has its place already.
         let awaited = !inbound && self.is_starting();
         let place = if awaited || self.entry(call_sid).is_some() {
@@ -169,6 +177,9 @@ impl Switchboard {
         let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
+        }
+        if session.mode == Mode::Gather {
+            session.conversation.not_recorded();
         }
         let agent = session.agent.clone();
         let name = agent.agent_type.clone();

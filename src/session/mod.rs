@@ -9,6 +9,7 @@ mod entry;
 mod gather;
 mod line;
 mod media;
+mod rates;
 mod reconcile;
 mod rules;
 mod speech;

@@ -240,6 +240,9 @@ impl Driver {
                 }
                 self.handle(Event::SpeechAudio { turn, clause, audio }, actions);
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => {
+                self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
+            }
             VoiceEvent::Done { turn, clause } => {
                 if let Some((key, bytes)) = self.helpers.collecting.remove(&(turn, clause))
                     && !bytes.is_empty()
@@ -562,6 +565,9 @@ async fn feed(socket: &mut WebSocket, text: &str) -> bool {
 }
 
 async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
+    if report.mind_failed {
+        counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+    }
     if report.speculated {
         counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
     }

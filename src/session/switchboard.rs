@@ -73,7 +73,8 @@ pub struct Parts {
 pub(super) struct Circuits {
     pub(super) ears: Breaker,
     pub(super) voice: Breaker,
-    pub(super) mind: Breaker,
+    /// Of each model.
+    pub(super) mind: Vec<Breaker>,
 }
 
 /// The agents in force.
@@ -128,7 +129,10 @@ impl Switchboard {
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
             voice: Breaker::new("voice"),
-            mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
+            mind: parts
+                .mind
+                .as_ref()
+                .map_or_else(|| vec![Breaker::new("mind")], |mind| mind.breakers().cloned().collect()),
         };
         let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
@@ -249,9 +253,9 @@ impl Switchboard {
     }
 
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.
-    pub fn circuits(&self) -> [(&'static str, Circuit); 3] {
+    pub fn circuits(&self) -> Vec<(&'static str, Circuit)> {
         let Circuits { ears, voice, mind } = &self.0.circuits;
-        [ears, voice, mind].map(|breaker| (breaker.part(), breaker.circuit()))
+        [ears, voice].into_iter().chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
     }
 
     pub(super) fn breakers(&self) -> &Circuits {

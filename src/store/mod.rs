@@ -92,6 +92,8 @@ pub struct StoreStatus {
     pub backlog_age_s: u64,
     /// Records that MongoDB refused for good; they stay in the journal.
     pub refused: u64,
+    /// Size of the journal's file.
+    pub journal_bytes: u64,
     /// What went wrong last, without secrets; nothing once it works again.
     pub last_error: Option<String>,
 }
@@ -359,6 +361,7 @@ impl Store {
             backlog: journal.backlog,
             backlog_age_s: journal.backlog_age.as_secs(),
             refused: journal.refused,
+            journal_bytes: journal.bytes,
             last_error: journal.last_error.or(mongo_error),
         }
     }

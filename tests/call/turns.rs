@@ -49,6 +49,32 @@ fn a_whole_call_collects_both_values_and_hangs_up() {
 }
 
 #[test]
+fn one_key_answers_a_choice_at_once_and_a_number_waits_for_more() {
+    let agent = trunkline::agent::parse("a.toml", include_str!("../../agents/appointment.toml")).unwrap();
+    let mut rig = Rig::begun(agent, Some("en-IN"), false);
+    rig.run_until_quiet(300);
+    rig.give(Outside::Digit('1'));
+    assert_eq!(rig.history()[1], "caller: 1", "will you come?");
+    rig.run_until_quiet(300);
+    let pressed = rig.now;
+    rig.give(Outside::Digit('2'));
+    assert_eq!(rig.history().len(), 3, "how many people may have two digits: {:?}", rig.history());
+    rig.run(pressed + 1_900);
+    assert_eq!(rig.history().len(), 3);
+    rig.run(pressed + 2_100);
+    assert_eq!(rig.history()[3], "caller: 2");
+    rig.run_until_quiet(300);
+    for (key, turn) in [('1', "place"), ('1', "read-back")] {
+        let lines = rig.history().len();
+        rig.give(Outside::Digit(key));
+        assert_eq!(rig.history()[lines], format!("caller: {key}"), "{turn}");
+        rig.run_until_quiet(300);
+    }
+    rig.run_to_the_end(rig.now + 15_000);
+    assert_eq!(rig.call.conversation().stage(), Stage::Completed);
+}
+
+#[test]
 fn a_hindi_call_without_a_mind_ends_after_the_last_value() {
     let mut rig = Rig::begun(logistics(), None, false);
     for (name, text) in

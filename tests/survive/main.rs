@@ -10,6 +10,7 @@
 #[path = "../server/house.rs"]
 #[expect(dead_code, reason = "no test program uses all of it")]
 mod house;
+mod replica;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod town;

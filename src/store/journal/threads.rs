@@ -104,6 +104,7 @@ impl Writer {
         }
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
+        shared.size(sql::bytes(&connection)?);
         shared.outbox_changed.notify_one();
         Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
     }
@@ -150,6 +151,7 @@ impl Writer {
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
+        self.shared.size(sql::bytes(&self.connection).unwrap_or(0));
         histogram!(telemetry::JOURNAL_SECONDS).record(took.as_secs_f64());
         for ((write, result), answer) in writes.iter().zip(results).zip(answers) {
             match (&result, write) {

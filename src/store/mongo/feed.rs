@@ -189,7 +189,7 @@ impl Inner {
         } else if lineage.includes(version, &theirs, their_version) {
             Err(Failure::Away("another version is not yet held by a majority".to_owned()))
         } else {
-            counter!(telemetry::MONGO_CONTESTED).increment(1);
+            counter!(telemetry::MONGO_WRITES, "outcome" => "contested").increment(1);
             info!(call_sid = %errand.call_sid, version, their_version, "another instance wrote the call from the same beginning");
             Ok(Kept::Contested)
         }
