@@ -254,6 +254,7 @@ metrics_table! {
     Counter PROVIDER_ERRORS = "trunkline_provider_errors_total", "Requests a vendor failed, by `vendor` and `kind`.";
     Counter PROVIDER_FALLBACKS = "trunkline_provider_fallbacks_total", "Times the next in a chain took over, by `part` (ears, voice, mind) and `to`.";
     Histogram PROVIDER_SECONDS = "trunkline_provider_first_answer_seconds", "From a request to a vendor's first answer, by `vendor`.";
+    Counter QUEUES_FULL = "trunkline_queues_full_total", "Times a full queue cost something other than audio, by `queue` (events, line, voice).";
     Counter SIGNATURES_REFUSED = "trunkline_signatures_refused_total", "Requests to Twilio's routes without a valid signature, by `route`.";
     Counter SPECULATIONS = "trunkline_speculations_total", "Replies started before the final words, by `outcome` (used, wasted).";
     Counter SPEECH_CACHE = "trunkline_speech_cache_total", "Speech asked of the cache, by `outcome` (hit, miss).";

@@ -19,7 +19,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use trunkline::audio::Frame;
 use trunkline::provider::elevenlabs::ElevenLabsConfig;
 use trunkline::provider::elevenlabs::ears::Ears;
 use trunkline::provider::elevenlabs::voice::Voice;
@@ -217,7 +216,7 @@ fn listen(config: ElevenLabsConfig) -> Listening {
 impl Listening {
     async fn frames(&self, count: usize) {
         for _ in 0..count {
-            self.input.send(EarsInput::Audio(Frame([1; 160]))).await.unwrap();
+            self.input.send(EarsInput::Audio(Bytes::from_static(&[1; 160]))).await.unwrap();
         }
     }
 

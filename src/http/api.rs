@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, stream};
+use metrics::counter;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
@@ -21,6 +22,7 @@ use super::{App, Problem, audio};
 use crate::session::{HangUpError, Switchboard};
 use crate::store::record::CallDocument;
 use crate::store::{ListFilter, Place, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 
 /// `GET /api/calls`: newest first, a page at a time.
@@ -149,7 +151,10 @@ fn stream(receiver: Receiver<Value>, closing: CancellationToken) -> impl Stream<
         let told = match closing.run_until_cancelled(receiver.recv()).await? {
             Ok(value) => value,
             // A reader slower than the call: what it missed is in the call's document.
-            Err(RecvError::Lagged(count)) => json!({ "event": "missed", "count": count }),
+            Err(RecvError::Lagged(count)) => {
+                counter!(telemetry::QUEUES_FULL, "queue" => "events").increment(count);
+                json!({ "event": "missed", "count": count })
+            }
             Err(RecvError::Closed) => return None,
         };
         let last = told["event"] == "ended";

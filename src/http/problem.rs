@@ -15,8 +15,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    detail: String,
-    field: Option<String>,
+    detail: Box<str>,
+    field: Option<Box<str>>,
     /// Name and title of the rule that forbids it.
     rule: Option<(&'static str, &'static str)>,
     permitted_from: Option<Timestamp>,
@@ -26,17 +26,18 @@ pub struct Problem {
 impl Problem {
     /// A problem of the whole request; `detail` is a sentence for the developer who sent it.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, rule: None, permitted_from: None, retry_after: None }
+        let detail = detail.into().into_boxed_str();
+        Self { status, detail, field: None, rule: None, permitted_from: None, retry_after: None }
     }
 
     /// A problem of one field or parameter, 422.
     pub fn of_field(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+        Self { field: Some(field.into().into_boxed_str()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     /// Names the field that is to blame.
     pub fn about(mut self, field: Option<&str>) -> Self {
-        self.field = field.map(ToOwned::to_owned);
+        self.field = field.map(Box::from);
         self
     }
 

@@ -59,7 +59,7 @@ impl Query {
     /// By which of its names the parameter was given.
     fn given<'a>(&'a self, names: &[&'a str]) -> &'a str {
         let found = self.0.iter().map(|(key, _)| key.as_str()).find(|key| names.contains(key));
-        found.or(names.first().copied()).unwrap_or_default()
+        found.or_else(|| names.first().copied()).unwrap_or_default()
     }
 }
 

@@ -349,7 +349,7 @@ fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
 /// Turns of a call whose course is kept.
 pub(super) const MAX_TURNS_KEPT: usize = 256;
 /// Events a slow subscriber may be behind before it loses some.
-const EVENTS: usize = 64;
+const EVENTS: usize = 16;
 /// How long `/stream-ended` waits for the stream's own task.
 const LEAVE: Duration = Duration::from_millis(500);
 /// How a call ended whose caller does not want to be called again.

@@ -397,7 +397,7 @@ const MIND_IN_ALL: Duration = Duration::from_secs(9);
 /// Silence that ends the caller's words, in whole seconds as Twilio wants it.
 const SPEECH_TIMEOUT: u32 = 2;
 /// By when the caller hears something, whatever failed.
-pub(super) const HEARD: Duration = Duration::from_millis(2_950);
+pub(super) const HEARD: Duration = Duration::from_millis(2_800);
 /// How long the telephone of a person to whom a call is handed rings.
 pub(super) const DIAL_SECONDS: u32 = 30;
 /// How long a caller and that person may speak.

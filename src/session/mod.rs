@@ -7,6 +7,7 @@
 mod answers;
 mod entry;
 mod gather;
+pub mod intake;
 mod line;
 mod media;
 mod rates;
@@ -15,6 +16,7 @@ mod rules;
 mod speech;
 mod stream;
 mod switchboard;
+mod upstream;
 
 use std::time::Duration;
 

@@ -150,7 +150,7 @@ impl Switchboard {
             };
             let render = async { voice.render(&speakable, &spec, format).await };
             let rendered = self.speech_cache().get_or_render(&key, render).await;
-            rendered.inspect_err(|error| note(error)).is_ok()
+            rendered.inspect_err(note).is_ok()
         });
         let mut rendering = pin!(stream::iter(rendering).buffer_unordered(AT_A_TIME));
         let mut failures = 0;

@@ -512,8 +512,8 @@ const QUIET: i64 = 60;
 const LOST_AFTER: i64 = 600;
 /// How often a version that is on its way from another instance is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long it is looked for.
-pub(super) const ON_ITS_WAY: Duration = Duration::from_millis(300);
+/// How long it is looked for: without it the call would end, or go on from what it was a turn ago.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
 /// How long before the end of the drain time calls in gather get their last turn: some words, a silence, Twilio's time to hear.

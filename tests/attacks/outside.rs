@@ -63,6 +63,9 @@ const HANDOVERS: [&str; 8] = [
 pub(crate) const TRIED: usize =
     FIELDS.len() + PHONES.len() + SMUGGLED.len() + VARIABLES.len() + PARAMETERS.len() + HANDOVERS.len() + 1;
 
+/// A form, field by field.
+type Fields = Vec<(String, String)>;
+
 /// Somebody who must never be asked.
 struct Canary(std::net::TcpListener);
 
@@ -110,7 +113,7 @@ async fn a_start_takes_no_address_and_no_number_that_is_none() {
 async fn twilio_is_given_our_own_addresses_alone() {
     log();
     let canary = Canary::new();
-    let asked: Arc<Mutex<Vec<Vec<(String, String)>>>> = Arc::default();
+    let asked: Arc<Mutex<Vec<Fields>>> = Arc::default();
     let (kept, listener) = (asked.clone(), tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
     let twilio = format!("http://{}", listener.local_addr().unwrap());
     let create = move |body: String| async move {

@@ -66,14 +66,16 @@ impl Ears {
             connections += 1;
             let deaf_until = deaf_since + self.config.deaf_limit;
             let begin_by = deaf_until.min(Instant::now() + self.config.deaf_limit / 2);
-            let opening = open_socket(SocketPlan {
+            // In a box: opening takes much room once, the rest little for as long as the call lasts.
+            let opening = Box::pin(open_socket(SocketPlan {
                 vendor: VENDOR,
                 url: &url,
                 key_header: KEY_HEADER,
                 key: &self.config.api_key,
                 within: self.config.connect_timeout.min(begin_by - Instant::now()),
                 max_message: MAX_MESSAGE,
-            });
+                read_buffer: READ_BUFFER,
+            }));
             let end = match absorbing(opening, &mut input, &mut memory).await {
                 None => return Ok(()),
                 Some(Err(error)) => End::Lost(error),
@@ -388,6 +390,8 @@ const TOLD: usize = 12;
 const REPLAY_BYTES: usize = 1000 * BYTES_PER_MS;
 const MAX_REPLAY: Duration = Duration::from_secs(8);
 const MAX_MESSAGE: usize = 1024 * 1024;
+/// The recogniser's messages are a line of text.
+const READ_BUFFER: usize = 1024;
 const MAX_KEYTERMS: usize = 50;
 const MAX_KEYTERM_CHARS: usize = 20;
 /// A bound on a vendor that gives words and breaks, again and again.

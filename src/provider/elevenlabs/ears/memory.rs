@@ -80,16 +80,16 @@ impl Memory {
     pub(super) fn take_in(&mut self, told: EarsInput) {
         match told {
             EarsInput::Audio(frame) => {
-                let frame = frame.as_bytes();
-                let limit = if self.spoken { self.limit } else { self.limit.min(QUIET_BYTES) };
-                let surplus = (self.audio.len() + frame.len()).saturating_sub(limit);
-                self.forget(surplus);
+                let over = |limit: usize| (self.audio.len() + frame.len()).saturating_sub(limit);
+                let sent = usize::try_from(self.sent - self.start).unwrap_or(usize::MAX);
+                let quiet = if self.spoken { 0 } else { over(QUIET_BYTES).min(sent) };
+                self.forget(over(self.limit).max(quiet));
                 if self.audio.capacity() < self.audio.len() + frame.len() {
                     // Doubling would overshoot the limit by up to half.
                     let next = (self.audio.capacity() * 2).clamp(BATCH_BYTES * 4, self.limit.max(BATCH_BYTES * 4));
                     self.audio.reserve_exact(next.max(self.audio.len() + frame.len()) - self.audio.len());
                 }
-                self.audio.extend(frame);
+                self.audio.extend(&frame[..]);
             }
             EarsInput::Now => {
                 self.hurry_until = self.end();
@@ -221,14 +221,14 @@ impl Memory {
 const HEAD: &str = r#"{"message_type":"input_audio_chunk","audio_base_64":""#;
 const TAIL: &str = r#"","commit":false,"sample_rate":8000}"#;
 /// Kept while nobody speaks: enough for a soft beginning.
-const QUIET_BYTES: usize = 1_000 * BYTES_PER_MS;
+const QUIET_BYTES: usize = 500 * BYTES_PER_MS;
 /// Commits waiting for their answers; the session sends one a turn.
 const MAX_COMMITS: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::Frame;
+    use bytes::Bytes;
 
     fn memory() -> Memory {
         Memory::new(Duration::from_secs(1), Duration::from_secs(2))
@@ -252,7 +252,7 @@ mod tests {
 
     fn hear(memory: &mut Memory, frames: usize) {
         for _ in 0..frames {
-            memory.take_in(EarsInput::Audio(Frame::SILENCE));
+            memory.take_in(EarsInput::Audio(Bytes::from_static(&[0xFF; 160])));
         }
     }
 
@@ -313,11 +313,14 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_and_the_newest_stays() {
         let mut memory = Memory::new(Duration::from_secs(2), Duration::from_secs(2));
-        hear(&mut memory, 200);
-        assert_eq!(memory.audio.len(), 8000, "nobody has spoken");
+        for _ in 0..20 {
+            hear(&mut memory, 10);
+            sent(&mut memory);
+        }
+        assert_eq!(memory.audio.len(), QUIET_BYTES, "nobody has spoken");
         memory.take_in(EarsInput::Now);
         hear(&mut memory, 200);
-        memory.take_in(EarsInput::Audio(Frame([7; 160])));
+        memory.take_in(EarsInput::Audio(Bytes::from_static(&[7; 160])));
         assert_eq!(memory.audio.len(), 16_000);
         assert_eq!(memory.audio.back(), Some(&7));
         assert!(memory.audio.capacity() <= 16_000 + 160);
