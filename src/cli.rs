@@ -162,13 +162,7 @@ fn journal(out: &mut String, config: &Config) {
 pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode> {
     // A certificate is for the public name, not for this machine's address.
     let public = config.public_url.clone().filter(|_| config.tls.is_some());
-    let server = call.server.or(public).unwrap_or_else(|| {
-        let mut here = config.listen;
-        if here.ip().is_unspecified() {
-            here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-        }
-        format!("{}://{here}", config.scheme())
-    });
+    let server = call.server.or(public).unwrap_or_else(|| here(config));
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({
         "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode,
@@ -190,6 +184,26 @@ pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode
             bail!("the server refused ({status}): {}", document["detail"].as_str().unwrap_or("it does not say why"))
         }
     }
+}
+
+/// Asks the server of this machine whether it takes calls.
+pub(crate) async fn ready(config: &Config) -> anyhow::Result<ExitCode> {
+    // The certificate is for the public name, and nothing secret is said.
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(4)).tls_danger_accept_invalid_certs(true);
+    let url = format!("{}/readyz", here(config));
+    let answer = client.build()?.get(&url).send().await.with_context(|| format!("no server answers at {url}"))?;
+    let ready = answer.status().is_success();
+    say(if ready { "ready\n" } else { "not ready\n" })?;
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where the server of this machine is reached from this machine.
+fn here(config: &Config) -> String {
+    let mut here = config.listen;
+    if here.ip().is_unspecified() {
+        here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("{}://{here}", config.scheme())
 }
 
 /// Tells what is wrong with the environment, one problem a line, exit code 64.

@@ -33,6 +33,8 @@ enum Command {
     Demo(demo::Demo),
     /// Ask the running server to start a call, and print its call_sid
     Call(cli::Call),
+    /// Ask the running server whether it takes calls; exits 1 if not. For health checks
+    Ready,
     /// Call any server that speaks Media Streams, many times at once, and measure
     Simulate(simulate::Simulate),
     /// Print what is understood of a caller's words
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve => cli::serve(config).await,
             Command::Check => cli::check(&config).await,
+            Command::Ready => cli::ready(&config).await,
             Command::Demo(args) => demo::demo(&config, &args).await,
             Command::Simulate(args) => simulate::simulate(&config, args).await,
             Command::Vendors(args) => vendors::vendors(&config, args).await,

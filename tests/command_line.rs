@@ -182,6 +182,43 @@ fn the_server_starts_answers_and_stops_when_told() {
     assert!(rest.contains("draining") && rest.contains("stopped"), "{rest}");
 }
 
+/// A certificate and its key, as `cert.pem` and `key.pem`.
+fn certificate(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["voice.example.in".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_health_check_asks_the_running_server_also_over_tls_and_a_signal_renews_the_certificate() {
+    let ready = |address: &str, variables: &[(&str, &str)], folder: &Path| {
+        trunkline(folder).args(["ready", "--listen", address]).envs(variables.iter().copied()).output().unwrap()
+    };
+    let server = Running::start();
+    let output = ready(&server.address, &[], server.folder.path());
+    assert!(output.status.success() && text(&output.stdout) == "ready\n", "{output:?}");
+    let gone = server.address.clone();
+    drop(server);
+    assert_eq!(ready(&gone, &[], Path::new(".")).status.code(), Some(1));
+
+    let tls = [("TLS_CERT_FILE", "cert.pem"), ("TLS_KEY_FILE", "key.pem")];
+    let mut server = Running::start_with(LOGISTICS, &tls, certificate);
+    let output = ready(&server.address, &tls, server.folder.path());
+    assert!(output.status.success(), "{output:?}");
+    certificate(server.folder.path());
+    Command::new("sh").args(["-c", &format!("kill -HUP {}", server.child.id())]).status().unwrap();
+    line_with(&mut server.log, "a new certificate is in force");
+    assert!(ready(&server.address, &tls, server.folder.path()).status.success());
+}
+
+#[test]
+fn a_collector_of_traces_is_told_of_where_the_build_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = check(folder.path(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")]);
+    let warned = text(&output.stdout).contains("note: OTEL_EXPORTER_OTLP_ENDPOINT is set, but");
+    assert_eq!(warned, !trunkline::telemetry::traces::COMPILED_IN, "{}", text(&output.stdout));
+}
+
 #[test]
 fn told_to_stop_in_the_middle_of_a_call_it_says_goodbye_first() {
     // Less than the time in which a call in gather gets its last turn: it begins at once.
