@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::server::{Options, Server};
+use trunkline::server::{Options, Server, read_certificate};
 use trunkline::session::Switchboard;
+use trunkline::store::journal::look_into;
 
 use crate::terminal::{say, table};
 
@@ -33,6 +34,9 @@ pub(crate) struct Call {
     /// stream or gather
     #[arg(long)]
     mode: Option<String>,
+    /// IANA name of the callee's time zone, such as America/New_York, where his country has several
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
     /// A variable of the agent's texts; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
@@ -54,7 +58,16 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
+    let (_, problems) = config.do_not_call();
+    if !problems.is_empty() {
+        complain(&format!("bad do-not-call list:\n{}", problems.join("\n")));
+        return Ok(ExitCode::from(BAD_CONFIG));
+    }
     let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
+    let mut list_changes = match &config.do_not_call_file {
+        Some(path) => Some(Changes::watch_file(path).context("DO_NOT_CALL_FILE")?),
+        None => None,
+    };
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("LISTEN: {}", config.listen))?;
     let server = Server::open(&config, folder.agents(), listener, Options::default()).await?;
     info!(address = %server.address(), public_url = config.public_url, "listening");
@@ -65,8 +78,15 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&mut folder, server.switchboard()),
+            _ = hang_up.recv() => {
+                reload(&mut folder, server.switchboard());
+                if let Some(tls) = &config.tls {
+                    read_certificate(tls);
+                }
+                reload_list(server.switchboard()).await;
+            }
             () = changes.next() => reload(&mut folder, server.switchboard()),
+            () = next(&mut list_changes) => reload_list(server.switchboard()).await,
         }
     }
     info!(live_calls = server.switchboard().live_calls(), seconds = config.drain.as_secs(), "draining");
@@ -91,7 +111,8 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     let parts = config.parts();
     table(&mut out, ["part", "in force", "why"], parts.iter().map(|part| [part.name, &part.in_force, &part.why]));
     let folder = Folder::read(&config.agents_dir);
-    let problems = folder.problems();
+    let (do_not_call, bad_lines) = config.do_not_call();
+    let problems = [folder.problems(), &bad_lines].concat();
     let described: Vec<_> = folder
         .agents()
         .iter()
@@ -102,28 +123,56 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
         })
         .collect();
     table(&mut out, ["agent", "languages", "collects"], described.iter().map(|row| row.each_ref().map(String::as_str)));
+    if !do_not_call.is_empty() {
+        out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
+    }
+    journal(&mut out, config);
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
-    for problem in problems {
+    for problem in &problems {
         out.push_str(&format!("wrong: {problem}\n"));
     }
     say(&out)?;
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) })
 }
 
+/// What waits in the journal, of a server that runs or has run.
+fn journal(out: &mut String, config: &Config) {
+    let census = match look_into(&config.data_dir) {
+        Ok(Some(census)) => census,
+        Ok(None) => return,
+        Err(error) => return out.push_str(&format!("note: {error}\n")),
+    };
+    let oldest = match census.oldest_waits {
+        _ if census.waiting == 0 => String::new(),
+        waits => format!("the oldest for {} s", waits.as_secs()),
+    };
+    let calls = (census.calls.to_string(), format!("{} KB", census.bytes / 1024));
+    let (waiting, refused) = (census.waiting.to_string(), census.refused.to_string());
+    let rows = [
+        ["calls", &calls.0, &calls.1],
+        ["records waiting for MongoDB", &waiting, &oldest],
+        ["records that MongoDB refused", &refused, ""],
+    ];
+    table(out, ["journal", "", ""], rows.into_iter());
+}
+
 /// Asks the running server for a call.
 pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode> {
-    let server = call.server.unwrap_or_else(|| {
+    // A certificate is for the public name, not for this machine's address.
+    let public = config.public_url.clone().filter(|_| config.tls.is_some());
+    let server = call.server.or(public).unwrap_or_else(|| {
         let mut here = config.listen;
         if here.ip().is_unspecified() {
             here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
         }
-        format!("http://{here}")
+        format!("{}://{here}", config.scheme())
     });
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({
-        "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode, "variables": variables,
+        "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode,
+        "timezone": call.timezone, "variables": variables,
     });
     let url = format!("{}/start-call", server.trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?;
@@ -165,6 +214,23 @@ fn reload(folder: &mut Folder, switchboard: &Switchboard) {
         let agents = folder.agents();
         info!(agents = agents.len(), "agents read again");
         switchboard.set_agents(agents);
+    }
+}
+
+/// A new version of the do-not-call list; where it cannot be read, nothing is taken off the old one.
+async fn reload_list(switchboard: &Switchboard) {
+    let list = switchboard.do_not_call();
+    for problem in list.read_again().await {
+        error!("do-not-call list: {problem}");
+    }
+    info!(numbers = list.len(), "do-not-call list read again");
+}
+
+/// The next change, where there is anything to watch.
+async fn next(changes: &mut Option<Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents again
+    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents and the certificate again
     Serve,
     /// Check configuration and agents, and say which part is in force; exits 64 if something is wrong
     Check,
@@ -87,6 +87,7 @@ fn main() -> ExitCode {
     if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));
     }
+    telemetry::keep_panics_quiet();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cli::failed(&anyhow::Error::new(error).context("the runtime did not start")),

@@ -4,6 +4,9 @@
 //! Key types: [`Secret`], [`Redacted`], [`LogFormat`], [`MetricsPage`]. Invariant: nothing a [`Secret`] holds and nothing a caller
 //! said reaches a log, an error or a metric label.
 
+pub mod timeline;
+pub mod traces;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -108,6 +111,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// From now on a panic is logged by its place alone: its text may quote what a caller said.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a defect of the server: it panicked");
+    }));
+}
+
 /// Starts logging to standard error. `filter` is in `RUST_LOG`'s language, such as `info,trunkline=debug`.
 ///
 /// # Errors
@@ -204,6 +215,10 @@ macro_rules! metrics_table {
 
         /// Every metric of this program.
         pub const METRICS: &[Metric] = &[$(Metric { kind: MetricKind::$kind, name: $name, help: $help }),*];
+
+        /// The constants' own names.
+        #[cfg(test)]
+        const CONSTANTS: &[&str] = &[$(stringify!($constant)),*];
     };
 }
 
@@ -212,7 +227,7 @@ metrics_table! {
     Counter CALLS = "trunkline_calls_total", "Calls opened, by `agent`, `direction` and `mode`.";
     Counter CALLS_ENDED = "trunkline_calls_ended_total", "Calls over, by `agent` and `outcome`.";
     Gauge CALLS_LIVE = "trunkline_calls_live", "Calls being held by this process.";
-    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent).";
+    Counter CALLS_REFUSED = "trunkline_calls_refused_total", "Calls not taken, by `reason` (busy, draining, unknown_agent, do_not_call, quiet_hours, too_many_calls).";
     Histogram CALL_SECONDS = "trunkline_call_seconds", "Length of a call.";
     Counter CIRCUIT_OPENED = "trunkline_circuit_opened_total", "Times a vendor was left alone after repeated failures, by `vendor`.";
     Histogram CLEAR_SECONDS = "trunkline_barge_in_clear_seconds", "From the first voiced frame over our speech to `clear` sent.";
@@ -221,20 +236,40 @@ metrics_table! {
     Counter HTTP_REQUESTS = "trunkline_http_requests_total", "Requests answered, by `route`, `method` and `status`.";
     Histogram HTTP_SECONDS = "trunkline_http_request_seconds", "From a request's headers to its response's, by `route`.";
     Gauge JOURNAL_BACKLOG = "trunkline_journal_backlog", "Records durable here and not yet in MongoDB.";
-    Histogram JOURNAL_SECONDS = "trunkline_journal_write_seconds", "One durable write of the embedded journal.";
+    Gauge JOURNAL_BYTES = "trunkline_journal_bytes", "Size of the embedded journal's file, its free pages included.";
+    Counter JOURNAL_CORRUPT = "trunkline_journal_corrupt_total", "Times the journal's file was unreadable at start and moved aside.";
+    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Reads of a record of the journal that does not have its form; it was passed over.";
+    Counter JOURNAL_FAILURES = "trunkline_journal_save_failures_total", "Saves that the journal could not make durable.";
+    Counter JOURNAL_QUEUE_FULL = "trunkline_journal_queue_full_total", "Saves given up because the journal's queue was full.";
+    Gauge JOURNAL_REFUSED = "trunkline_journal_refused", "Records that MongoDB refused for good; they stay in the journal.";
+    Counter JOURNAL_SAVES = "trunkline_journal_saves_total", "Saves made durable by the journal.";
+    Histogram JOURNAL_SECONDS = "trunkline_journal_write_seconds", "One commit of the embedded journal; it may hold many saves.";
+    Counter JOURNAL_SUPERSEDED = "trunkline_journal_superseded_total", "Saves of a version not newer than the one kept.";
+    Counter JOURNAL_TRIMMED = "trunkline_journal_trimmed_total", "Records removed from a full journal because MongoDB holds them.";
     Counter MEDIA_REFUSED = "trunkline_media_refused_total", "Media sockets closed by us before a call was joined, by `reason`.";
     Counter MODE_CHANGES = "trunkline_mode_changes_total", "Calls carried on in another mode, by `reason`.";
-    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Writes sent to MongoDB, by `outcome`.";
+    Histogram MONGO_SECONDS = "trunkline_mongo_write_seconds", "One write acknowledged by MongoDB.";
+    Gauge MONGO_UP = "trunkline_mongo_up", "1 while MongoDB answers, else 0.";
+    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, contested, away).";
     Counter PROVIDER_ERRORS = "trunkline_provider_errors_total", "Requests a vendor failed, by `vendor` and `kind`.";
     Counter PROVIDER_FALLBACKS = "trunkline_provider_fallbacks_total", "Times the next in a chain took over, by `part` (ears, voice, mind) and `to`.";
     Histogram PROVIDER_SECONDS = "trunkline_provider_first_answer_seconds", "From a request to a vendor's first answer, by `vendor`.";
+    Counter QUEUES_FULL = "trunkline_queues_full_total", "Times a full queue cost something other than audio, by `queue` (events, line, voice).";
     Counter SIGNATURES_REFUSED = "trunkline_signatures_refused_total", "Requests to Twilio's routes without a valid signature, by `route`.";
     Counter SPECULATIONS = "trunkline_speculations_total", "Replies started before the final words, by `outcome` (used, wasted).";
-    Counter SPEECH_CACHE = "trunkline_speech_cache_total", "Speech asked of the cache, by `outcome` (hit, miss, failed).";
+    Counter SPEECH_CACHE = "trunkline_speech_cache_total", "Speech asked of the cache, by `outcome` (hit, miss).";
     Gauge SPEECH_CACHE_BYTES = "trunkline_speech_cache_bytes", "Size of the speech cache on disk.";
-    Histogram TURN_FIRST_AUDIO_SECONDS = "trunkline_turn_first_audio_seconds", "From the end of the caller's speech to the first audio of the reply.";
-    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the final words to the mind's first token.";
+    Gauge SPEECH_CACHE_FILES = "trunkline_speech_cache_files", "Files of the speech cache.";
+    Counter SPEECH_CACHE_REMOVED = "trunkline_speech_cache_removed_total", "Files that the clean-up of the speech cache removed.";
+    Counter SPEECH_CACHE_RENDERS = "trunkline_speech_cache_renders_total", "Sounds rendered because the cache did not have them.";
+    Counter SPEECH_CACHE_SHARED = "trunkline_speech_cache_shared_total", "Requests that waited for the same sound that another rendered.";
+    Counter SPEECH_CACHE_WRITE_FAILURES = "trunkline_speech_cache_write_failures_total", "Sounds that could not be written to the cache's folder.";
     Histogram TURN_FINAL_WORDS_SECONDS = "trunkline_turn_final_words_seconds", "From the end of the caller's speech to the recogniser's final words.";
+    Counter TLS_FAILURES = "trunkline_tls_failures_total", "Connections on which TLS was not agreed, by `reason` (late, refused).";
+    Histogram TURN_FIRST_AUDIO_SECONDS = "trunkline_turn_first_audio_seconds", "From the end of the caller's speech to the first audio of the reply.";
+    Histogram TURN_FIRST_CLAUSE_SECONDS = "trunkline_turn_first_clause_seconds", "From the end of the caller's speech to the first clause given to the voice.";
+    Histogram TURN_FIRST_SENT_SECONDS = "trunkline_turn_first_sent_seconds", "From the end of the caller's speech to the first audio of the reply sent to the phone.";
+    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the question to the mind to its first token.";
     Histogram TURN_HEARD_SECONDS = "trunkline_turn_heard_seconds", "Voice-to-voice: from the end of the caller's speech to the reply being heard.";
 }
 
@@ -308,6 +343,34 @@ mod tests {
                 MetricKind::Histogram => "_seconds",
             };
             assert!(metric.name.starts_with("trunkline_") && metric.name.ends_with(ending), "{}", metric.name);
+        }
+    }
+
+    /// The text of every source file but this one.
+    fn sources(folder: &std::path::Path, into: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, into);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("telemetry.rs") {
+                into.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_metric_is_emitted_and_none_beside_the_table() {
+        let mut text = String::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        let uses = |name: &str| {
+            let whole = |at: usize| !text[at + name.len()..].starts_with(|c: char| c == '_' || c.is_alphanumeric());
+            text.match_indices(name)
+                .any(|(at, _)| whole(at) && !text[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric()))
+        };
+        let idle: Vec<_> = CONSTANTS.iter().filter(|name| !uses(name)).collect();
+        assert!(idle.is_empty(), "declared and never emitted: {idle:?}");
+        for literal in ["counter!(\"", "gauge!(\"", "histogram!(\""] {
+            assert!(!text.contains(literal), "a metric whose name is not in the table");
         }
     }
 

@@ -114,12 +114,18 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::start_with(LOGISTICS, &[], |_| {})
+    }
+
+    /// With another agent, more variables, and a folder prepared for them.
+    fn start_with(agent: &str, variables: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents).unwrap();
-        std::fs::write(agents.join("a.toml"), LOGISTICS).unwrap();
+        std::fs::write(agents.join("a.toml"), agent).unwrap();
         let mut command = trunkline(folder.path());
-        command.env("AGENTS_DIR", "agents");
+        command.env("AGENTS_DIR", "agents").envs(variables.iter().copied());
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
@@ -127,6 +133,17 @@ impl Running {
         let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = entry["address"].as_str().unwrap().trim_start_matches("http://").to_owned();
         Self { child, log, address, folder }
+    }
+
+    fn post(&self, target: &str, form: &str) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let kind = "application/x-www-form-urlencoded";
+        let length = form.len();
+        let head = format!("Host: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}");
+        write!(socket, "POST {target} HTTP/1.1\r\n{head}\r\n\r\n{form}").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     fn get(&self, target: &str) -> String {
@@ -166,6 +183,30 @@ fn the_server_starts_answers_and_stops_when_told() {
 }
 
 #[test]
+fn told_to_stop_in_the_middle_of_a_call_it_says_goodbye_first() {
+    // Less than the time in which a call in gather gets its last turn: it begins at once.
+    let mut server = Running::start_with(LOGISTICS, &[("DRAIN_SECONDS", "19")], |_| {});
+    let voice = "/voice?agent_type=LOGISTICS&mode=gather";
+    let first = server.post(voice, "CallSid=CA00000000000000000000000000000001&Direction=inbound&From=%2B919876543210");
+    let action = first.split_once("/process-response").unwrap().1.split('"').next().unwrap().to_owned();
+    Command::new("sh").args(["-c", &format!("kill -TERM {}", server.child.id())]).status().unwrap();
+    line_with(&mut server.log, "draining");
+    while !server.get("/readyz").starts_with("HTTP/1.1 503") {}
+    let refused =
+        server.post(voice, "CallSid=CA00000000000000000000000000000002&Direction=inbound&From=%2B919876543210");
+    assert!(refused.contains("<Say") && refused.contains("<Hangup/>") && !refused.contains("<Gather"), "{refused}");
+    let last = server.post(
+        &format!("/process-response{action}"),
+        "CallSid=CA00000000000000000000000000000001&SpeechResult=five+hundred+rupees",
+    );
+    assert!(last.contains("<Say") && last.contains("<Hangup/>") && !last.contains("<Gather"), "{last}");
+    assert!(server.child.wait().unwrap().success());
+    let mut rest = String::new();
+    server.log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("stopped") && !rest.contains("cut off"), "{rest}");
+}
+
+#[test]
 fn a_good_new_agent_file_counts_at_once_and_a_bad_one_is_refused() {
     let mut server = Running::start();
     let agents = server.folder.path().join("agents");
@@ -186,6 +227,56 @@ fn a_good_new_agent_file_counts_at_once_and_a_bad_one_is_refused() {
     // The same again at a signal, for folders that tell nothing.
     Command::new("sh").args(["-c", &format!("kill -HUP {}", server.child.id())]).status().unwrap();
     line_with(&mut server.log, "agent refused");
+}
+
+/// What `trunkline call` says of a call that is refused.
+fn call_refused(server: &Running, phone: &str) -> String {
+    let call = trunkline(Path::new("."))
+        .args(["call", "LOGISTICS", phone, "--server", &format!("http://{}", server.address)])
+        .output()
+        .unwrap();
+    assert_eq!(call.status.code(), Some(1));
+    text(&call.stderr)
+}
+
+#[test]
+fn the_do_not_call_list_is_checked_kept_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list"), "+919811100000\n98111 00001\n").unwrap();
+    for command in ["check", "serve"] {
+        let output = trunkline(folder.path()).arg(command).env("DO_NOT_CALL_FILE", "list").output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains("list:2: ") && !said.contains("98111"), "{said}");
+    }
+    let missing = check(folder.path(), &[("DO_NOT_CALL_FILE", "nowhere")]);
+    assert_eq!(missing.status.code(), Some(64), "{}", text(&missing.stdout));
+
+    let mut server = Running::start_with(LOGISTICS, &[("DO_NOT_CALL_FILE", "list")], |folder| {
+        std::fs::write(folder.join("list"), "+919811100000\n").unwrap();
+    });
+    let refused = call_refused(&server, "+919811100000");
+    assert!(refused.contains("403") && refused.contains("do-not-call list"), "{refused}");
+    assert!(call_refused(&server, "+919811100001").contains("503"), "there is no line, but no rule against it");
+    std::fs::write(server.folder.path().join("list"), "+919811100001\n").unwrap();
+    line_with(&mut server.log, "do-not-call list read again");
+    assert!(call_refused(&server, "+919811100001").contains("403"));
+    let mut rest = String::new();
+    server.child.kill().unwrap();
+    server.log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("call not started") && !rest.contains("98111"), "{rest}");
+}
+
+#[test]
+fn a_call_in_quiet_hours_is_refused_with_the_next_permitted_time() {
+    let now = jiff::Timestamp::now().in_tz("Asia/Kolkata").unwrap();
+    let clock = |hours: i64| (&now + jiff::SignedDuration::from_hours(hours)).strftime("%H:%M").to_string();
+    let rules = format!("[calling]\nquiet_hours = \"{}-{}\"\n\n[recording]", clock(-2), clock(2));
+    let server = Running::start_with(&LOGISTICS.replace("[recording]", &rules), &[], |_| {});
+    let refused = call_refused(&server, "+919811100000");
+    let from =
+        format!("permitted again from {}T{}:00+05:30", (&now + jiff::SignedDuration::from_hours(2)).date(), clock(2));
+    assert!(refused.contains("409") && refused.contains("Asia/Kolkata") && refused.contains(&from), "{refused}");
 }
 
 #[test]

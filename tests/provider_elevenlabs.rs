@@ -19,7 +19,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use trunkline::audio::Frame;
 use trunkline::provider::elevenlabs::ElevenLabsConfig;
 use trunkline::provider::elevenlabs::ears::Ears;
 use trunkline::provider::elevenlabs::voice::Voice;
@@ -105,6 +104,15 @@ impl Vendor {
 impl Socket {
     async fn heard(&mut self) -> Value {
         self.said.recv().await.unwrap()
+    }
+
+    /// Messages of the recogniser's audio, however it was cut, until there are so many bytes.
+    async fn audio(&mut self, bytes: usize) {
+        let mut heard = 0;
+        while heard < bytes {
+            heard += audio_len(&self.heard().await);
+        }
+        assert_eq!(heard, bytes);
     }
 
     async fn say(&self, message: Value) {
@@ -208,7 +216,7 @@ fn listen(config: ElevenLabsConfig) -> Listening {
 impl Listening {
     async fn frames(&self, count: usize) {
         for _ in 0..count {
-            self.input.send(EarsInput::Audio(Frame([1; 160]))).await.unwrap();
+            self.input.send(EarsInput::Audio(Bytes::from_static(&[1; 160]))).await.unwrap();
         }
     }
 
@@ -247,8 +255,9 @@ async fn ears_batch_frames_flush_before_a_commit_and_tell_words() {
     );
     assert_eq!(socket.key, KEY);
     socket.say(json!({"message_type": "session_started", "session_id": "s", "config": {}})).await;
-    ears.frames(7).await;
+    ears.frames(5).await;
     assert_eq!(audio_len(&socket.heard().await), 800);
+    ears.frames(2).await;
     ears.commit().await;
     assert_eq!(audio_len(&socket.heard().await), 320);
     let commit = socket.heard().await;
@@ -290,8 +299,7 @@ async fn ears_say_the_audio_again_after_a_break_and_ask_for_the_same_commit() {
     assert_eq!(ears.event().await, EarsEvent::Final("hello".to_owned()));
     ears.frames(10).await;
     ears.commit().await;
-    assert_eq!(audio_len(&first.heard().await), 800);
-    assert_eq!(audio_len(&first.heard().await), 800);
+    first.audio(1_600).await;
     assert_eq!(first.heard().await["commit"], true);
     first.end(Answer::Break).await;
 
@@ -305,15 +313,14 @@ async fn ears_say_the_audio_again_after_a_break_and_ask_for_the_same_commit() {
 #[tokio::test]
 async fn ears_replay_no_more_than_the_last_seconds() {
     let mut vendor = Vendor::start().await;
-    let mut ears = listen(ElevenLabsConfig { replay: Duration::from_millis(200), ..vendor.config() });
+    let mut ears = listen(ElevenLabsConfig { replay: Duration::from_millis(400), ..vendor.config() });
     let mut first = vendor.socket().await;
     ears.frames(50).await;
-    for _ in 0..10 {
-        first.heard().await;
-    }
+    ears.input.send(EarsInput::Now).await.unwrap();
+    first.audio(8_000).await;
     first.end(Answer::Close(1011, "")).await;
     let mut second = vendor.socket().await;
-    assert_eq!(audio_len(&second.heard().await), 1600);
+    assert_eq!(audio_len(&second.heard().await), 3200);
     ears.commit().await;
     assert_eq!(second.heard().await["commit"], true);
     second.say(committed("yes")).await;
@@ -415,6 +422,40 @@ async fn a_recogniser_that_falls_silent_is_asked_again_over_a_new_connection() {
     let mut second = tokio_tungstenite::accept_async(stream).await.unwrap();
     let replayed: Value = serde_json::from_str(second.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
     assert_eq!(audio_len(&replayed), 800);
+}
+
+#[tokio::test]
+async fn a_recogniser_that_answers_pings_and_says_nothing_is_doubted_less_and_less() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.config();
+    let mut ears = listen(config.clone());
+    let began = json!({"message_type": "session_started"});
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    let unanswered = async |ears: &mut Listening, socket: &mut Socket| {
+        ears.frames(5).await;
+        ears.commit().await;
+        assert_eq!(audio_len(&socket.heard().await), 800);
+        socket.heard().await;
+        pass(config.commit_timeout).await;
+    };
+    // The first commit without a word: another connection is given the same audio and the same commit.
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    assert_eq!(audio_len(&socket.heard().await), 800);
+    assert_eq!(socket.heard().await["commit"], true);
+    // It has nothing to say either: it was noise, and the next time nobody doubts so soon.
+    pass(config.commit_timeout).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.heard().await;
+    socket.heard().await;
+    socket.say(committed("five hundred")).await;
+    assert_eq!(ears.event().await, EarsEvent::Final("five hundred".to_owned()));
 }
 
 // ---------------------------------------------------------------- voice

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use trunkline::audio::Frame;
 use trunkline::conversation::prompt::{Line, Prompt, PromptField, Speaker};
 use trunkline::provider::elevenlabs::ElevenLabsConfig;
 use trunkline::provider::elevenlabs::ears::Ears;
@@ -119,9 +118,9 @@ async fn heard(vendors: &Vendors, recording: &[u8]) -> String {
     let ears = Ears::new(config(vendors));
     let task = tokio::spawn(async move { ears.transcribe("en", &[], from_input, out).await });
     for piece in recording.chunks(160).chain([[].as_slice(); 5]) {
-        let mut frame = Frame::SILENCE;
-        frame.0[..piece.len()].copy_from_slice(piece);
-        input.send(EarsInput::Audio(frame)).await.unwrap();
+        let mut frame = vec![0xFF; 160];
+        frame[..piece.len()].copy_from_slice(piece);
+        input.send(EarsInput::Audio(frame.into())).await.unwrap();
     }
     input.send(EarsInput::Commit).await.unwrap();
     let words = loop {

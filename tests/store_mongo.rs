@@ -15,6 +15,7 @@ use rig::records::{call, facts, sid};
 use tempfile::{TempDir, tempdir};
 use tokio::time::timeout;
 use trunkline::store::mongo::MongoConfig;
+use trunkline::store::record::{CallDocument, Lineage};
 use trunkline::store::{ListFilter, Place, Store, StoreConfig, StoreError};
 use trunkline::twilio::CallSid;
 
@@ -226,6 +227,92 @@ async fn versions_of_two_writers_out_of_order_leave_the_newest() {
         );
         assert_eq!(find(mongod, "writers", "calls", &name).await.unwrap().get_i64("version").unwrap(), 2, "{name}");
     }
+}
+
+/// A version of a call as an instance writes it, made from what it has seen.
+fn written(store: &Store, version: u64, from: &Lineage, words: &str) -> CallDocument {
+    let mut one = call("CA1", version);
+    one.history = vec![serde_json::json!({"role": "caller", "text": words})];
+    one.lineage = from.clone().next(store.writer(), version);
+    one
+}
+
+async fn contested(store: &Store) -> Vec<CallSid> {
+    timeout(Duration::from_secs(30), async {
+        loop {
+            store.contest().await;
+            let all = store.contested().await.unwrap();
+            if !all.is_empty() {
+                return all;
+            }
+        }
+    })
+    .await
+    .expect("the conflict is noticed")
+}
+
+#[tokio::test]
+async fn of_two_versions_made_from_the_same_one_neither_replaces_the_other_unseen() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "rivals").await;
+    let (two, _two) = instance(mongod, "rivals").await;
+    let first = written(&one, 1, &Lineage::default(), "hello");
+    one.save(first.clone(), None).await.unwrap();
+    flushed(&one).await;
+    let seen = two.load(&sid("CA1")).await.unwrap().unwrap();
+    assert_eq!(seen, first);
+    // Both go on from it. The second is ahead by number, and must not win by that.
+    let ours = written(&one, 2, &first.lineage, "five hundred");
+    one.save(ours.clone(), Some(facts("CA1", 2))).await.unwrap();
+    flushed(&one).await;
+    let mut theirs = written(&two, 2, &seen.lineage, "two pm");
+    two.save(theirs.clone(), None).await.unwrap();
+    theirs = written(&two, 3, &theirs.lineage, "two pm to five");
+    two.save(theirs.clone(), None).await.unwrap();
+    assert_eq!(contested(&two).await, [sid("CA1")]);
+    let text = async |words: &str| {
+        let document = find(mongod, "rivals", "calls", "CA1").await.unwrap();
+        let line = document.get_array("history").unwrap()[0].as_document().unwrap().get_str("text").unwrap().to_owned();
+        assert_eq!(line, words);
+    };
+    text("five hundred").await;
+    // It still waits, harms nobody, and is said to wait.
+    assert_eq!(two.status().backlog, 1);
+    two.save(call("CAother", 1), None).await.unwrap();
+    timeout(Duration::from_secs(30), async { while find(mongod, "rivals", "calls", "CAother").await.is_none() {} })
+        .await
+        .expect("others are fed");
+    let known = two.known(&sid("CA1")).await.unwrap().unwrap();
+    assert_eq!((known.call.clone(), known.rival.as_deref().cloned()), (theirs.clone(), Some(ours.clone())));
+    // Put together, it replaces both; the first sees that it is in it.
+    let mut from = theirs.lineage.clone();
+    from.join(&ours.lineage, ours.version);
+    let both = written(&two, 4, &from, "five hundred, two pm to five");
+    two.save(both.clone(), None).await.unwrap();
+    flushed(&two).await;
+    text("five hundred, two pm to five").await;
+    assert_eq!(one.known(&sid("CA1")).await.unwrap().unwrap().call, both);
+    // And the first one's own version, fed late or twice, changes nothing.
+    one.save(call("CAlast", 1), None).await.unwrap();
+    flushed(&one).await;
+    text("five hundred, two pm to five").await;
+}
+
+#[tokio::test]
+async fn a_contested_call_survives_a_restart_and_is_told_again() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "rivals_again").await;
+    let dir = tempdir().unwrap();
+    let two = open(dir.path(), mongod, "rivals_again").await;
+    one.save(written(&one, 1, &Lineage::default(), "one"), None).await.unwrap();
+    flushed(&one).await;
+    two.save(written(&two, 1, &Lineage::default(), "two"), None).await.unwrap();
+    contested(&two).await;
+    two.shutdown(Duration::from_millis(100)).await;
+    drop(two);
+    let two = open(dir.path(), mongod, "rivals_again").await;
+    assert_eq!(contested(&two).await, [sid("CA1")]);
+    assert_eq!(two.status().backlog, 1);
 }
 
 #[tokio::test]

@@ -29,8 +29,9 @@ pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
     blame.name("agent_type", &agent.agent_type, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-')?;
     if let Some(number) = &agent.handover_number {
         let digits = number.strip_prefix('+').unwrap_or_default();
-        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(blame.at("handover_number", "expected E.164: + and 8 to 15 digits"));
+        let e164 = (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !e164 || digits.starts_with('0') {
+            return Err(blame.at("handover_number", "expected E.164: + and 8 to 15 digits, the first of them not 0"));
         }
     }
     if agent.system_prompt.trim().is_empty() {
@@ -41,6 +42,9 @@ pub fn parse(file: &str, source: &str) -> Result<Agent, AgentError> {
         return Err(blame.at("timezone", "expected an IANA name such as Asia/Kolkata"));
     }
     blame.limits(&agent)?;
+    if (0..7).all(|day| agent.calling.quiet_days.iter().any(|quiet| quiet.number() == day)) {
+        return Err(blame.at("quiet_days", "leaves no day on which calls are permitted"));
+    }
     blame.languages(&agent)?;
     blame.fields(&agent)?;
     Ok(agent)
@@ -69,6 +73,11 @@ impl Blame<'_> {
             offset += text.len();
         }
         AgentError { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() }
+    }
+
+    /// An error about a key that is not there, at the table of texts from byte `from` on that lacks it.
+    fn missing(&self, from: usize, key: &str, what: String) -> AgentError {
+        AgentError { key: key.to_owned(), ..self.after(from, "languages.texts", what) }
     }
 
     fn syntax(&self, error: &toml::de::Error) -> AgentError {
@@ -143,6 +152,19 @@ impl Blame<'_> {
             for (key, value) in language.texts.all() {
                 if value.trim().is_empty() || value.chars().count() > 1_000 {
                     return Err(self.after(line_start, key, "expected 1 to 1000 characters"));
+                }
+            }
+            for (key, needed, text) in [
+                ("disclosure", agent.calling.disclosure_required, &language.texts.disclosure),
+                ("recording_announcement", agent.recording.enabled, &language.texts.recording_announcement),
+            ] {
+                if needed && text.is_none() {
+                    let own = format!("{} has none, and every language needs one", language.code);
+                    let why = match key {
+                        "disclosure" => "where disclosure_required is set",
+                        _ => "where calls are recorded",
+                    };
+                    return Err(self.missing(line_start, key, format!("{own} {why}")));
                 }
             }
             if !text::variables(&language.texts.read_back).any(|name| name == "value") {
@@ -325,6 +347,35 @@ mod tests {
         assert_eq!((voice.key.as_str(), voice.line > 30), ("twilio_voice", true), "{voice}");
         let code = broken(|text| text.replace("hi-IN", "fr-FR"));
         assert_eq!(code.key, "code", "{code}");
+
+        let required = "[calling]\ndisclosure_required = true\n\n[recording]";
+        let disclosure = broken(|text| text.replace("[recording]", required));
+        assert_eq!(disclosure.key, "disclosure");
+        assert!(disclosure.what.contains("en-IN") && disclosure.line > 30, "{disclosure}");
+        let disclosure = broken(|text| {
+            text.replace("[recording]", required).replacen("filler = ", "disclosure = \"A machine.\"\nfiller = ", 1)
+        });
+        assert!(disclosure.what.contains("hi-IN") && disclosure.line > 60, "{disclosure}");
+        let silent = broken(|text| {
+            text.replace("enabled = false", "enabled = true")
+                .replace("recording_announcement = \"This", "filler = \"This")
+                .replacen("filler = \"One", "do_not_call = \"One", 1)
+                .replacen("do_not_call = \"All", "disclosure = \"All", 1)
+        });
+        assert_eq!(silent.key, "recording_announcement", "{silent}");
+
+        for number in ["+0123456789", "0123456789", "+91x", "+91987654321098765"] {
+            let handover =
+                broken(|text| text.replacen("mode = ", &format!("handover_number = \"{number}\"\nmode = "), 1));
+            assert_eq!(handover.key, "handover_number", "{handover}");
+        }
+        let always = broken(|text| {
+            text.replace("[recording]", "[calling]\nquiet_days = [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\", \"saturday\", \"sunday\"]\n[recording]")
+        });
+        assert_eq!(always.key, "quiet_days");
+        let hours = broken(|text| text.replace("[recording]", "[calling]\nquiet_hours = \"9pm-9am\"\n[recording]"));
+        assert_eq!((hours.key.as_str(), hours.line > 20), ("quiet_hours", true), "{hours}");
+        assert!(hours.what.contains("21:00-09:00"), "{hours}");
 
         let when = broken(|text| {
             text.replace("kind = \"time_window\"", "kind = \"time_window\"\nwhen = { charge = \"yes\" }")

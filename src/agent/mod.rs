@@ -3,6 +3,8 @@
 //! Key types: [`Agent`], [`Language`], [`field::Field`], [`AgentError`]. Invariant: an [`Agent`] that exists is complete: every text and
 //! every question is there in every language, so that nothing can be missing in the middle of a call.
 
+pub mod calling;
+mod calling_codes;
 mod check;
 pub mod field;
 mod speech_support;
@@ -10,6 +12,7 @@ pub mod text;
 
 use serde::Deserialize;
 
+use calling::Calling;
 use field::Field;
 use text::Texts;
 
@@ -89,6 +92,9 @@ pub struct Agent {
     /// Recording.
     #[serde(default)]
     pub recording: Recording,
+    /// When it may call, and what it must say first.
+    #[serde(default)]
+    pub calling: Calling,
     /// The languages it speaks; the first is the one it falls back to.
     pub languages: Vec<Language>,
     /// The facts it collects, in the order in which it asks for them.

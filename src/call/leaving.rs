@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::exchange::Mind;
 use super::timer::Timer;
 use super::{Action, Call, Closing, Stop, Unheard};
-use crate::conversation::{Ending, Stage, UserTurn};
+use crate::conversation::{Ending, Stage};
 
 impl Call {
     /// Whether the call ends once all has been said. An end that rests on words that may go on is none yet.
@@ -36,18 +36,18 @@ impl Call {
         match stop {
             Stop::Draining => self.say_goodbye(now, actions),
             Stop::HangUp => {
-                self.retract(now, actions);
+                self.keep_words(now, actions);
                 self.wind_up(now, actions);
                 self.conversation.ended_outside(true);
                 self.close(Closing::Ended(Ending::HangUp), actions);
             }
             Stop::Lost => {
-                // An answer that was only prepared has not happened; the words it rests on have.
-                self.retract(now, actions);
+                self.keep_words(now, actions);
+                let leaving = self.leaving();
                 let unheard = self.wind_up(now, actions);
-                // A last word that was not heard is said in the other mode; anything else is asked anew there.
-                let last_word = self.ending.is_some() && !unheard.is_empty();
-                self.close(if last_word { Closing::Gather(unheard) } else { Closing::Gone }, actions);
+                // A goodbye that was cut off by the line is said again, if there still is a caller.
+                let ends = leaving && !unheard.is_empty();
+                self.close(if ends { Closing::Gather(unheard) } else { Closing::Gone }, actions);
             }
         }
     }
@@ -57,6 +57,7 @@ impl Call {
         if self.leaving() {
             return;
         }
+        self.keep_words(now, actions);
         self.started = true;
         self.cut_short(now, actions);
         self.owed.clear();
@@ -68,11 +69,28 @@ impl Call {
         self.speak_up(before, effects, now, actions);
     }
 
+    /// What the caller said and has no answer yet is kept as his words. An answer that was only being prepared never was one: what it
+    /// would have changed is undone, and whoever carries the call on answers them.
+    fn keep_words(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
+            self.conversation = exchange.before;
+            self.kill_turn(now, actions);
+        }
+        if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {
+            if self.conversation.stage() == Stage::LanguageSelection {
+                return self.take_turn(&self.words_turn(), true, now, actions);
+            }
+            let (text, audio_ms) = (self.hearing.words().to_owned(), self.hearing.span());
+            let local = self.local(now);
+            self.conversation.heard(&self.agent, &text, audio_ms, local);
+            self.hearing.forget();
+        }
+    }
+
     /// Stops all; the history keeps what was heard, and the caller's words that were not answered. Gives what was not heard.
     fn wind_up(&mut self, now: Duration, actions: &mut Vec<Action>) -> Vec<Unheard> {
         if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {
-            let turn = UserTurn::Said { text: self.hearing.words().to_owned(), audio_ms: self.hearing.span() };
-            self.take_turn(&turn, true, now, actions);
+            self.take_turn(&self.words_turn(), true, now, actions);
         }
         self.speech.pause(now, actions);
         let mut unheard = self.speech.unheard();
@@ -82,6 +100,10 @@ impl Call {
             self.history_cut(&heard, now);
         }
         if let Some(exchange) = self.exchange.take() {
+            if exchange.mind == Mind::Asked {
+                // The answer would have taken them in.
+                self.conversation.keep_what_was_said(&self.agent);
+            }
             if exchange.mind == Mind::Asked && heard.is_empty() {
                 // The beginning of an answer that will not be finished is none: the other mode asks anew.
                 unheard.clear();

@@ -165,9 +165,9 @@ impl Call {
         &self.conversation
     }
 
-    /// Takes the stage flow out of a call that is over.
-    pub fn into_conversation(self) -> Conversation {
-        self.conversation
+    /// How long the caller's present speech has lasted, from its first voiced frame; `None` while there is none.
+    pub fn voice_lasts(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.hearing.speech_ms())).filter(|lasts| !lasts.is_zero())
     }
 
     fn local(&self, now: Duration) -> DateTime {

@@ -10,7 +10,7 @@ use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
 use super::{Action, Call};
 use crate::audio::Frame;
-use crate::conversation::{Completeness, Conversation, Stage, UserTurn};
+use crate::conversation::{Completeness, Conversation, UserTurn};
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -22,7 +22,9 @@ impl Call {
             actions.push(Action::Record { caller: *frame, agent });
         }
         let ceiling = self.ceiling_dbfs(now);
-        self.hearing.frame(frame, ceiling, now);
+        if self.hearing.frame(frame, ceiling, now) {
+            actions.push(Action::ListenNow);
+        }
         self.barge_in(now, actions);
         self.follow_hearing(now, actions);
     }
@@ -164,7 +166,7 @@ impl Call {
         self.turn_confirmed(now, actions);
     }
 
-    fn words_turn(&self) -> UserTurn {
+    pub(super) fn words_turn(&self) -> UserTurn {
         UserTurn::Said { text: self.hearing.words().to_owned(), audio_ms: self.hearing.span() }
     }
 
@@ -265,8 +267,13 @@ impl Call {
         if digit != '#' && self.digits.len() < MAX_DIGITS {
             self.digits.push(digit);
         }
+        // A tentative turn does not count.
+        let conversation = match &self.exchange {
+            Some(exchange) if !exchange.confirmed => &exchange.before,
+            Some(_) | None => &self.conversation,
+        };
         // Where a choice is asked for, one key is an answer.
-        if digit == '#' || self.conversation.stage() == Stage::LanguageSelection {
+        if digit == '#' || conversation.awaits_one_key(&self.agent) {
             self.pressed(now, actions);
         } else {
             self.timers.set(Timer::Digits, now + NEXT_DIGIT);

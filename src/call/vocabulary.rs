@@ -124,8 +124,10 @@ pub enum Action {
         /// The dead turn.
         turn: u32,
     },
-    /// Give this frame to the recogniser.
+    /// Give this frame to the recogniser, with others as it suits.
     Listen(Frame),
+    /// Let the recogniser have all frames up to here at once.
+    ListenNow,
     /// Record 20 ms.
     Record {
         /// What the caller said.

@@ -103,11 +103,27 @@ impl Changes {
     /// # Errors
     /// The folder is gone, or the system has no more watches to give.
     pub fn watch(folder: &Path) -> notify::Result<Self> {
+        Self::of(folder, |_| true)
+    }
+
+    /// Watches one file, also while it is not there or another takes its place; its folder must be there.
+    ///
+    /// # Errors
+    /// The folder is gone, or the system has no more watches to give.
+    pub fn watch_file(path: &Path) -> notify::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let name = path.file_name().map(ToOwned::to_owned);
+        Self::of(folder, move |path| path.file_name() == name.as_deref())
+    }
+
+    fn of(folder: &Path, wanted: impl Fn(&Path) -> bool + Send + 'static) -> notify::Result<Self> {
         let (tell, told) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Our own reading is an event too. A full channel holds the news already.
-            let news =
-                event.is_ok_and(|event| event.kind.is_create() || event.kind.is_modify() || event.kind.is_remove());
+            let news = event.is_ok_and(|event| {
+                (event.kind.is_create() || event.kind.is_modify() || event.kind.is_remove())
+                    && event.paths.iter().any(|path| wanted(path))
+            });
             if news {
                 tell.try_send(()).ok();
             }
@@ -224,5 +240,20 @@ mod tests {
         }
         changes.next().await;
         assert_eq!(Folder::read(folder.path()).agents().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_a_watched_file_is_told_and_of_others_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut changes = Changes::watch_file(&folder.path().join("list")).unwrap();
+        write(&folder, "other", "x");
+        write(&folder, "list", "+919876543210");
+        while !changes.unsettled {
+            tokio::select! { biased; () = changes.next() => {}, () = tokio::task::yield_now() => {} }
+        }
+        let mut of_others = Changes::watch_file(&folder.path().join("gone")).unwrap();
+        write(&folder, "list", "");
+        changes.next().await;
+        assert!(of_others.told.try_recv().is_err());
     }
 }

@@ -26,6 +26,9 @@ pub struct Entry {
     /// Whether the caller cut the agent off here.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub interrupted: bool,
+    /// Whether the caller pressed these keys instead of saying something.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pressed: bool,
 }
 
 impl History {
@@ -48,9 +51,30 @@ impl History {
             .collect()
     }
 
+    /// Adds the lines that only the other one has, each at its time. Of a turn that both answered, the answer that stands here stays.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for line in &other.0 {
+            let known = self.0.iter().any(|known| match line.role {
+                Speaker::Caller => known.role == line.role && known.turn == line.turn && known.text == line.text,
+                Speaker::Agent => known.role == line.role && known.turn == line.turn,
+            });
+            if !known {
+                let at = self.0.iter().rposition(|known| known.at <= line.at).map_or(0, |before| before + 1);
+                self.0.insert(at, line.clone());
+            }
+        }
+    }
+
     pub(super) fn caller_said(&mut self, text: &str, turn: u32, at: DateTime, audio_ms: Option<(u32, u32)>) {
         let text = text.to_owned();
-        self.0.push(Entry { role: Speaker::Caller, text, turn, at, audio_ms, interrupted: false });
+        self.0.push(Entry { role: Speaker::Caller, text, turn, at, audio_ms, interrupted: false, pressed: false });
+    }
+
+    pub(super) fn caller_pressed(&mut self, keys: &str, turn: u32, at: DateTime) {
+        self.caller_said(keys, turn, at, None);
+        if let Some(last) = self.0.last_mut() {
+            last.pressed = true;
+        }
     }
 
     /// Adds the agent's words; what is said in one breath is one line.
@@ -65,7 +89,15 @@ impl History {
             }
             Some(_) | None => {
                 let text = text.to_owned();
-                self.0.push(Entry { role: Speaker::Agent, text, turn, at, audio_ms: None, interrupted: false });
+                self.0.push(Entry {
+                    role: Speaker::Agent,
+                    text,
+                    turn,
+                    at,
+                    audio_ms: None,
+                    interrupted: false,
+                    pressed: false,
+                });
             }
         }
     }
@@ -102,7 +134,15 @@ impl History {
         }
         if !heard.is_empty() {
             let text = heard.to_owned();
-            self.0.push(Entry { role: Speaker::Agent, text, turn, at, audio_ms: None, interrupted: true });
+            self.0.push(Entry {
+                role: Speaker::Agent,
+                text,
+                turn,
+                at,
+                audio_ms: None,
+                interrupted: true,
+                pressed: false,
+            });
         }
     }
 }

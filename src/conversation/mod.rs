@@ -5,12 +5,14 @@
 //! unconfirmed; no value is held that no words of the caller support; what the mind proposes is only ever a hint. A conversation is
 //! plain data: any instance can load it and carry on.
 
+mod absorb;
 pub mod clause;
 pub mod decision;
 mod flow;
 mod grounding;
 pub mod history;
-mod language;
+mod keys;
+pub mod language;
 pub mod prompt;
 mod read_back;
 mod values;
@@ -169,6 +171,12 @@ pub struct Conversation {
     failures: u8,
     /// Answers that wanted more although nothing is missing.
     lingering: u8,
+    /// Turns in a row of which nothing was understood.
+    #[serde(default)]
+    blanks: u8,
+    /// What the mind said to the last of them.
+    #[serde(default)]
+    said_to_blank: String,
     ending: Option<Ending>,
     /// The fields that the agent's last words asked for, as far as that is known.
     #[serde(default)]
@@ -176,9 +184,18 @@ pub struct Conversation {
     /// The fields that were read back and wait for the caller's yes.
     #[serde(default)]
     reading: Vec<String>,
-    /// Turns whose words are no values: language choices, keys pressed for yes and no.
+    /// Turns whose words are no values: language choices.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The disclosure was not said yet, or the caller did not hear all of it.
+    #[serde(default)]
+    undisclosed: bool,
+    /// The disclosure that is being said, where it must be heard to its end.
+    #[serde(default)]
+    disclosing: Option<String>,
+    /// The caller does not want to be called again.
+    #[serde(default)]
+    calls_refused: bool,
 }
 
 impl Conversation {
@@ -188,9 +205,11 @@ impl Conversation {
         variables.extend(opening.variables);
         let only = (agent.languages.len() == 1).then(|| agent.languages[0].code.clone());
         let given = opening.language.and_then(|code| agent.language(&code)).map(|language| language.code.clone());
+        let language = given.or(only);
         Self {
-            stage: Stage::LanguageSelection,
-            language: given.or(only),
+            // A language that is known is not asked for.
+            stage: if language.is_some() { Stage::Welcome } else { Stage::LanguageSelection },
+            language,
             variables,
             recorded: opening.recorded,
             mind: opening.mind,
@@ -201,10 +220,15 @@ impl Conversation {
             silences: 0,
             failures: 0,
             lingering: 0,
+            blanks: 0,
+            said_to_blank: String::new(),
             ending: None,
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            undisclosed: true,
+            disclosing: None,
+            calls_refused: false,
         }
     }
 
@@ -233,6 +257,11 @@ impl Conversation {
         self.turn
     }
 
+    /// Whether the caller said that he does not want to be called again, and was told that he will not be.
+    pub fn calls_refused(&self) -> bool {
+        self.calls_refused
+    }
+
     /// How it ends, once it does.
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()
@@ -256,6 +285,9 @@ impl Conversation {
 
     /// The caller cut the agent off: the history keeps only what was heard since his last turn.
     pub fn interrupted(&mut self, heard: &str, now: DateTime) {
+        if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
+            self.undisclosed = true;
+        }
         self.history.cut(heard, self.turn, now);
     }
 
@@ -287,9 +319,26 @@ impl Conversation {
         }
     }
 
+    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
+        self.turn += 1;
+        self.silences = 0;
+        self.history.caller_said(text, self.turn, now, audio_ms);
+        if self.stage == Stage::Welcome {
+            self.stage = Stage::Collecting;
+        }
+        self.keep_what_was_said(agent);
+    }
+
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.undisclosed = false;
         self.history.agent_said_again(text, self.turn, now);
+    }
+
+    /// It is not recorded after all: the caller is not told that it is.
+    pub fn not_recorded(&mut self) {
+        self.recorded = false;
     }
 
     /// The call ended from outside: hung up, lost, never connected.
@@ -303,4 +352,9 @@ impl Conversation {
     pub fn is_over(&self) -> bool {
         self.stage.is_over()
     }
+}
+
+/// What is left of words when only their letters count.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

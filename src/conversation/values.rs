@@ -102,6 +102,15 @@ impl Values {
         }
     }
 
+    /// Holds what only the other one holds, unless it was rejected here since.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for held in &other.held {
+            if self.get(&held.field).is_none() && held.value.evidence.turn > self.words_count_after(&held.field) {
+                self.held.push(held.clone());
+            }
+        }
+    }
+
     /// The words of `turn` have their final form: what is held rests on that.
     pub(super) fn amend_evidence(&mut self, turn: u32, amended: impl Fn(&str, &Evidence) -> Evidence) {
         for held in self.held.iter_mut().filter(|held| held.value.evidence.turn == turn) {

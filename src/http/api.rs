@@ -9,32 +9,34 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, stream};
+use metrics::counter;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::query::{Query, bad};
+use super::query::{AGENT, Query, SINCE, UNTIL, bad};
 use super::serve::Closing;
 use super::{App, Problem, audio};
 use crate::session::{HangUpError, Switchboard};
 use crate::store::record::CallDocument;
 use crate::store::{ListFilter, Place, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 
 /// `GET /api/calls`: newest first, a page at a time.
-pub(super) async fn calls(State(switchboard): State<Switchboard>, mut query: Query) -> Result<Json<Value>, Problem> {
+pub(super) async fn calls(State(switchboard): State<Switchboard>, query: Query) -> Result<Json<Value>, Problem> {
     let limit = query.limit(PAGE, MOST)?;
     let filter = ListFilter {
-        agent_type: query.text("agent_type")?,
-        stage: query.text("stage")?,
-        outcome: query.text("outcome")?,
-        since: query.instant("since")?,
-        until: query.instant("until")?,
-        before: query.text("cursor")?.map(|cursor| place(&cursor)).transpose()?,
+        agent_type: query.text(&AGENT)?,
+        stage: query.text(&["stage"])?,
+        outcome: query.text(&["outcome"])?,
+        since: query.instant(&SINCE)?,
+        until: query.instant(&UNTIL)?,
+        before: query.text(&["cursor"])?.map(|cursor| place(&cursor)).transpose()?,
         limit,
     };
-    query.end()?;
     let calls = switchboard.store().list(filter).await.map_err(not_kept)?;
     let next = (calls.len() == limit).then(|| calls.last().map(cursor)).flatten();
     let items: Vec<_> = calls.iter().map(shown).collect();
@@ -132,24 +134,31 @@ async fn load(switchboard: &Switchboard, sid: &str) -> Result<CallDocument, Prob
 }
 
 /// The document without what only another process needs.
-fn shown(call: &CallDocument) -> Value {
-    let mut document = serde_json::to_value(call).unwrap_or_default();
+pub(super) fn shown(record: &impl Serialize) -> Value {
+    let mut document = serde_json::to_value(record).unwrap_or_default();
     if let Value::Object(fields) = &mut document {
-        fields.shift_remove("session");
+        for name in ["session", "speech", "writer", "seen"] {
+            fields.shift_remove(name);
+        }
     }
     document
 }
 
 /// Events until the call, or the server, is over.
 fn stream(receiver: Receiver<Value>, closing: CancellationToken) -> impl Stream<Item = Event> {
-    stream::unfold((receiver, closing), async |(mut receiver, closing)| {
-        let event = match closing.run_until_cancelled(receiver.recv()).await? {
-            Ok(value) => event(&value),
+    stream::unfold(Some((receiver, closing)), async |open| {
+        let (mut receiver, closing) = open?;
+        let told = match closing.run_until_cancelled(receiver.recv()).await? {
+            Ok(value) => value,
             // A reader slower than the call: what it missed is in the call's document.
-            Err(RecvError::Lagged(count)) => event(&json!({ "event": "missed", "count": count })),
+            Err(RecvError::Lagged(count)) => {
+                counter!(telemetry::QUEUES_FULL, "queue" => "events").increment(count);
+                json!({ "event": "missed", "count": count })
+            }
             Err(RecvError::Closed) => return None,
         };
-        Some((event, (receiver, closing)))
+        let last = told["event"] == "ended";
+        Some((event(&told), (!last).then_some((receiver, closing))))
     })
 }
 

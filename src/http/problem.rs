@@ -1,31 +1,61 @@
 //! Errors for developers: RFC 9457 problem documents. Not for Twilio, which gets TwiML. Key type: [`Problem`].
+//!
+//! `type` is `about:blank` where the status says it all; a rule that forbids a call has a name of its own, which never changes:
+//! `urn:trunkline:problem:do_not_call`, `…:quiet_hours`, `…:too_many_calls`.
+
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 
-/// What went wrong with a request, as `application/problem+json`: `type`, `title`, `status`, `detail`, and `field` where one is wrong.
+/// What went wrong with a request, as `application/problem+json`: `type`, `title`, `status`, `detail`, `field` where one is wrong, and
+/// `permitted_from` where a later request will be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    detail: String,
-    field: Option<String>,
+    detail: Box<str>,
+    field: Option<Box<str>>,
+    /// Name and title of the rule that forbids it.
+    rule: Option<(&'static str, &'static str)>,
+    permitted_from: Option<Timestamp>,
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     /// A problem of the whole request; `detail` is a sentence for the developer who sent it.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None }
+        let detail = detail.into().into_boxed_str();
+        Self { status, detail, field: None, rule: None, permitted_from: None, retry_after: None }
     }
 
     /// A problem of one field or parameter, 422.
     pub fn of_field(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: detail.into(), field: Some(field.into()) }
+        Self { field: Some(field.into().into_boxed_str()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     /// Names the field that is to blame.
     pub fn about(mut self, field: Option<&str>) -> Self {
-        self.field = field.map(ToOwned::to_owned);
+        self.field = field.map(Box::from);
+        self
+    }
+
+    /// A rule forbids it: the problem's type is named after the rule.
+    pub(super) fn of_rule(mut self, name: &'static str, title: &'static str) -> Self {
+        self.rule = Some((name, title));
+        self
+    }
+
+    /// From when on the same request will be granted.
+    pub(super) fn permitted_from(mut self, at: Timestamp) -> Self {
+        self.permitted_from = Some(at);
+        self
+    }
+
+    /// How long to wait before the next try, as `Retry-After`.
+    pub(super) fn retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
         self
     }
 
@@ -45,17 +75,28 @@ impl IntoResponse for Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             field: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            permitted_from: Option<Timestamp>,
         }
+        let kind =
+            self.rule.map_or_else(|| "about:blank".to_owned(), |(name, _)| format!("urn:trunkline:problem:{name}"));
+        let status_says = self.status.canonical_reason().unwrap_or("Error");
         let document = Document {
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            r#type: &kind,
+            title: self.rule.map_or(status_says, |(_, title)| title),
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
+            permitted_from: self.permitted_from,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(after) = self.retry_after {
+            // Whole seconds, and never too early.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

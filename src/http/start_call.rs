@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use super::{Problem, auth};
-use crate::session::{StartCall, Switchboard};
+use crate::session::{StartCall, StartCallError, Switchboard};
 
 /// Starts a call and answers its identifier.
 pub(super) async fn start_call(
@@ -26,11 +26,21 @@ pub(super) async fn start_call(
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
     };
-    let call_sid = switchboard.start_call(request(fields)?).await.map_err(|error| {
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Problem::new(status, error.to_string()).about(error.field())
-    })?;
+    let call_sid = switchboard.start_call(request(fields)?).await.map_err(|error| refusal(&error))?;
     Ok(Json(json!({ "call_sid": call_sid.as_str() })))
+}
+
+fn refusal(error: &StartCallError) -> Problem {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let problem = Problem::new(status, error.to_string()).about(error.field()).retry_after(error.retry_after());
+    let Some(rule) = error.rule() else { return problem };
+    match error {
+        StartCallError::QuietHours { next, .. } => {
+            problem.of_rule(rule, "Nobody is called at this time").permitted_from(next.timestamp())
+        }
+        StartCallError::TooOften { .. } => problem.of_rule(rule, "The number was called too often"),
+        _ => problem.of_rule(rule, "The number is not to be called"),
+    }
 }
 
 fn request(mut fields: Map<String, Value>) -> Result<StartCall, Problem> {
@@ -39,6 +49,7 @@ fn request(mut fields: Map<String, Value>) -> Result<StartCall, Problem> {
         phone: required(&mut fields, "phone")?,
         language: text(&mut fields, "language")?,
         mode: text(&mut fields, "mode")?,
+        timezone: text(&mut fields, "timezone")?,
         variables: match fields.shift_remove("variables") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(variables)) => variables,
@@ -49,7 +60,8 @@ fn request(mut fields: Map<String, Value>) -> Result<StartCall, Problem> {
         None => Ok(start),
         Some(name) => {
             let shown: String = name.chars().take(64).collect();
-            let detail = format!("unknown field {shown}; known are agent_type, phone, language, mode and variables");
+            let detail =
+                format!("unknown field {shown}; known are agent_type, phone, language, mode, timezone and variables");
             Err(Problem::of_field(shown, detail))
         }
     }

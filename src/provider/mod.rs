@@ -8,16 +8,17 @@ mod net;
 
 use bytes::Bytes;
 
-use crate::audio::Frame;
 use crate::telemetry;
 
 pub use net::http_client;
 
 /// What a recogniser is fed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum EarsInput {
-    /// 20 ms of the caller's mu-law audio, untouched.
-    Audio(Frame),
+    /// The caller's mu-law audio, untouched, any length. It may wait for more, up to 100 ms.
+    Audio(Bytes),
+    /// What waits shall go now: a word may have ended.
+    Now,
     /// The caller seems to have stopped: give the final words of what was said so far.
     Commit,
 }

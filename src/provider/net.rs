@@ -55,6 +55,8 @@ pub(super) struct SocketPlan<'a> {
     pub(super) within: Duration,
     /// The largest message taken.
     pub(super) max_message: usize,
+    /// Bytes asked of the socket at a time; kept for as long as it lives.
+    pub(super) read_buffer: usize,
 }
 
 /// Opens a WebSocket with Nagle off and small buffers (the library's defaults hold 128 KiB a socket).
@@ -67,7 +69,7 @@ pub(super) async fn open_socket(plan: SocketPlan<'_>) -> Result<Socket, Provider
         .map_err(|_| fault(ProviderErrorKind::Refused, "the socket's URL is not valid"))?;
     request.headers_mut().insert(plan.key_header, key_value(plan.vendor, plan.key)?);
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
+        .read_buffer_size(plan.read_buffer)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(Some(plan.max_message))
@@ -201,7 +203,6 @@ fn tls_config() -> Arc<rustls::ClientConfig> {
     }))
 }
 
-const READ_BUFFER: usize = 8 * 1024;
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 
 #[cfg(test)]
@@ -247,6 +248,7 @@ mod tests {
             key: &key,
             within: Duration::from_secs(9),
             max_message: 9,
+            read_buffer: 9,
         };
         assert_eq!(open_socket(plan).await.unwrap_err().kind, ProviderErrorKind::Broken);
         let client = http_client(Duration::from_secs(9)).unwrap();

@@ -1,21 +1,25 @@
 //! One call as this process knows it, and the documents it leaves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::{broadcast, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
+use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
-use crate::store::record::{CallDocument, CollectedDocument, SCHEMA};
+use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
+use crate::telemetry::timeline;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 
@@ -23,11 +27,13 @@ use crate::twilio::phone::E164;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) session: tokio::sync::Mutex<Session>,
-    pub(super) events: broadcast::Sender<Value>,
+    events: broadcast::Sender<Value>,
     /// Tells a streamed call to end.
     pub(super) hang_up: CancellationToken,
     /// Tells the task of a stream that Twilio has given the stream up.
     pub(super) lost: CancellationToken,
+    /// Whether the call is over, for who cannot wait for its state.
+    pub(super) over: AtomicBool,
     /// Whether a task of this process carries the call's stream: then nobody knows more of it than we do.
     pub(super) streaming: watch::Sender<bool>,
 }
@@ -43,6 +49,10 @@ pub(super) struct Session {
     pub(super) mode: Mode,
     pub(super) conversation: Conversation,
     pub(super) version: u64,
+    /// From which versions of which processes this one was made.
+    pub(super) lineage: Lineage,
+    /// Files of cached speech that say something of this call alone.
+    pub(super) speech: Vec<String>,
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) recording: Option<String>,
@@ -57,8 +67,12 @@ pub(super) struct Session {
     pub(super) next: Option<Next>,
     /// The gather turn that is awaited; grows with every answer.
     pub(super) awaited: u32,
-    /// The last webhook that was answered, and the answer.
-    pub(super) last: Option<Answered>,
+    /// The last webhooks that were answered, and the answers.
+    pub(super) answers: Answers,
+    /// When `/voice` was answered.
+    pub(super) answered_at: Option<Timestamp>,
+    /// Whether collected data were written: then they are written again, also once the caller has taken all of it back.
+    pub(super) collected: bool,
     /// A mind that is late.
     pub(super) thinking: Option<Thinking>,
     /// Lines of the history that subscribers have seen.
@@ -83,15 +97,6 @@ pub(super) struct Unsaid {
     pub(super) fixed: bool,
 }
 
-/// A webhook that was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Answered {
-    /// What makes the request the same one.
-    pub(super) key: String,
-    /// The TwiML.
-    pub(super) twiml: String,
-}
-
 /// What another process needs to carry on.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
@@ -99,19 +104,39 @@ struct Kept {
     token: Option<String>,
     next: Option<Next>,
     awaited: u32,
-    last: Option<Answered>,
+    #[serde(default)]
+    answers: Answers,
+    #[serde(default)]
+    answered_at: Option<Timestamp>,
+    #[serde(default)]
+    collected: bool,
     connected: bool,
 }
 
 impl Entry {
     pub(super) fn new(session: Session) -> Self {
         Self {
+            over: AtomicBool::new(session.ended_at.is_some()),
             session: tokio::sync::Mutex::new(session),
             events: broadcast::channel(EVENTS).0,
             hang_up: CancellationToken::new(),
             lost: CancellationToken::new(),
             streaming: watch::Sender::new(false),
         }
+    }
+
+    /// Tells subscribers what has happened since they were last told.
+    pub(super) fn tell(&self, session: &mut Session) {
+        self.over.store(session.ended_at.is_some(), Ordering::Release);
+        // Nobody may be listening.
+        self.events.send(session.news()).ok();
+    }
+
+    /// What happens from now on, the end included; `None` once it is over.
+    pub(super) fn subscribe(&self) -> Option<broadcast::Receiver<Value>> {
+        // In this order, so that no end falls between.
+        let events = self.events.subscribe();
+        (!self.over.load(Ordering::Acquire)).then_some(events)
     }
 
     /// Has the task of the stream, if there is one, leave the call in its last state; waits for it, but never long.
@@ -137,9 +162,39 @@ impl Session {
         news
     }
 
-    /// The next version of both documents.
-    pub(super) fn documents(&mut self) -> (CallDocument, Option<CollectedDocument>) {
+    /// How long it has lasted since it was answered.
+    pub(super) fn lasted(&self) -> SignedDuration {
+        Timestamp::now().duration_since(self.answered_at.unwrap_or(self.started_at))
+    }
+
+    /// Keeps and tells what one request of a call in gather took, in milliseconds of the call.
+    pub(super) fn note_turn(&mut self, mind_failed: bool, filler: bool, arrived: Instant) {
+        let now = self.lasted();
+        let took = SignedDuration::try_from(arrived.elapsed()).unwrap_or_default();
+        let ms = |at: SignedDuration| u64::try_from(at.as_millis()).unwrap_or(0);
+        let (turn, asked, answered) = (self.conversation.turn(), ms(now - took), ms(now));
+        if self.turns.len() < MAX_TURNS_KEPT {
+            self.turns.push(json!({
+                "turn": turn,
+                "asked_ms": asked,
+                "answered_ms": answered,
+                "filler": filler,
+                "mind_failed": mind_failed,
+            }));
+        }
+        // The end of a stream, told to Twilio, is no turn.
+        if self.mode == Mode::Gather {
+            let (final_words_ms, first_sent_ms) = (Some(asked), Some(answered));
+            let report =
+                TurnReport { turn, final_words_ms, first_sent_ms, filler, mind_failed, ..TurnReport::default() };
+            timeline::note(&self.call_sid, now.unsigned_abs(), &report);
+        }
+    }
+
+    /// The next version of both documents, made by `writer`.
+    pub(super) fn documents(&mut self, writer: &str) -> (CallDocument, Option<CollectedDocument>) {
         self.version += 1;
+        let lineage = self.lineage.next(writer, self.version);
         let now = Timestamp::now();
         self.touched_at = now;
         let conversation = &self.conversation;
@@ -149,12 +204,15 @@ impl Session {
             values.insert(name.to_owned(), collected.typed.clone());
             evidence.insert(name.to_owned(), json!(collected.evidence));
         }
+        self.collected |= !data.is_empty();
         let kept = Kept {
             conversation: conversation.clone(),
             token: self.token.clone(),
             next: self.next.clone(),
             awaited: self.awaited,
-            last: self.last.clone(),
+            answers: self.answers.clone(),
+            answered_at: self.answered_at,
+            collected: self.collected,
             connected: self.connected,
         };
         let stage = conversation.stage();
@@ -168,7 +226,7 @@ impl Session {
             phone: phone.clone(),
             mode: self.mode.as_str().to_owned(),
             stage: stage.as_str().to_owned(),
-            outcome: stage.is_over().then(|| stage.as_str().to_owned()),
+            outcome: stage.is_over().then(|| self.outcome().to_owned()),
             language: conversation.language().map(str::to_owned),
             history: conversation.history().entries().iter().map(|entry| line(entry, &self.zone)).collect(),
             data: data.clone(),
@@ -185,8 +243,10 @@ impl Session {
             ended_at: self.ended_at,
             recording: self.recording.clone(),
             session: json!(kept),
+            speech: self.speech.clone(),
+            lineage: lineage.clone(),
         };
-        let collected = (!data.is_empty()).then(|| CollectedDocument {
+        let collected = self.collected.then(|| CollectedDocument {
             schema: SCHEMA,
             call_sid: self.call_sid.clone(),
             version: self.version,
@@ -199,6 +259,7 @@ impl Session {
             evidence,
             started_at: self.started_at,
             updated_at: now,
+            lineage,
         });
         (call, collected)
     }
@@ -236,7 +297,9 @@ impl Session {
             mode: Mode::parse(&document.mode).unwrap_or_default(),
             told: kept.conversation.history().entries().len(),
             conversation: kept.conversation,
+            lineage: Lineage { seen: document.lineage.knows(document.version), ..document.lineage },
             version: document.version,
+            speech: document.speech,
             started_at: document.started_at,
             ended_at: document.ended_at,
             recording: document.recording,
@@ -246,14 +309,30 @@ impl Session {
             token: kept.token,
             next: kept.next,
             awaited: kept.awaited,
-            last: kept.last,
+            answers: kept.answers,
+            answered_at: kept.answered_at,
+            collected: kept.collected,
             thinking: None,
         })
+    }
+
+    /// What traces may say of the call.
+    pub(super) fn facts(&self) -> [(&'static str, &str); 5] {
+        [
+            ("agent", &self.agent.agent_type),
+            ("direction", self.direction),
+            ("language", self.conversation.language().unwrap_or_default()),
+            ("mode", self.mode.as_str()),
+            ("outcome", self.outcome()),
+        ]
     }
 
     /// How the call ended, for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         let stage = self.conversation.stage();
+        if self.conversation.calls_refused() {
+            return DO_NOT_CALL;
+        }
         if stage.is_over() { stage.as_str() } else { Stage::Abandoned.as_str() }
     }
 }
@@ -267,10 +346,14 @@ fn line(entry: &history::Entry, zone: &TimeZone) -> Value {
     line
 }
 
+/// Turns of a call whose course is kept.
+pub(super) const MAX_TURNS_KEPT: usize = 256;
 /// Events a slow subscriber may be behind before it loses some.
-const EVENTS: usize = 64;
+const EVENTS: usize = 16;
 /// How long `/stream-ended` waits for the stream's own task.
 const LEAVE: Duration = Duration::from_millis(500);
+/// How a call ended whose caller does not want to be called again.
+const DO_NOT_CALL: &str = "do_not_call";
 /// Twilio's word for a call to us.
 pub(super) const INBOUND: &str = "inbound";
 /// Twilio's word for a call by us.

@@ -3,26 +3,29 @@
 //! A mind that is late does not hold up the answer: Twilio is sent round by `<Pause>` and `<Redirect>` until it is there. The same
 //! request gets the same answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::GatherQuery;
-use super::entry::{Answered, Entry, Next, Session, Unsaid};
+use super::answers::Request;
+use super::entry::{Next, Session, Unsaid};
+use super::line::say;
 use super::speech::{KEPT, RENDER, SPOKEN, note};
 use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
-use crate::conversation::{Answer, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause};
+use crate::conversation::{Answer, Conversation, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
-use crate::twilio::twiml::{self, Dial, Gather, Prompt, Verb, document};
+use crate::twilio::twiml::{Dial, Gather, Prompt, Verb};
 use crate::twilio::webhook::{CallStatus, Form, GatherWebhook};
 
 /// A mind that was asked and has not answered.
@@ -34,9 +37,18 @@ pub(super) struct Thinking {
     filled: bool,
 }
 
+impl Thinking {
+    /// Nobody waits for it any more.
+    pub(super) fn forget(self) {
+        self.task.abort();
+    }
+}
+
 /// What one request will answer, while it is put together.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
+    mind_failed: bool,
+    filler: bool,
     says: Vec<(String, String)>,
     question: Option<Question>,
     ending: Option<Ending>,
@@ -64,21 +76,15 @@ impl Reply {
     }
 }
 
-impl Session {
-    /// The answer that this request got before, if it comes again.
-    pub(super) fn repeated(&self, key: &str) -> Option<Vec<Verb>> {
-        let last = self.last.as_ref().filter(|last| last.key == key)?;
-        twiml::read(&last.twiml).ok()
-    }
-
-    pub(super) fn answered(&mut self, key: &str, verbs: &[Verb]) {
-        self.last = Some(Answered { key: key.to_owned(), twiml: document(verbs) });
-    }
-}
-
 impl Switchboard {
-    /// `/process-response`: what a `<Gather>` heard.
-    pub async fn process_response(&self, query: GatherQuery, form: Form, idempotency: Option<String>) -> Vec<Verb> {
+    /// `/process-response`: what a `<Gather>` heard. `arrived`: when the request did; the caller waits from then on.
+    pub async fn process_response(
+        &self,
+        query: GatherQuery,
+        form: Form,
+        token: Option<String>,
+        arrived: Instant,
+    ) -> Vec<Verb> {
         let Ok(webhook) = GatherWebhook::read(&form) else { return self.apology(None) };
         // Another instance may have answered the last turn, and its version be on its way.
         let known = |session: &Session| query.turn.is_none_or(|turn| session.awaited >= turn);
@@ -88,23 +94,36 @@ impl Switchboard {
         };
         let mut session = entry.session.lock().await;
         let session = &mut *session;
-        let key = key(&query, &webhook, idempotency.as_deref());
-        if let Some(same) = key.as_deref().and_then(|key| session.repeated(key)) {
+        let request = Request::gather(&query, &form);
+        let token = token.as_deref();
+        if let Some(same) = session.answers.again(&request, token, Timestamp::now()) {
             return same;
         }
         if session.ended_at.is_some() && session.conversation.is_over() {
             return vec![Verb::Hangup];
         }
-        if query.wait.is_none() && query.turn.is_some_and(|turn| turn != session.awaited) {
-            // An old turn comes again and its answer is gone: what is open now is asked.
-            return self.carry_on(&entry, session, Vec::new()).await;
+        if entry.hang_up.is_cancelled() {
+            // A developer ended the call, and Twilio was not told, or did not listen.
+            if session.end(true) {
+                self.over(session);
+                self.save(&entry, session).await;
+            }
+            return vec![Verb::Hangup];
         }
+        if query.turn.is_some_and(|turn| turn < session.awaited)
+            && let Some(open) = session.answers.newest()
+        {
+            // An old turn comes again and its answer is gone: it hears what is open now, and nothing is taken.
+            return open;
+        }
+        // What another instance asked last never came here: its question was heard all the same.
+        session.awaited = session.awaited.max(query.turn.unwrap_or(0));
+        let agent = session.agent.clone();
+        let local = session.local();
         let reply = if session.thinking.is_some() {
             Reply::default()
         } else if query.wait.is_some() {
             // Another process was asked to wait, and what its mind thought is lost: the words still want an answer.
-            let agent = session.agent.clone();
-            let local = session.local();
             Reply::from(session.conversation.resume(&agent, local))
         } else {
             let turn = match (webhook.digits, webhook.speech_result) {
@@ -112,20 +131,20 @@ impl Switchboard {
                 (None, Some(text)) => UserTurn::Said { text, audio_ms: None },
                 (None, None) => UserTurn::Silent,
             };
-            let agent = session.agent.clone();
-            let local = session.local();
-            Reply::from(session.conversation.user_turn(&agent, &turn, local))
+            if self.last_turns().is_cancelled() || session.lasted() > limit(&agent) {
+                Reply::from(last_turn(&mut session.conversation, &agent, &turn, local))
+            } else {
+                Reply::from(session.conversation.user_turn(&agent, &turn, local))
+            }
         };
-        let verbs = self.answer(&entry, session, reply).await;
-        if let Some(key) = key {
-            session.answered(&key, &verbs);
-        }
-        self.save(&entry, session).await;
+        let verbs = self.answer(session, reply, arrived).await;
+        session.answers.keep(request, token, &verbs, Timestamp::now());
+        self.save_by(&entry, session, arrived + HEARD).await;
         verbs
     }
 
     /// `/stream-ended`: the socket is gone; end the call, connect it, or carry on in gather.
-    pub async fn stream_ended(&self, form: Form) -> Vec<Verb> {
+    pub async fn stream_ended(&self, form: Form, arrived: Instant) -> Vec<Verb> {
         let call_sid = form.get("CallSid").and_then(|sid| CallSid::parse(sid).ok());
         let entry = match &call_sid {
             Some(call_sid) => self.find_once(call_sid, ON_ITS_WAY, |session| session.connected).await,
@@ -136,7 +155,7 @@ impl Switchboard {
         entry.leave_stream().await;
         let status = CallStatus::read(form.get("CallStatus").unwrap_or_default());
         let mut session = entry.session.lock().await;
-        if let Some(same) = session.repeated(STREAM_ENDED_KEY) {
+        if let Some(same) = session.answers.again(&Request::StreamEnded, None, Timestamp::now()) {
             return same;
         }
         if status.is_terminal() {
@@ -150,20 +169,21 @@ impl Switchboard {
         let verbs = match session.next.take() {
             Some(Next::End(ending)) => {
                 let reply = Reply { ending: Some(ending), ..Reply::default() };
-                self.answer(&entry, &mut session, reply).await
+                self.answer(&mut session, reply, arrived).await
             }
-            Some(Next::Gather(unsaid)) => self.carry_on(&entry, &mut session, unsaid).await,
-            None => self.carry_on(&entry, &mut session, Vec::new()).await,
+            Some(Next::Gather(unsaid)) => self.carry_on(&mut session, unsaid, arrived).await,
+            None => self.carry_on(&mut session, Vec::new(), arrived).await,
         };
-        session.answered(STREAM_ENDED_KEY, &verbs);
-        self.save(&entry, &mut session).await;
+        session.answers.keep(Request::StreamEnded, None, &verbs, Timestamp::now());
+        self.save_by(&entry, &mut session, arrived + HEARD).await;
         verbs
     }
 
     /// Carries on in gather from wherever the call is.
-    pub(super) async fn carry_on(&self, entry: &Arc<Entry>, session: &mut Session, unsaid: Vec<Unsaid>) -> Vec<Verb> {
+    pub(super) async fn carry_on(&self, session: &mut Session, unsaid: Vec<Unsaid>, arrived: Instant) -> Vec<Verb> {
         if session.mode == Mode::Stream {
             session.mode = Mode::Gather;
+            session.conversation.not_recorded();
             // A stream that is still somewhere on its way in is not let in any more.
             session.token = None;
             info!(call_sid = %session.call_sid, "carrying on in gather");
@@ -183,37 +203,49 @@ impl Switchboard {
             }
             reply.ending = session.conversation.ending().cloned();
         }
-        self.answer(entry, session, reply).await
+        self.answer(session, reply, arrived).await
     }
 
-    /// Turns effects into verbs; asks the mind where that is wanted, and does not wait long for it.
-    pub(super) async fn answer(&self, entry: &Arc<Entry>, session: &mut Session, mut reply: Reply) -> Vec<Verb> {
+    /// Turns effects into verbs; asks the mind where that is wanted, and does not wait long for it. The time counts from the
+    /// request's arrival, whatever went before.
+    pub(super) async fn answer(&self, session: &mut Session, mut reply: Reply, arrived: Instant) -> Vec<Verb> {
+        let verbs = self.verbs(session, &mut reply, arrived).await;
+        session.note_turn(reply.mind_failed, reply.filler, arrived);
+        verbs
+    }
+
+    async fn verbs(&self, session: &mut Session, reply: &mut Reply, arrived: Instant) -> Vec<Verb> {
         let agent = session.agent.clone();
-        let asked = Instant::now();
         if let Some(question) = reply.question.take() {
             session.thinking = Some(self.think(question));
         }
         if let Some(mut thinking) = session.thinking.take() {
             let language = agent.language_or_first(session.conversation.language());
             let may_wait = thinking.filled || language.texts.filler.is_some();
-            match timeout(if may_wait { MIND } else { MIND_UNFILLED }, &mut thinking.task).await {
+            match timeout_at(arrived + if may_wait { MIND } else { MIND_UNFILLED }, &mut thinking.task).await {
                 Err(_late) if may_wait && thinking.since.elapsed() < MIND_IN_ALL => {
                     session.thinking = Some(thinking);
-                    return self.send_round(session, &agent, asked + SPOKEN).await;
+                    return self.send_round(session, &agent, reply, arrived + SPOKEN).await;
                 }
                 Err(_late) => {
                     thinking.task.abort();
                     warn!(call_sid = %session.call_sid, "the mind is too late");
-                    self.mind_answered(session, &agent, Err(()), &mut reply);
+                    self.mind_answered(session, &agent, Err(()), reply);
                 }
-                Ok(answer) => self.mind_answered(session, &agent, answer.unwrap_or(Err(())), &mut reply),
+                Ok(answer) => self.mind_answered(session, &agent, answer.unwrap_or(Err(())), reply),
             }
         }
-        session.awaited += 1;
+        session.awaited = session.awaited.saturating_add(1);
         let patience = if reply.voiceless { KEPT } else { RENDER };
-        let prompts = self.prompts(&agent, &reply.says, (Instant::now() + patience).min(asked + SPOKEN)).await;
+        let by = (Instant::now() + patience).min(arrived + SPOKEN);
+        let prompts = if self.last_turns().is_cancelled() {
+            // What Twilio would fetch from us later may find nobody here.
+            reply.says.iter().map(|(text, code)| Prompt::Say(say(agent.language_or_first(Some(code)), text))).collect()
+        } else {
+            self.prompts(&agent, &reply.says, by).await
+        };
         let url = &self.config().public_url;
-        let Some(ending) = reply.ending else {
+        let Some(ending) = reply.ending.clone() else {
             let action = format!("{url}/process-response?turn={}", session.awaited);
             return vec![
                 Verb::Gather(self.gather(session, &agent, action.clone(), prompts)),
@@ -240,7 +272,6 @@ impl Switchboard {
                 Err(_) => verbs.push(Verb::Hangup),
             },
         }
-        entry.events.send(session.news()).ok();
         verbs
     }
 
@@ -250,20 +281,21 @@ impl Switchboard {
         Gather {
             action,
             language: language.code.clone(),
-            hints: if choosing { LANGUAGE_HINTS.map(str::to_owned).to_vec() } else { Vec::new() },
+            hints: if choosing { language::names(agent) } else { Vec::new() },
             timeout_s: agent.limits.silence_seconds,
             speech_timeout_s: SPEECH_TIMEOUT,
-            num_digits: choosing.then_some(1),
+            num_digits: session.conversation.awaits_one_key(agent).then_some(1),
             prompts,
         }
     }
 
     /// The mind is late: Twilio waits a moment and asks again.
-    async fn send_round(&self, session: &mut Session, agent: &Agent, by: Instant) -> Vec<Verb> {
+    async fn send_round(&self, session: &mut Session, agent: &Agent, reply: &mut Reply, by: Instant) -> Vec<Verb> {
         let language = agent.language_or_first(session.conversation.language());
         let first = session.thinking.as_mut().is_some_and(|thinking| !std::mem::replace(&mut thinking.filled, true));
         let mut verbs = Vec::new();
         if let Some(filler) = language.texts.filler.as_ref().filter(|_| first) {
+            reply.filler = true;
             let says = [(filler.clone(), language.code.clone())];
             verbs.extend(self.prompts(agent, &says, by).await.into_iter().map(spoken));
         }
@@ -315,7 +347,11 @@ impl Switchboard {
             let language = agent.language_or_first(session.conversation.language()).code.clone();
             reply.says.push((said.clone(), language));
         }
+        if answer.is_err() {
+            counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+        }
         let local = session.local();
+        reply.mind_failed = answer.is_err();
         let answer = answer.as_ref().map_err(|()| MindFailed);
         reply.add(session.conversation.answered(agent, answer, &said, local));
     }
@@ -329,20 +365,29 @@ fn spoken(prompt: Prompt) -> Verb {
     }
 }
 
-/// What makes two requests the same one: Twilio's own word for it, else the turn, else the words. Two silences without either are two.
-fn key(query: &GatherQuery, webhook: &GatherWebhook, idempotency: Option<&str>) -> Option<String> {
-    match (idempotency, query.turn, query.wait) {
-        (Some(token), _, _) => Some(format!("token {token}")),
-        (None, Some(turn), Some(wait)) => Some(format!("turn {turn} wait {wait}")),
-        (None, Some(turn), None) => Some(format!("turn {turn}")),
-        (None, None, _) => match (&webhook.speech_result, &webhook.digits) {
-            (None, None) => None,
-            (words, digits) => Some(format!("words {words:?} {digits:?}")),
-        },
+/// A caller's turn with which the call ends: what it says is kept, it may complete the call, and nothing more is asked.
+fn last_turn(conversation: &mut Conversation, agent: &Agent, turn: &UserTurn, now: DateTime) -> Vec<Effect> {
+    if !matches!(turn, UserTurn::Silent) {
+        let ends = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::End(_)));
+        let mut effects = conversation.user_turn(agent, turn, now);
+        if effects.iter().any(|effect| matches!(effect, Effect::Ask(_))) {
+            // There is no time for a mind.
+            effects = conversation.answered(agent, Err(MindFailed), "", now);
+        }
+        if ends(&effects) {
+            return effects;
+        }
+        // What would have been asked is not said.
+        conversation.interrupted("", now);
     }
+    conversation.say_goodbye(agent, now)
 }
 
-const STREAM_ENDED_KEY: &str = "stream-ended";
+/// How long a call of this agent may last.
+fn limit(agent: &Agent) -> SignedDuration {
+    SignedDuration::from_secs(agent.limits.max_call_seconds.into())
+}
+
 /// How long a webhook waits for the mind.
 const MIND: Duration = Duration::from_millis(1_900);
 /// How long it waits where the agent has no words to fill the silence; then the embedded understanding decides.
@@ -351,7 +396,10 @@ const MIND_UNFILLED: Duration = Duration::from_millis(2_300);
 const MIND_IN_ALL: Duration = Duration::from_secs(9);
 /// Silence that ends the caller's words, in whole seconds as Twilio wants it.
 const SPEECH_TIMEOUT: u32 = 2;
-const DIAL_SECONDS: u32 = 30;
-const TRANSFER_SECONDS: u32 = 3_600;
+/// By when the caller hears something, whatever failed.
+pub(super) const HEARD: Duration = Duration::from_millis(2_800);
+/// How long the telephone of a person to whom a call is handed rings.
+pub(super) const DIAL_SECONDS: u32 = 30;
+/// How long a caller and that person may speak.
+pub(super) const TRANSFER_SECONDS: u32 = 3_600;
 const MAX_ANSWER: usize = 16 * 1024;
-const LANGUAGE_HINTS: [&str; 4] = ["English", "Hindi", "हिंदी", "अंग्रेज़ी"];

@@ -8,25 +8,30 @@ use jiff::Timestamp;
 use metrics::counter;
 use rand::RngCore as _;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::answers::{Answers, Request};
 use super::entry::{INBOUND, OUTBOUND, Session};
-use super::gather::Reply;
+use super::gather::{DIAL_SECONDS, HEARD, Reply, TRANSFER_SECONDS};
 use super::switchboard::{Switchboard, zone};
 use super::{HangUpError, StartCall, StartCallError, VoiceQuery};
-use crate::agent::{Agent, Mode};
+use crate::agent::text::fill;
+use crate::agent::{Agent, Language, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
+use crate::store::record::Lineage;
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{CreateCall, RestError, StatusEvent};
 use crate::twilio::twiml::{Connect, Say, Stream, Verb};
 use crate::twilio::webhook::{
-    CallStatusWebhook, DialEndedWebhook, DialStatus, Direction, Form, StreamEvent, StreamStatusWebhook, VoiceWebhook,
+    CallStatusWebhook, DialEndedWebhook, Direction, Form, StreamEvent, StreamStatusWebhook, VoiceWebhook,
 };
+use crate::understand;
 
-/// A call asked of Twilio, until its `/voice` comes.
+/// A call asked of Twilio, until its `/voice` comes; for a while only, where it never does.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) at: Timestamp,
@@ -55,11 +60,14 @@ impl Switchboard {
             Some(mode) => Some(Mode::parse(mode).ok_or(StartCallError::BadMode)?),
         };
         let variables = variables(&request.variables)?;
+        self.rules().permit(&agent, &phone, request.timezone.as_deref())?;
         let (Some(line), Some(from)) = (&self.parts().line, self.config().caller_id.clone()) else {
             return Err(StartCallError::NoPhoneLine);
         };
-        self.admission()
+        let place = self
+            .admission(true)
             .map_err(|refusal| if refusal == "draining" { StartCallError::Draining } else { StartCallError::Busy })?;
+        self.rules().count_call_to(&phone)?;
         // Keys in alphabetical order and few: Twilio has been seen to sort a query that it signed unsorted.
         let mut url = format!("{}/voice?agent_type={}", self.config().public_url, agent.agent_type);
         if let Some(language) = language {
@@ -80,11 +88,14 @@ impl Switchboard {
             status_callback: Some(format!("{}/call-status", self.config().public_url)),
             status_callback_events: StatusEvent::ALL.to_vec(),
             timeout_s: Some(RING_SECONDS),
-            time_limit_s: Some(agent.limits.max_call_seconds + TIME_LIMIT_SLACK),
+            time_limit_s: Some(time_limit(&agent)),
             machine_detection: None,
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
+            if !matches!(error, RestError::Timeout) {
+                self.rules().no_call_to(&phone);
+            }
             refused(&error)
         })?;
         info!(%call_sid, agent = agent.agent_type, "call started");
@@ -93,7 +104,8 @@ impl Switchboard {
             let opening = self.opening(&agent, language.map(|language| language.code.clone()), variables);
             let conversation = Conversation::new(&agent, opening);
             let mode = mode.unwrap_or(agent.mode);
-            let entry = self.add(self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation));
+            let session = self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation);
+            let entry = self.add(session, Some(place));
             let mut session = entry.session.lock().await;
             if !session.connected {
                 self.save(&entry, &mut session).await;
@@ -102,70 +114,91 @@ impl Switchboard {
         Ok(call_sid)
     }
 
-    /// `/voice`: the call was answered, or somebody calls us.
-    pub async fn voice(&self, query: VoiceQuery, form: Form) -> Vec<Verb> {
-        let Ok(webhook) = VoiceWebhook::read(&form) else { return self.apology(None) };
+    /// `/voice`: the call was answered, or somebody calls us. `arrived`: when the request did; the caller waits from then on.
+    pub async fn voice(&self, query: VoiceQuery, form: Form, arrived: Instant) -> Vec<Verb> {
+        let agent = self.agent_for(query.agent_type.as_deref());
+        let excuse = || self.apology(agent.as_deref().map(|agent| (agent, query.language.as_deref())));
+        let Ok(webhook) = VoiceWebhook::read(&form) else { return excuse() };
         let call_sid = &webhook.call_sid;
         let inbound = webhook.direction == Direction::Inbound;
-        if self.entry(call_sid).is_none()
-            && let Err(refusal) = self.admission()
-        {
-            warn!(%call_sid, refusal, "call refused");
-            return self.apology(None);
+        if inbound && self.entry(call_sid).is_none() && !self.rules().admits_call_from(&webhook.from) {
+            warn!(%call_sid, refusal = "too_many_calls", "call refused");
+            return excuse();
         }
-        // A call of ours may have been started by another instance, with variables.
-        let known = if inbound {
-            self.find(call_sid).await
+        // One of ours that is answered before Twilio has told us its name has its place already.
+        let awaited = !inbound && self.is_starting();
+        let place = if awaited || self.entry(call_sid).is_some() {
+            None
         } else {
-            self.find_once(call_sid, STARTED_ELSEWHERE, |_| true).await
+            match self.admission(false) {
+                Ok(place) => Some(place),
+                Err(refusal) => {
+                    warn!(%call_sid, refusal, "call refused");
+                    return excuse();
+                }
+            }
         };
-        let entry = match known {
-            Some(entry) => entry,
-            None => {
-                let Some(agent) = self.agent_for(query.agent_type.as_deref()) else {
-                    warn!(%call_sid, "call for an unknown agent refused");
-                    counter!(telemetry::CALLS_REFUSED, "reason" => "unknown_agent").increment(1);
-                    return self.apology(None);
-                };
+        let started = query.start.as_deref().and_then(|start| self.starts().remove(start));
+        // A call that another instance started with variables may be on its way from there; nothing else is waited for.
+        let known = if query.start.is_some() && started.is_none() {
+            self.find_once(call_sid, STARTED_ELSEWHERE, |_| true).await
+        } else {
+            self.find(call_sid).await
+        };
+        let entry = match (known, agent.as_ref()) {
+            (Some(entry), _) => entry,
+            (None, None) => {
+                warn!(%call_sid, "call for an unknown agent refused");
+                counter!(telemetry::CALLS_REFUSED, "reason" => "unknown_agent").increment(1);
+                return excuse();
+            }
+            (None, Some(agent)) => {
                 let other = if inbound { &webhook.from } else { &webhook.to };
                 let direction = if inbound { INBOUND } else { OUTBOUND };
-                let started = query.start.as_deref().and_then(|start| self.starts().remove(start));
                 let variables = started.map(|start| start.variables).unwrap_or_default();
-                let opening = self.opening(&agent, query.language.clone(), variables);
-                let conversation = Conversation::new(&agent, opening);
+                let opening = self.opening(agent, query.language.clone(), variables);
+                let conversation = Conversation::new(agent, opening);
                 let mode = query.mode.as_deref().and_then(Mode::parse).unwrap_or(agent.mode);
-                self.add(self.session(call_sid, agent, direction, other.e164(), mode, conversation))
+                let session = self.session(call_sid, agent.clone(), direction, other.e164(), mode, conversation);
+                self.add(session, place)
             }
         };
         let mut session = entry.session.lock().await;
         if session.connected {
-            if let Some(same) = session.repeated(VOICE_KEY) {
+            if let Some(same) = session.answers.again(&Request::Voice, None, Timestamp::now()) {
                 return same;
             }
             // It asks again with another document's voice behind it: carry on where it is.
-            return self.carry_on(&entry, &mut session, Vec::new()).await;
+            return self.carry_on(&mut session, Vec::new(), arrived).await;
         }
         session.connected = true;
+        session.answered_at = Some(Timestamp::now());
         let breakers = self.breakers();
         let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
         }
-        let agent = session.agent.agent_type.clone();
-        counter!(telemetry::CALLS, "agent" => agent, "direction" => session.direction, "mode" => session.mode.as_str())
+        if session.mode == Mode::Gather {
+            session.conversation.not_recorded();
+        }
+        let agent = session.agent.clone();
+        let name = agent.agent_type.clone();
+        counter!(telemetry::CALLS, "agent" => name, "direction" => session.direction, "mode" => session.mode.as_str())
             .increment(1);
-        info!(%call_sid, agent = session.agent.agent_type, mode = session.mode.as_str(), "call answered");
-        let verbs = match session.mode {
-            Mode::Stream => vec![self.connect(&mut session)],
-            Mode::Gather => {
-                let local = session.local();
-                let agent = session.agent.clone();
-                let effects = session.conversation.begin(&agent, local);
-                self.answer(&entry, &mut session, Reply::from(effects)).await
-            }
+        info!(%call_sid, agent = agent.agent_type, mode = session.mode.as_str(), "call answered");
+        let local = session.local();
+        let verbs = if self.last_turns().is_cancelled() {
+            // It was started while new calls were still taken; there is no time left to hold it.
+            let effects = session.conversation.say_goodbye(&agent, local);
+            self.answer(&mut session, Reply::from(effects), arrived).await
+        } else if session.mode == Mode::Stream {
+            vec![self.connect(&mut session)]
+        } else {
+            let effects = session.conversation.begin(&agent, local);
+            self.answer(&mut session, Reply::from(effects), arrived).await
         };
-        session.answered(VOICE_KEY, &verbs);
-        self.save(&entry, &mut session).await;
+        session.answers.keep(Request::Voice, None, &verbs, Timestamp::now());
+        self.save_by(&entry, &mut session, arrived + HEARD).await;
         verbs
     }
 
@@ -235,9 +268,7 @@ impl Switchboard {
 
     /// `/transfer-ended`: the person hung up, or was not reached.
     pub async fn transfer_ended(&self, form: Form) -> Vec<Verb> {
-        let reached = DialEndedWebhook::read(&form).is_ok_and(|webhook| {
-            webhook.dial_call_status == DialStatus::Completed || webhook.dial_call_status.reached()
-        });
+        let reached = DialEndedWebhook::read(&form).is_ok_and(|webhook| webhook.dial_call_status.reached());
         let call_sid = form.get("CallSid").and_then(|sid| CallSid::parse(sid).ok());
         let entry = match &call_sid {
             Some(call_sid) => self.find(call_sid).await,
@@ -248,7 +279,8 @@ impl Switchboard {
         let mut verbs = Vec::new();
         if !reached {
             let language = session.agent.language_or_first(session.conversation.language());
-            verbs.push(self.say(&language.texts.goodbye, &language.code, Some(&language.twilio_voice)));
+            let goodbye = fill(&language.texts.goodbye, session.conversation.variables());
+            verbs.push(Verb::Say(say(language, &goodbye)));
         }
         verbs.push(Verb::Hangup);
         if session.end(true) {
@@ -267,37 +299,34 @@ impl Switchboard {
         if entry.session.lock().await.ended_at.is_some() {
             return Err(HangUpError::Over);
         }
-        // A streamed call ends by itself even where Twilio cannot be reached.
+        // A streamed call ends by itself even where Twilio cannot be reached, one in gather when Twilio asks next.
         entry.hang_up.cancel();
         match &self.parts().line {
             None => Ok(()),
             Some(line) => match line.hang_up(call_sid).await {
                 Ok(()) => Ok(()),
-                Err(RestError::CallOver) => Err(HangUpError::Over),
+                Err(RestError::CallOver) => {
+                    // We were not told, and shall not be any more.
+                    self.call_ended(call_sid).await;
+                    Err(HangUpError::Over)
+                }
                 Err(error) => Err(HangUpError::Twilio(error.to_string())),
             },
         }
     }
 
-    /// A spoken excuse, and the end.
+    /// A spoken excuse, and the end: in the words of the call's agent where it is known, else of the first there is.
     pub(super) fn apology(&self, agent: Option<(&Agent, Option<&str>)>) -> Vec<Verb> {
         let any = self.agents();
-        let (agent, language) = match agent {
-            Some((agent, language)) => (Some(agent), language),
-            None => (any.first().map(AsRef::as_ref), None),
-        };
-        let say = match agent {
-            Some(agent) => {
+        let agent = agent.or_else(|| Some((any.first()?.as_ref(), None)));
+        let excuse = match agent {
+            Some((agent, language)) => {
                 let language = agent.language_or_first(language);
-                self.say(&language.texts.apology, &language.code, Some(&language.twilio_voice))
+                say(language, &fill(&language.texts.apology, &agent.variables))
             }
-            None => self.say("Sorry, something went wrong on our side. Goodbye.", "en-IN", None),
+            None => Say { text: EXCUSE.to_owned(), voice: None, language: "en-IN".to_owned() },
         };
-        vec![say, Verb::Hangup]
-    }
-
-    pub(super) fn say(&self, text: &str, language: &str, voice: Option<&str>) -> Verb {
-        Verb::Say(Say { text: text.to_owned(), voice: voice.map(str::to_owned), language: language.to_owned() })
+        vec![Verb::Say(excuse), Verb::Hangup]
     }
 
     /// The agent asked for; where none was asked for, the only one there is.
@@ -337,6 +366,8 @@ impl Switchboard {
             mode,
             conversation,
             version: 0,
+            lineage: Lineage::default(),
+            speech: Vec::new(),
             started_at: now,
             ended_at: None,
             recording: None,
@@ -346,11 +377,29 @@ impl Switchboard {
             token: None,
             next: None,
             awaited: 1,
-            last: None,
+            answers: Answers::default(),
+            answered_at: None,
+            collected: false,
             thinking: None,
             told: 0,
         }
     }
+}
+
+/// Words in Twilio's own voice.
+pub(super) fn say(language: &Language, text: &str) -> Say {
+    Say {
+        text: understand::speakable(text, &language.code),
+        voice: Some(language.twilio_voice.clone()),
+        language: language.code.clone(),
+    }
+}
+
+/// After how many seconds Twilio ends a call of this agent: later than we do, for the agent shall say goodbye himself, and not while
+/// the caller may be speaking with a person.
+fn time_limit(agent: &Agent) -> u32 {
+    let transfer = if agent.handover_number.is_some() { DIAL_SECONDS + TRANSFER_SECONDS } else { 0 };
+    agent.limits.max_call_seconds + TIME_LIMIT_SLACK + transfer
 }
 
 fn refused(error: &RestError) -> StartCallError {
@@ -403,8 +452,7 @@ fn random_word() -> String {
     })
 }
 
-/// What makes two `/voice` requests of a call the same one.
-const VOICE_KEY: &str = "voice";
+const EXCUSE: &str = "Sorry, something went wrong on our side. Goodbye.";
 /// How long `/voice` waits for what another instance knows of a call that it started.
 const STARTED_ELSEWHERE: Duration = Duration::from_millis(500);
 /// How long the instance that carries a call's stream has to write its end.

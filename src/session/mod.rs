@@ -4,16 +4,26 @@
 //! found by its `CallSid` in memory or, after another process died, in the store. Key type: [`Switchboard`].
 //! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
+mod answers;
 mod entry;
 mod gather;
+pub mod intake;
 mod line;
 mod media;
+mod rates;
+mod reconcile;
+mod rules;
 mod speech;
 mod stream;
 mod switchboard;
+mod upstream;
 
+use std::time::Duration;
+
+use jiff::Zoned;
 use serde_json::{Map, Value};
 
+pub use rules::RulesConfig;
 pub use switchboard::{Agents, Config, Parts, Switchboard};
 
 /// A call to start.
@@ -29,6 +39,8 @@ pub struct StartCall {
     pub mode: Option<String>,
     /// Values of `{variables}` in the agent's texts: text, numbers and truth values.
     pub variables: Map<String, Value>,
+    /// IANA name of the callee's time zone, where his country has several.
+    pub timezone: Option<String>,
 }
 
 /// Why a call was not started.
@@ -46,18 +58,42 @@ pub enum StartCallError {
     /// The number is not E.164.
     #[error("expected E.164: + and 8 to 15 digits")]
     BadPhone,
+    /// No such time zone.
+    #[error("expected an IANA name such as America/New_York")]
+    BadTimezone,
     /// Too many variables, or one that cannot be spoken.
     #[error("{0}")]
     BadVariables(String),
     /// As many calls as we may hold.
     #[error("all lines are busy; try again later")]
     Busy,
+    /// The callee is not to be called.
+    #[error("the number is on the do-not-call list")]
+    DoNotCall,
     /// We are shutting down.
     #[error("the server is shutting down")]
     Draining,
     /// Twilio is not configured.
     #[error("no phone line is configured: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER are needed")]
     NoPhoneLine,
+    /// The agent calls nobody at this hour, or on this day, of the callee's.
+    #[error("it is {} in {} now, and the agent calls nobody there at that time; calls are permitted again from {}", .now.strftime("%A %H:%M"), .zone, .next.strftime("%Y-%m-%dT%H:%M:%S%:z"))]
+    QuietHours {
+        /// The callee's time.
+        now: Zoned,
+        /// The zone whose clock counts.
+        zone: String,
+        /// When the next call is permitted.
+        next: Zoned,
+    },
+    /// The number was called as often as it may be in an hour.
+    #[error("the number was called {limit} times within an hour; the next call is permitted in {} s", .after.as_secs())]
+    TooOften {
+        /// Calls to one number in an hour.
+        limit: u32,
+        /// When the next one is permitted.
+        after: Duration,
+    },
     /// Twilio refused, or was not reached.
     #[error("{message}")]
     Twilio {
@@ -81,8 +117,12 @@ impl StartCallError {
             Self::BadLanguage { .. }
             | Self::BadMode
             | Self::BadPhone
+            | Self::BadTimezone
             | Self::BadVariables(_)
             | Self::UnknownAgent { .. } => 422,
+            Self::DoNotCall => 403,
+            Self::QuietHours { .. } => 409,
+            Self::TooOften { .. } => 429,
             Self::Twilio { code: Some(code), .. } if TO_CODES.contains(code) => 422,
             Self::Busy | Self::Draining | Self::NoPhoneLine => 503,
             Self::Twilio { .. } => 502,
@@ -94,11 +134,50 @@ impl StartCallError {
         match self {
             Self::BadLanguage { .. } => Some("language"),
             Self::BadMode => Some("mode"),
-            Self::BadPhone => Some("phone"),
+            Self::BadPhone | Self::DoNotCall | Self::TooOften { .. } => Some("phone"),
+            Self::BadTimezone => Some("timezone"),
             Self::BadVariables(_) => Some("variables"),
             Self::UnknownAgent { .. } => Some("agent_type"),
             Self::Twilio { code: Some(code), .. } if TO_CODES.contains(code) => Some("phone"),
-            Self::Busy | Self::Draining | Self::NoPhoneLine | Self::Twilio { .. } => None,
+            Self::Busy | Self::Draining | Self::NoPhoneLine | Self::QuietHours { .. } | Self::Twilio { .. } => None,
+        }
+    }
+
+    /// The rule that forbids the call now, by the name that never changes; `None` where no rule does.
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::DoNotCall => Some("do_not_call"),
+            Self::QuietHours { .. } => Some("quiet_hours"),
+            Self::TooOften { .. } => Some("too_many_calls"),
+            Self::BadLanguage { .. }
+            | Self::BadMode
+            | Self::BadPhone
+            | Self::BadTimezone
+            | Self::BadVariables(_)
+            | Self::Busy
+            | Self::Draining
+            | Self::NoPhoneLine
+            | Self::Twilio { .. }
+            | Self::UnknownAgent { .. } => None,
+        }
+    }
+
+    /// How long to wait before the same request may be granted, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::QuietHours { now, next, .. } => next.timestamp().duration_since(now.timestamp()).try_into().ok(),
+            Self::TooOften { after, .. } => Some(*after),
+            Self::BadLanguage { .. }
+            | Self::BadMode
+            | Self::BadPhone
+            | Self::BadTimezone
+            | Self::BadVariables(_)
+            | Self::Busy
+            | Self::DoNotCall
+            | Self::Draining
+            | Self::NoPhoneLine
+            | Self::Twilio { .. }
+            | Self::UnknownAgent { .. } => None,
         }
     }
 }

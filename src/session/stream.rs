@@ -1,38 +1,34 @@
 //! The one task that drives a streamed call: socket, recogniser, mind, voice and time become events; actions are carried out.
 //!
-//! It decides nothing. Helpers own the vendors' sockets and end when their channel closes. Every queue is bounded: audio for a
-//! recogniser that does not keep up is dropped and counted, a phone line that takes no more audio is a dead line.
+//! It decides nothing. What goes to the vendors and comes from them is in `upstream`. Every queue is bounded: a phone line that takes
+//! no more audio is a dead line.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use bytes::Bytes;
-use futures_util::SinkExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use metrics::{counter, histogram};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-use super::entry::{Entry, Next, Unsaid};
-use super::speech::{key, left_alone, note, voice_spec};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
+use super::intake::Intake;
+use super::speech::note;
 use super::switchboard::Switchboard;
+use super::upstream::{Upstream, next_piece};
 use crate::agent::{Agent, Mode};
-use crate::audio::Frame;
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
-use crate::conversation::prompt::Prompt;
-use crate::provider::{EarsEvent, EarsInput, ProviderError, Utterance, VoiceEvent, VoiceInput, VoiceSpec};
+use crate::provider::{EarsEvent, EarsInput, VoiceEvent};
 use crate::store::recording::Recorder;
-use crate::store::speech_cache::{SpeechForm, SpeechKey};
 use crate::telemetry;
 use crate::twilio::StreamSid;
-use crate::twilio::media::{self, Inbound, Start, Track};
+use crate::twilio::media::{self, Start};
 
 /// Drives one streamed call from its `start` to its end.
 pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, socket: WebSocket) {
@@ -47,8 +43,9 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
     let call = Call::new(agent.clone(), session.conversation.clone(), session.local(), recorder.is_some());
     drop(session);
     info!(stream_sid = %start.stream_sid, "stream started");
-    let helpers = Helpers::start(&board, &agent, call.conversation().language());
-    let driver = Driver {
+    let upstream = Upstream::start(&board, &agent, call.conversation().language());
+    // In a box: a future that holds it would keep room for it several times over.
+    let driver = Box::new(Driver {
         board,
         entry,
         agent,
@@ -56,12 +53,12 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         socket,
         began: Instant::now(),
         call,
-        helpers,
+        upstream,
         recorder,
         outgoing: String::new(),
-        incoming: Vec::with_capacity(256),
+        intake: Intake::default(),
         greeted: false,
-    };
+    });
     driver.drive().await;
 }
 
@@ -73,41 +70,12 @@ struct Driver {
     socket: WebSocket,
     began: Instant,
     call: Call,
-    helpers: Helpers,
+    upstream: Upstream,
     recorder: Option<Recorder>,
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
-    /// The caller's audio of one message; kept likewise.
-    incoming: Vec<u8>,
+    intake: Intake,
     greeted: bool,
-}
-
-/// The vendors' side of one call.
-struct Helpers {
-    ears_in: mpsc::Sender<EarsInput>,
-    /// Frames that are not worth waking the recogniser's task for, yet.
-    unheard: Vec<Frame>,
-    ears_out: mpsc::Receiver<EarsEvent>,
-    ears: JoinHandle<Result<(), ProviderError>>,
-    ears_language: String,
-    /// Commits whose final words have not come.
-    owed: u32,
-    /// Whether the stage flow may speak another language than the recogniser listens for.
-    language_news: bool,
-    voice_in: mpsc::Sender<VoiceInput>,
-    voice_out: mpsc::Receiver<VoiceEvent>,
-    /// Kept so that cached speech can be handed in beside the voice's own.
-    voice_tx: mpsc::Sender<VoiceEvent>,
-    mind: Option<Asked>,
-    /// Fixed clauses whose audio is collected for the cache.
-    collecting: HashMap<(u32, u32), (SpeechKey, Vec<u8>)>,
-    voices: HashMap<String, Arc<VoiceSpec>>,
-}
-
-struct Asked {
-    turn: u32,
-    pieces: mpsc::Receiver<String>,
-    task: JoinHandle<Result<(), ProviderError>>,
 }
 
 /// What woke the task.
@@ -116,22 +84,16 @@ enum Woken {
     Ears(Option<EarsEvent>),
     Voice(VoiceEvent),
     Mind(Option<String>),
-    HangUp,
-    Lost,
-    Goodbye,
+    Told(Stop),
     Time,
 }
 
 impl Driver {
-    async fn drive(mut self) {
+    async fn drive(mut self: Box<Self>) {
         let mut actions = Vec::new();
         self.handle(Event::Started, &mut actions);
         // What is waited for in every turn of the loop is made once: fifty frames a second come by here.
-        let (board, entry) = (self.board.clone(), self.entry.clone());
-        let mut hang_up = pin!(entry.hang_up.cancelled());
-        let mut lost = pin!(entry.lost.cancelled());
-        let mut goodbye = pin!(board.goodbye().cancelled());
-        let mut said_goodbye = false;
+        let mut orders = self.orders();
         let mut alarm = pin!(sleep_until(self.began));
         let mut set_for: Option<Instant> = None;
         let mut closing = self.carry_out(&mut actions).await;
@@ -145,32 +107,25 @@ impl Driver {
             }
             let woken = tokio::select! {
                 biased;
-                () = &mut hang_up => Woken::HangUp,
-                () = &mut lost => Woken::Lost,
-                () = &mut goodbye, if !said_goodbye => Woken::Goodbye,
+                Some(stop) = orders.next() => Woken::Told(stop),
                 message = self.socket.recv() => Woken::Socket(message),
-                Some(event) = self.helpers.voice_out.recv() => Woken::Voice(event),
-                event = self.helpers.ears_out.recv() => Woken::Ears(event),
-                piece = next_piece(&mut self.helpers.mind) => Woken::Mind(piece),
+                Some(event) = self.upstream.voice_out.recv() => Woken::Voice(event),
+                event = self.upstream.ears_out.recv() => Woken::Ears(event),
+                piece = next_piece(&mut self.upstream.mind) => Woken::Mind(piece),
                 () = &mut alarm, if set_for.is_some() => Woken::Time,
             };
             match woken {
-                Woken::HangUp => self.handle(Event::Stop(Stop::HangUp), &mut actions),
-                Woken::Lost => self.handle(Event::Stop(Stop::Lost), &mut actions),
-                Woken::Goodbye => {
-                    said_goodbye = true;
-                    self.handle(Event::Stop(Stop::Draining), &mut actions);
-                }
+                Woken::Told(stop) => self.handle(Event::Stop(stop), &mut actions),
                 Woken::Socket(message) => self.message(message, &mut actions),
                 Woken::Voice(event) => self.voice(event, &mut actions).await,
                 Woken::Ears(Some(EarsEvent::Partial(text))) => self.handle(Event::Partial(&text), &mut actions),
                 Woken::Ears(Some(EarsEvent::Final(text))) => {
-                    self.helpers.owed = self.helpers.owed.saturating_sub(1);
+                    self.upstream.owed = self.upstream.owed.saturating_sub(1);
                     self.handle(Event::Final(&text), &mut actions);
                 }
                 Woken::Ears(None) => self.ears_ended(&mut actions).await,
                 Woken::Mind(Some(text)) => {
-                    let turn = self.helpers.mind.as_ref().map_or(0, |mind| mind.turn);
+                    let turn = self.upstream.mind.as_ref().map_or(0, |mind| mind.turn);
                     self.handle(Event::MindDelta { turn, text: &text }, &mut actions);
                 }
                 Woken::Mind(None) => self.mind_ended(&mut actions).await,
@@ -181,7 +136,15 @@ impl Driver {
             }
             closing = self.carry_out(&mut actions).await;
         }
-        self.leave(closing).await;
+        Box::pin(self.leave(closing)).await;
+    }
+
+    /// What may be told from outside, each once. One that was not told yet costs next to nothing to wait for.
+    fn orders(&self) -> FuturesUnordered<BoxFuture<'static, Stop>> {
+        let (entry, goodbye) = (&self.entry, self.board.goodbye().clone());
+        let tokens =
+            [(entry.hang_up.clone(), Stop::HangUp), (entry.lost.clone(), Stop::Lost), (goodbye, Stop::Draining)];
+        tokens.into_iter().map(|(token, stop)| token.cancelled_owned().map(move |()| stop).boxed()).collect()
     }
 
     fn handle(&mut self, event: Event<'_>, actions: &mut Vec<Action>) {
@@ -202,38 +165,14 @@ impl Driver {
                 return;
             }
         };
-        let event = match media::parse_message(&text) {
-            Ok(message) if message.stream_sid.as_deref().is_some_and(|sid| sid != self.stream_sid.as_str()) => {
-                debug!("message of another stream ignored");
-                return;
-            }
-            Ok(message) => message.event,
-            Err(error) => {
-                debug!(%error, "message ignored");
-                return;
-            }
-        };
-        match event {
-            Inbound::Media(media) if media.track == Track::Inbound => {
-                let mut audio = std::mem::take(&mut self.incoming);
-                audio.clear();
-                match media.decode_payload(&mut audio) {
-                    Ok(_) => self.handle(Event::Media { timestamp_ms: media.timestamp_ms, audio: &audio }, actions),
-                    Err(error) => debug!(%error, "media ignored"),
-                }
-                self.incoming = audio;
-            }
-            Inbound::Mark { name } => self.handle(Event::Mark(&name), actions),
-            Inbound::Dtmf { digit } => self.handle(Event::Dtmf(digit), actions),
-            Inbound::Stop { .. } => self.handle(Event::Stop(Stop::Lost), actions),
-            Inbound::Media(_) | Inbound::Connected | Inbound::Start(_) | Inbound::Unknown { .. } => {}
-        }
+        let now = self.began.elapsed();
+        self.intake.message(&text, &self.stream_sid, now, &mut self.call, actions);
     }
 
     async fn voice(&mut self, event: VoiceEvent, actions: &mut Vec<Action>) {
         match event {
             VoiceEvent::Audio { turn, clause, audio } => {
-                if let Some((_, bytes)) = self.helpers.collecting.get_mut(&(turn, clause))
+                if let Some((_, bytes)) = self.upstream.collecting.get_mut(&(turn, clause))
                     && bytes.len() < MAX_COLLECTED
                 {
                     bytes.extend_from_slice(&audio);
@@ -244,7 +183,7 @@ impl Driver {
                 self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
             }
             VoiceEvent::Done { turn, clause } => {
-                if let Some((key, bytes)) = self.helpers.collecting.remove(&(turn, clause))
+                if let Some((key, bytes)) = self.upstream.collecting.remove(&(turn, clause))
                     && !bytes.is_empty()
                 {
                     let cache = self.board.speech_cache().clone();
@@ -256,14 +195,14 @@ impl Driver {
             VoiceEvent::Failed { turn, clause, error } => {
                 note(&error);
                 self.board.breakers().voice.failed(&error);
-                self.helpers.collecting.remove(&(turn, clause));
+                self.upstream.collecting.remove(&(turn, clause));
                 self.handle(Event::SpeechFailed { turn, clause }, actions);
             }
         }
     }
 
     async fn ears_ended(&mut self, actions: &mut Vec<Action>) {
-        if let Ok(Err(error)) = (&mut self.helpers.ears).await {
+        if let Ok(Err(error)) = (&mut self.upstream.ears).await {
             note(&error);
         }
         counter!(telemetry::PROVIDER_FALLBACKS, "part" => "ears", "to" => "gather").increment(1);
@@ -271,7 +210,7 @@ impl Driver {
     }
 
     async fn mind_ended(&mut self, actions: &mut Vec<Action>) {
-        let Some(asked) = self.helpers.mind.take() else { return };
+        let Some(asked) = self.upstream.mind.take() else { return };
         let turn = asked.turn;
         if let Ok(Err(error)) = asked.task.await {
             note(&error);
@@ -310,30 +249,30 @@ impl Driver {
                     self.outgoing.clear();
                     media::write_clear(&mut self.outgoing, &self.stream_sid);
                     written = true;
+                    if let Some(lasts) = self.call.voice_lasts() {
+                        histogram!(telemetry::CLEAR_SECONDS).record(lasts.as_secs_f64());
+                    }
                     if !feed(&mut self.socket, &self.outgoing).await {
                         closing = Some(Closing::Gone);
                     }
                 }
-                Action::Listen(frame) => self.helpers.listen(frame),
-                Action::Commit => self.helpers.tell_ears(Some(EarsInput::Commit)),
+                Action::Listen(frame) => self.upstream.ears_in.listen(&frame),
+                Action::ListenNow => self.upstream.ears_in.tell(EarsInput::Now),
+                Action::Commit => self.upstream.ears_in.tell(EarsInput::Commit),
                 Action::Record { caller, agent } => {
                     if let Some(recorder) = &mut self.recorder {
                         recorder.push(caller, agent);
                     }
                 }
-                Action::AskMind { turn, prompt } => self.helpers.ask(&self.board, turn, prompt),
-                Action::DropMind { turn } => self.helpers.drop_mind(turn),
+                Action::AskMind { turn, prompt } => self.upstream.ask(&self.board, turn, prompt),
+                Action::DropMind { turn } => self.upstream.drop_mind(turn),
                 Action::Speak { turn, clause, text, language, fixed } => {
-                    self.helpers.speak(&self.board, &self.agent, turn, clause, text, &language, fixed).await;
+                    self.upstream.speak(&self.board, &self.agent, turn, clause, text, &language, fixed).await;
                 }
-                Action::DropSpeech { turn } => {
-                    self.helpers.collecting.retain(|(of, _), _| *of != turn);
-                    // A full queue means a voice that is stuck: its answers are dropped by their turn anyway.
-                    self.helpers.voice_in.try_send(VoiceInput::Cancel { turn }).ok();
-                }
-                Action::Report(report) => note_turn(&self.entry, report).await,
+                Action::DropSpeech { turn } => self.upstream.drop_speech(turn),
+                Action::Report(report) => note_turn(&self.entry, self.began.elapsed(), report).await,
                 Action::Save => {
-                    self.helpers.language_news = true;
+                    self.upstream.language_news = true;
                     let mut session = self.entry.session.lock().await;
                     // A call that goes on in gather already is no longer this task's.
                     if session.mode == Mode::Stream {
@@ -344,9 +283,10 @@ impl Driver {
                 Action::Close(how) => closing = closing.or(Some(how)),
             }
         }
-        self.helpers.follow_language(&self.board, &self.agent, self.call.conversation().language());
+        self.upstream.follow_language(&self.board, &self.agent, self.call.conversation().language());
         if written && !matches!(timeout(STALLED, self.socket.flush()).await, Ok(Ok(()))) {
             // Nobody takes our audio any more.
+            counter!(telemetry::QUEUES_FULL, "queue" => "line").increment(1);
             let mut last = Vec::new();
             self.handle(Event::Stop(Stop::Lost), &mut last);
             closing = Some(Closing::Gone);
@@ -355,7 +295,7 @@ impl Driver {
     }
 
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
-    async fn leave(mut self, closing: Option<Closing>) {
+    async fn leave(mut self: Box<Self>, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
         // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
         if session.mode == Mode::Stream {
@@ -379,7 +319,7 @@ impl Driver {
         self.entry.streaming.send_replace(false);
         drop(session);
         info!(ignored = self.call.ignored, "stream ended");
-        self.helpers.stop();
+        self.upstream.stop();
         let frame = CloseFrame { code: close_code::NORMAL, reason: "".into() };
         timeout(CLOSE, async {
             // The other side may be gone already; then there is nobody to tell.
@@ -391,191 +331,14 @@ impl Driver {
     }
 }
 
-impl Helpers {
-    fn start(board: &Switchboard, agent: &Agent, language: Option<&str>) -> Self {
-        let ears_language =
-            language.map(|code| agent.language_or_first(Some(code)).iso639().to_owned()).unwrap_or_default();
-        let (ears_in, ears_out, ears) = open_ears(board, &ears_language);
-        let (voice_in, told) = mpsc::channel(VOICE_QUEUE);
-        let (voice_tx, voice_out) = mpsc::channel(VOICE_EVENTS);
-        if let Some(voice) = board.parts().voice.clone() {
-            let warm = voice_spec(agent.language_or_first(language));
-            let out = voice_tx.clone();
-            board.tracker().spawn(async move { voice.speak(Some(&warm), told, out).await });
-        }
-        let voices =
-            agent.languages.iter().map(|language| (language.code.clone(), Arc::new(voice_spec(language)))).collect();
-        Self {
-            ears_in,
-            unheard: Vec::with_capacity(EARS_FRAMES),
-            ears_out,
-            ears,
-            ears_language,
-            owed: 0,
-            language_news: false,
-            voice_in,
-            voice_out,
-            voice_tx,
-            mind: None,
-            collecting: HashMap::new(),
-            voices,
-        }
-    }
-
-    /// Gives the recogniser a frame, in batches: it sends no fewer on.
-    fn listen(&mut self, frame: Frame) {
-        self.unheard.push(frame);
-        if self.unheard.len() >= EARS_FRAMES {
-            self.tell_ears(None);
-        }
-    }
-
-    /// Gives the recogniser what it has not got yet.
-    fn tell_ears(&mut self, last: Option<EarsInput>) {
-        let dropped = self
-            .unheard
-            .drain(..)
-            .map(EarsInput::Audio)
-            .chain(last)
-            .filter_map(|input| self.ears_in.try_send(input).err())
-            .filter(|refused| matches!(refused, TrySendError::Full(_)))
-            .count();
-        if dropped > 0 {
-            counter!(telemetry::FRAMES_DROPPED, "queue" => "ears").increment(dropped as u64);
-        }
-    }
-
-    /// Once the language is chosen, the recogniser is told; not before it has given the words that it owes, for they may be the choice.
-    fn follow_language(&mut self, board: &Switchboard, agent: &Agent, language: Option<&str>) {
-        if !self.language_news || self.owed > 0 {
-            return;
-        }
-        self.language_news = false;
-        let Some(code) = language else { return };
-        let wanted = agent.language_or_first(Some(code)).iso639();
-        if wanted != self.ears_language {
-            wanted.clone_into(&mut self.ears_language);
-            self.owed = 0;
-            (self.ears_in, self.ears_out, self.ears) = open_ears(board, wanted);
-        }
-    }
-
-    fn ask(&mut self, board: &Switchboard, turn: u32, prompt: Prompt) {
-        let (out, pieces) = mpsc::channel(MIND_PIECES);
-        let task = match board.parts().mind.clone() {
-            Some(mind) => board.tracker().spawn(async move { mind.reply(&prompt, out).await }),
-            None => board.tracker().spawn(async { Ok(()) }),
-        };
-        if let Some(old) = self.mind.replace(Asked { turn, pieces, task }) {
-            old.task.abort();
-        }
-    }
-
-    fn drop_mind(&mut self, turn: u32) {
-        if let Some(asked) = self.mind.take_if(|asked| asked.turn <= turn) {
-            asked.task.abort();
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one action")]
-    async fn speak(
-        &mut self,
-        board: &Switchboard,
-        agent: &Agent,
-        turn: u32,
-        clause: u32,
-        text: String,
-        language: &str,
-        fixed: bool,
-    ) {
-        let language = agent.language_or_first(Some(language));
-        if fixed {
-            let key = key(language, &text, SpeechForm::Ulaw);
-            if let Some(audio) = board.kept_speech(&key).await {
-                counter!(telemetry::SPEECH_CACHE, "outcome" => "hit").increment(1);
-                self.hand_in(board, turn, clause, audio);
-                return;
-            }
-            counter!(telemetry::SPEECH_CACHE, "outcome" => "miss").increment(1);
-            self.collecting.insert((turn, clause), (key, Vec::new()));
-        }
-        let Some(voice) = self.voices.get(&language.code).cloned() else { return };
-        if !board.breakers().voice.allows() {
-            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error: left_alone() }).ok();
-            return;
-        }
-        let utterance = Utterance { turn, clause, text, voice };
-        if self.voice_in.try_send(VoiceInput::Speak(utterance)).is_err() {
-            let error = ProviderError {
-                vendor: "elevenlabs",
-                kind: crate::provider::ProviderErrorKind::Broken,
-                what: "the voice takes no more clauses".to_owned(),
-            };
-            self.voice_tx.try_send(VoiceEvent::Failed { turn, clause, error }).ok();
-        }
-    }
-
-    /// Kept speech goes the way of fresh speech, in one piece.
-    fn hand_in(&self, board: &Switchboard, turn: u32, clause: u32, audio: Bytes) {
-        let events = [VoiceEvent::Audio { turn, clause, audio }, VoiceEvent::Done { turn, clause }];
-        for event in events {
-            if let Err(TrySendError::Full(event)) = self.voice_tx.try_send(event) {
-                let out = self.voice_tx.clone();
-                board.tracker().spawn(async move { out.send(event).await.is_ok() });
-            }
-        }
-    }
-
-    fn stop(self) {
-        self.ears.abort();
-        if let Some(asked) = self.mind {
-            asked.task.abort();
-        }
-    }
-}
-
-type OpenEars = (mpsc::Sender<EarsInput>, mpsc::Receiver<EarsEvent>, JoinHandle<Result<(), ProviderError>>);
-
-fn open_ears(board: &Switchboard, language: &str) -> OpenEars {
-    let (ears_in, input) = mpsc::channel(EARS_QUEUE);
-    let (out, ears_out) = mpsc::channel(EARS_EVENTS);
-    let ears = board.parts().ears.clone();
-    let language = language.to_owned();
-    let task = board.tracker().spawn(async move {
-        match ears {
-            Some(ears) => ears.transcribe(&language, &[], input, out).await,
-            None => Ok(()),
-        }
-    });
-    (ears_in, ears_out, task)
-}
-
-async fn next_piece(mind: &mut Option<Asked>) -> Option<String> {
-    match mind {
-        Some(asked) => asked.pieces.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Puts a message on the socket's buffer; false if nobody takes it any more.
 async fn feed(socket: &mut WebSocket, text: &str) -> bool {
     matches!(timeout(STALLED, socket.feed(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 
-async fn note_turn(entry: &Entry, report: TurnReport) {
-    let seconds = |from: Option<u64>, to: Option<u64>| {
-        #[expect(clippy::cast_precision_loss, reason = "a call is far shorter than 2^52 ms")]
-        from.zip(to).map(|(from, to)| to.saturating_sub(from) as f64 / 1_000.0)
-    };
-    for (name, value) in [
-        (telemetry::TURN_FINAL_WORDS_SECONDS, seconds(report.speech_ended_ms, report.final_words_ms)),
-        (telemetry::TURN_FIRST_TOKEN_SECONDS, seconds(report.asked_ms, report.first_token_ms)),
-        (telemetry::TURN_FIRST_AUDIO_SECONDS, seconds(report.speech_ended_ms, report.first_audio_ms)),
-        (telemetry::TURN_HEARD_SECONDS, seconds(report.speech_ended_ms, report.first_heard_ms)),
-    ] {
-        if let Some(value) = value {
-            histogram!(name).record(value);
-        }
+async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
+    if report.mind_failed {
+        counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
     }
     if report.speculated {
         counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
@@ -590,6 +353,7 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
         counter!(telemetry::BARGE_INS, "outcome" => "resumed").increment(report.resumed.into());
     }
     let mut session = entry.session.lock().await;
+    telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
         session.turns.push(json!(report));
     }
@@ -599,17 +363,41 @@ fn unsaid(unheard: Unheard) -> Unsaid {
     Unsaid { text: unheard.text, language: unheard.language, fixed: unheard.fixed }
 }
 
-/// Frames given to the recogniser's task at a time: the 100 ms that it sends at a time.
-const EARS_FRAMES: usize = 5;
-/// A second of audio for a recogniser that does not keep up.
-const EARS_QUEUE: usize = 64;
-const EARS_EVENTS: usize = 16;
-const VOICE_QUEUE: usize = 32;
-const VOICE_EVENTS: usize = 32;
-const MIND_PIECES: usize = 32;
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
-const MAX_TURNS_KEPT: usize = 256;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::elevenlabs::ears::Ears;
+    use crate::provider::elevenlabs::voice::Voice;
+
+    fn of_two<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn of_four<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn of_five<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_lives_as_long_as_a_call_keeps_little_room() {
+        let sizes = [
+            ("upgraded socket", of_two(Switchboard::media_stream)),
+            ("task of the stream", of_four(run)),
+            ("its driver", size_of::<Driver>()),
+            ("ears", of_five(Ears::transcribe)),
+            ("voice", of_four(Voice::speak)),
+        ];
+        // Unoptimised futures are the larger ones.
+        let all: usize = sizes.iter().map(|(_, size)| size).sum();
+        assert!(all <= 18 * 1_024, "{all} bytes: {sizes:?}");
+    }
+}

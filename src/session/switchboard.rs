@@ -11,18 +11,22 @@ use jiff::tz::TimeZone;
 use metrics::{counter, gauge};
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::entry::{Entry, Session};
+use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
+use super::rules::{Rules, RulesConfig};
 use crate::agent::Agent;
+use crate::conversation::Ending;
 use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
 use crate::store::Store;
+use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
 use crate::telemetry;
@@ -41,6 +45,8 @@ pub struct Config {
     pub caller_id: Option<E164>,
     /// Record every call, whatever its agent says.
     pub record_all: bool,
+    /// Which calls are forbidden.
+    pub rules: RulesConfig,
 }
 
 /// The parts a call is made of; what is absent has an embedded default or a mode that needs none.
@@ -67,7 +73,8 @@ pub struct Parts {
 pub(super) struct Circuits {
     pub(super) ears: Breaker,
     pub(super) voice: Breaker,
-    pub(super) mind: Breaker,
+    /// Of each model.
+    pub(super) mind: Vec<Breaker>,
 }
 
 /// The agents in force.
@@ -82,16 +89,37 @@ struct Inside {
     config: Config,
     parts: Parts,
     circuits: Circuits,
+    rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
     pub(super) starts: Mutex<HashMap<String, super::line::Start>>,
     live: AtomicUsize,
+    /// Calls that Twilio is being asked for.
+    starting: AtomicUsize,
     draining: AtomicBool,
+    /// Tells calls in gather that their next turn is their last: turns are slow there.
+    last_turns: CancellationToken,
     /// Tells streamed calls to say goodbye.
     goodbye: CancellationToken,
     stop: CancellationToken,
     tracker: TaskTracker,
+}
+
+/// A place among the calls that are held at once; given back where no call takes it.
+pub(super) struct Place {
+    board: Switchboard,
+    starting: bool,
+    taken: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.board.0.starting.fetch_sub(usize::from(self.starting), Ordering::Relaxed);
+        if !self.taken {
+            self.board.one_less();
+        }
+    }
 }
 
 impl Switchboard {
@@ -101,23 +129,32 @@ impl Switchboard {
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
             voice: Breaker::new("voice"),
-            mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
+            mind: parts
+                .mind
+                .as_ref()
+                .map_or_else(|| vec![Breaker::new("mind")], |mind| mind.breakers().cloned().collect()),
         };
+        let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
             config,
             parts,
             circuits,
+            rules,
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
             live: AtomicUsize::new(0),
+            starting: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            last_turns: CancellationToken::new(),
             goodbye: CancellationToken::new(),
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         }));
         board.0.parts.speech_cache.spawn_clean_up(&board.0.tracker, board.0.stop.clone());
         board.spawn_rendering();
+        let settler = board.clone();
+        board.0.tracker.spawn(async move { settler.0.stop.run_until_cancelled(settler.settle_contests()).await });
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
@@ -143,6 +180,11 @@ impl Switchboard {
         let board = self.clone();
         let stop = self.0.stop.clone();
         self.0.tracker.spawn(async move { stop.run_until_cancelled(board.render_ahead()).await });
+    }
+
+    /// The numbers that must not be called.
+    pub fn do_not_call(&self) -> &DoNotCall {
+        self.0.rules.do_not_call()
     }
 
     /// What is kept.
@@ -175,15 +217,19 @@ impl Switchboard {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until no call is live, at most so long; towards the end live calls say goodbye. True if none was cut off.
+    /// Waits until no call is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
+    /// take a while to come, in a stream at once. True if none was cut off.
     pub async fn drained(&self, within: Duration) -> bool {
-        let patience = within.saturating_sub(GOODBYE);
-        if timeout(patience, self.idle()).await.is_err() {
-            self.0.goodbye.cancel();
-            timeout(within - patience, self.idle()).await.ok();
+        let end = Instant::now() + within;
+        for (telling, before) in [(&self.0.last_turns, LAST_TURN), (&self.0.goodbye, GOODBYE)] {
+            if timeout_at(end.checked_sub(before).unwrap_or(end - within), self.idle()).await.is_err() {
+                telling.cancel();
+            }
         }
+        timeout_at(end, self.idle()).await.ok();
         let clean = self.live_calls() == 0;
         self.0.stop.cancel();
+        self.0.last_turns.cancel();
         self.0.goodbye.cancel();
         self.0.tracker.close();
         timeout(TASKS, self.0.tracker.wait()).await.ok();
@@ -196,12 +242,9 @@ impl Switchboard {
         }
     }
 
-    /// What happens in a call from now on; `None` if this process does not hold it, or it is over.
+    /// What happens in a call from now on, its end included; `None` if this process does not hold it, or it is over.
     pub fn events(&self, call_sid: &CallSid) -> Option<broadcast::Receiver<Value>> {
-        let entry = self.entry(call_sid)?;
-        // One that is being worked on is not over.
-        let over = entry.session.try_lock().is_ok_and(|session| session.ended_at.is_some());
-        (!over).then(|| entry.events.subscribe())
+        self.entry(call_sid)?.subscribe()
     }
 
     /// Forgets a call that is over, as its deletion wants it.
@@ -210,9 +253,9 @@ impl Switchboard {
     }
 
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.
-    pub fn circuits(&self) -> [(&'static str, Circuit); 3] {
+    pub fn circuits(&self) -> Vec<(&'static str, Circuit)> {
         let Circuits { ears, voice, mind } = &self.0.circuits;
-        [ears, voice, mind].map(|breaker| (breaker.part(), breaker.circuit()))
+        [ears, voice].into_iter().chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
     }
 
     pub(super) fn breakers(&self) -> &Circuits {
@@ -227,8 +270,16 @@ impl Switchboard {
         &self.0.parts
     }
 
+    pub(super) fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
     pub(super) fn tracker(&self) -> &TaskTracker {
         &self.0.tracker
+    }
+
+    pub(super) fn last_turns(&self) -> &CancellationToken {
+        &self.0.last_turns
     }
 
     pub(super) fn goodbye(&self) -> &CancellationToken {
@@ -243,15 +294,25 @@ impl Switchboard {
         self.0.agents.load().iter().find(|agent| agent.agent_type == agent_type).cloned()
     }
 
-    /// Whether one more call may be taken; why not.
-    pub(super) fn admission(&self) -> Result<(), &'static str> {
-        let refusal = match (self.draining(), self.live_calls() >= self.0.config.max_calls) {
-            (false, false) => return Ok(()),
-            (true, _) => "draining",
-            (false, true) => "busy",
+    /// Takes a place for one more call; why there is none. Of many calls that come at the same moment no more get one than fit.
+    pub(super) fn admission(&self, starting: bool) -> Result<Place, &'static str> {
+        let most = self.0.config.max_calls;
+        let one_more = |live: usize| (live < most).then_some(live + 1);
+        let refusal = if self.draining() {
+            "draining"
+        } else if self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
+            self.0.starting.fetch_add(usize::from(starting), Ordering::Relaxed);
+            return Ok(Place { board: self.clone(), starting, taken: false });
+        } else {
+            "busy"
         };
         counter!(telemetry::CALLS_REFUSED, "reason" => refusal).increment(1);
         Err(refusal)
+    }
+
+    /// Whether Twilio is being asked for a call, which may be answered before we know its name.
+    pub(super) fn is_starting(&self) -> bool {
+        self.0.starting.load(Ordering::Relaxed) > 0
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<CallSid, Arc<Entry>>> {
@@ -262,8 +323,8 @@ impl Switchboard {
         self.calls().get(call_sid).cloned()
     }
 
-    /// Adds a call; gives the one that is there already if there is one.
-    pub(super) fn add(&self, session: Session) -> Arc<Entry> {
+    /// Adds a call, in its place where it was given one; gives the one that is there already if there is one.
+    pub(super) fn add(&self, session: Session, place: Option<Place>) -> Arc<Entry> {
         let call_sid = session.call_sid.clone();
         let ended = session.ended_at.is_some();
         let mut calls = self.calls();
@@ -274,8 +335,11 @@ impl Switchboard {
         calls.insert(call_sid, entry.clone());
         drop(calls);
         if !ended {
-            let live = self.0.live.fetch_add(1, Ordering::Relaxed) + 1;
-            gauge!(telemetry::CALLS_LIVE).set(count(live));
+            match place {
+                Some(mut place) => place.taken = true,
+                None => _ = self.0.live.fetch_add(1, Ordering::Relaxed),
+            }
+            gauge!(telemetry::CALLS_LIVE).set(count(self.live_calls()));
         }
         entry
     }
@@ -286,18 +350,23 @@ impl Switchboard {
             self.refresh(&entry).await;
             return Some(entry);
         }
-        let document = match self.store().load(call_sid).await {
-            Ok(document) => document?,
+        let known = match self.store().known(call_sid).await {
+            Ok(known) => known?,
             Err(error) => {
                 warn!(%call_sid, %error, "the call could not be looked up");
                 return None;
             }
         };
-        let agent = self.agent(&document.agent_type)?;
+        let agent = self.agent(&known.call.agent_type)?;
         let zone = zone(&agent);
-        let session = Session::restore(document, agent, zone)?;
+        let session = Session::restore(known.call, agent, zone)?;
         info!(%call_sid, "carrying on with a call from the store");
-        Some(self.add(session))
+        let entry = self.add(session, None);
+        if let Some(rival) = known.rival {
+            let mut session = entry.session.lock().await;
+            self.take_in(&entry, &mut session, *rival).await;
+        }
+        Some(entry)
     }
 
     /// The same; where other instances share our calls, waits a moment for a version of theirs that is `enough` and still on its way.
@@ -310,7 +379,7 @@ impl Switchboard {
         let until = Instant::now() + patience;
         loop {
             let entry = self.find(call_sid).await;
-            if !self.store().is_shared() || Instant::now() >= until {
+            if !self.store().is_shared() || !self.store().status().reachable || Instant::now() >= until {
                 return entry;
             }
             if let Some(entry) = entry
@@ -329,24 +398,14 @@ impl Switchboard {
         }
         let mut session = entry.session.lock().await;
         let call_sid = session.call_sid.clone();
-        let document = match self.store().load(&call_sid).await {
-            Ok(Some(document)) if document.version > session.version => document,
-            Ok(_) => return,
-            Err(error) => {
-                warn!(%call_sid, %error, "another instance's version of the call could not be looked up");
-                return;
-            }
-        };
-        let was_live = session.ended_at.is_none();
-        let Some(newer) = Session::restore(document, session.agent.clone(), session.zone.clone()) else { return };
-        *session = newer;
-        if was_live && session.ended_at.is_some() {
-            // Whoever ended it has counted it.
-            self.one_less();
+        match self.store().elsewhere(&call_sid).await {
+            Ok(Some(theirs)) => self.take_in(entry, &mut session, theirs).await,
+            Ok(None) => {}
+            Err(error) => warn!(%call_sid, %error, "another instance's version of the call could not be looked up"),
         }
     }
 
-    fn one_less(&self) {
+    pub(super) fn one_less(&self) {
         // Two instances may both see a call end; the count must not wrap.
         let before =
             self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| Some(live.saturating_sub(1)));
@@ -359,16 +418,33 @@ impl Switchboard {
         self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
+        if session.conversation.calls_refused()
+            && let Some(phone) = session.phone.clone()
+        {
+            self.never_call(phone);
+        }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
+        telemetry::traces::call(&session.call_sid, session.started_at, &session.facts());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");
+    }
+
+    /// Carries out the work also where whoever wants its outcome goes away: a turn is never half done. `None`: a defect of ours.
+    pub async fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.0.tracker.spawn(work).await.ok()
     }
 
     /// Makes the call's state durable and tells subscribers. Waits for the journal, but never long.
     pub(super) async fn save(&self, entry: &Entry, session: &mut Session) {
-        let (call, collected) = session.documents();
-        entry.events.send(session.news()).ok();
-        match timeout(JOURNAL, self.store().save(call, collected)).await {
+        self.save_by(entry, session, Instant::now() + JOURNAL).await;
+    }
+
+    /// The same where somebody waits for more than this: the journal gets until `by` at most.
+    pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
+        let (call, collected) = session.documents(self.store().writer());
+        entry.tell(session);
+        let by = by.min(Instant::now() + JOURNAL);
+        match timeout_at(by, self.store().save(call, collected)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(call_sid = %session.call_sid, %error, "a turn was not kept"),
             Err(_) => warn!(call_sid = %session.call_sid, "the journal is late; the call goes on"),
@@ -377,8 +453,8 @@ impl Switchboard {
 
     /// The same without waiting, for the task of a streamed call.
     pub(super) fn save_nowait(&self, entry: &Entry, session: &mut Session) {
-        let (call, collected) = session.documents();
-        entry.events.send(session.news()).ok();
+        let (call, collected) = session.documents(self.store().writer());
+        entry.tell(session);
         if let Err(error) = self.store().save_nowait(call, collected) {
             warn!(call_sid = %session.call_sid, %error, "a turn was not kept");
         }
@@ -389,15 +465,19 @@ impl Switchboard {
         let now = Timestamp::now();
         let entries: Vec<_> = self.calls().iter().map(|(sid, entry)| (sid.clone(), entry.clone())).collect();
         for (call_sid, entry) in entries {
-            if self.store().status().reachable {
+            let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
+            // A call that is being worked on is not idle.
+            let quiet = entry.session.try_lock().is_ok_and(|known| known.ended_at.is_none() && idle(&known) > QUIET);
+            if quiet && self.store().status().reachable {
                 // One that another instance carries may have ended there.
                 self.refresh(&entry).await;
             }
-            // A call that is being worked on is not idle.
             let Ok(mut session) = entry.session.try_lock() else { continue };
-            let idle = now.duration_since(session.touched_at);
-            let longest = i64::from(session.agent.limits.max_call_seconds) + LOST_AFTER;
-            if session.ended_at.is_none() && idle.as_secs() > longest {
+            let idle = idle(&session);
+            let with_a_person = matches!(session.conversation.ending(), Some(Ending::Dial(_)));
+            let transfer = if with_a_person { i64::from(DIAL_SECONDS + TRANSFER_SECONDS) } else { 0 };
+            let longest = i64::from(session.agent.limits.max_call_seconds) + transfer + LOST_AFTER;
+            if session.ended_at.is_none() && idle > longest {
                 let connected = session.connected;
                 session.end(connected);
                 self.over(&session);
@@ -426,14 +506,18 @@ fn count(calls: usize) -> f64 {
 const SWEEP: Duration = Duration::from_secs(15);
 /// Seconds that an ended call is remembered for webhooks that come again.
 const FORGET_AFTER: i64 = 90;
+/// Seconds after which a call of which nothing was heard may have gone on, or ended, elsewhere.
+const QUIET: i64 = 60;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.
 const LOST_AFTER: i64 = 600;
 /// How often a version that is on its way from another instance is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long it is looked for.
-pub(super) const ON_ITS_WAY: Duration = Duration::from_millis(300);
+/// How long it is looked for: without it the call would end, or go on from what it was a turn ago.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
+/// How long before the end of the drain time calls in gather get their last turn: some words, a silence, Twilio's time to hear.
+const LAST_TURN: Duration = Duration::from_secs(20);
 /// How much of the drain time live calls get to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
 /// How long tasks beside the calls get to end.

@@ -16,7 +16,7 @@ mod sql;
 mod threads;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 use super::record::{CallDocument, CollectedDocument};
 use super::{Deletion, ListFilter, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 use threads::{Asked, Query, Reply, Write};
 
@@ -81,6 +82,29 @@ pub enum Errand {
     Delete,
 }
 
+/// What a journal holds, as seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Calls in it.
+    pub calls: u64,
+    /// Records that wait for MongoDB.
+    pub waiting: u64,
+    /// Records that MongoDB refused for good.
+    pub refused: u64,
+    /// How long the oldest of those that wait has waited.
+    pub oldest_waits: Duration,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+/// Looks into the journal of a folder and changes nothing; a server may be using it. `None`: there is none yet.
+///
+/// # Errors
+/// It cannot be read, or a newer program wrote it. Blocks on the disk.
+pub fn look_into(dir: &Path) -> Result<Option<Census>, StoreError> {
+    file::open_to_look(dir)?.map(|connection| sql::census(&connection)).transpose()
+}
+
 /// How the journal is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalStatus {
@@ -92,6 +116,8 @@ pub struct JournalStatus {
     pub backlog_age: Duration,
     /// Records that MongoDB refused for good.
     pub refused: u64,
+    /// Size of the file in bytes, its free pages included.
+    pub bytes: u64,
     /// Why the last write failed, if it did.
     pub last_error: Option<String>,
 }
@@ -147,7 +173,7 @@ impl Journal {
                 mpsc::error::TrySendError::Full(_) => StoreError::Busy,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             };
-            counter!("trunkline_store_queue_full_total").increment(1);
+            counter!(telemetry::JOURNAL_QUEUE_FULL).increment(1);
             self.inner.shared.failed(&error);
             error
         })
@@ -232,6 +258,31 @@ impl Journal {
         self.write(Write::Refused(refused)).await.map(|_| ())
     }
 
+    /// Sets records aside because MongoDB holds a version that was not made from them, nor they from it, until a newer version of
+    /// them comes or [`Self::feed_again`].
+    ///
+    /// # Errors
+    /// SQLite failed: they will be tried again.
+    pub async fn contest(&self, contested: Vec<Waiting>) -> Result<(), StoreError> {
+        self.write(Write::Contested(contested)).await.map(|_| ())
+    }
+
+    /// Has the call's contested records fed once more.
+    ///
+    /// # Errors
+    /// SQLite failed: they stay aside until the next start.
+    pub async fn feed_again(&self, call_sid: &CallSid) -> Result<(), StoreError> {
+        self.write(Write::FeedAgain(call_sid.clone())).await.map(|_| ())
+    }
+
+    /// Calls with contested records, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn contested(&self, limit: usize) -> Result<Vec<CallSid>, StoreError> {
+        self.read(|answer| Query::Contested(limit, answer)).await
+    }
+
     /// Resolves when something may have been put into the outbox since the last time.
     pub async fn outbox_changed(&self) {
         self.inner.shared.outbox_changed.notified().await;
@@ -252,6 +303,7 @@ impl Journal {
                 Duration::from_millis(u64::try_from(age).unwrap_or(0))
             },
             refused: shared.refused.load(Ordering::Relaxed),
+            bytes: shared.bytes.load(Ordering::Relaxed),
             last_error: shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -309,6 +361,7 @@ struct Inner {
 struct Shared {
     backlog: AtomicU64,
     refused: AtomicU64,
+    bytes: AtomicU64,
     oldest_waiting_ms: AtomicI64,
     writable: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -320,6 +373,7 @@ impl Default for Shared {
         Self {
             backlog: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
             oldest_waiting_ms: AtomicI64::new(0),
             writable: AtomicBool::new(true),
             last_error: Mutex::new(None),
@@ -331,7 +385,7 @@ impl Default for Shared {
 impl Shared {
     /// Notes a failed write; says so in the log once, until a write succeeds again.
     fn failed(&self, error: &StoreError) {
-        counter!("trunkline_store_save_failures_total").increment(1);
+        counter!(telemetry::JOURNAL_FAILURES).increment(1);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         if self.writable.swap(false, Ordering::Relaxed) {
             tracing::error!(%error, "finished turns are not being kept");
@@ -346,12 +400,18 @@ impl Shared {
         }
     }
 
+    /// Notes the file's size, after a commit.
+    fn size(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        gauge!(telemetry::JOURNAL_BYTES).set(bytes as f64);
+    }
+
     /// Notes the outbox's size, after a commit.
     fn outbox(&self, waiting: u64, refused: u64) {
         self.backlog.store(waiting, Ordering::Relaxed);
         self.refused.store(refused, Ordering::Relaxed);
-        gauge!("trunkline_store_backlog").set(waiting as f64);
-        gauge!("trunkline_store_refused").set(refused as f64);
+        gauge!(telemetry::JOURNAL_BACKLOG).set(waiting as f64);
+        gauge!(telemetry::JOURNAL_REFUSED).set(refused as f64);
     }
 }
 

@@ -3,8 +3,10 @@
 //!
 //! Key types: [`Store`], [`record::CallDocument`], [`record::CollectedDocument`], [`ListFilter`], [`speech_cache::SpeechCache`].
 //!
-//! Invariant: a call never waits for MongoDB; what [`Store::save`] acknowledged survives a kill and a power cut.
+//! Invariant: a call never waits for MongoDB; what [`Store::save`] acknowledged survives a kill and a power cut; a version is replaced
+//! only by one that was made from it, however many instances write.
 
+pub mod do_not_call;
 pub mod journal;
 pub mod mongo;
 pub mod record;
@@ -15,6 +17,7 @@ pub mod speech_cache;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,6 +44,7 @@ pub struct StoreConfig {
 /// Writes go to the journal alone. A task feeds them to MongoDB; reads look at both and the newer version counts.
 #[derive(Clone, Debug)]
 pub struct Store {
+    writer: Arc<str>,
     journal: Journal,
     mongo: Option<Mongo>,
 }
@@ -88,8 +92,19 @@ pub struct StoreStatus {
     pub backlog_age_s: u64,
     /// Records that MongoDB refused for good; they stay in the journal.
     pub refused: u64,
+    /// Size of the journal's file.
+    pub journal_bytes: u64,
     /// What went wrong last, without secrets; nothing once it works again.
     pub last_error: Option<String>,
+}
+
+/// What is known of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The version that was made from all others, or, where there is a rival, this instance's.
+    pub call: CallDocument,
+    /// What another instance made from the same beginning.
+    pub rival: Option<Box<CallDocument>>,
 }
 
 /// What a deletion found and did.
@@ -157,7 +172,7 @@ impl Store {
         let journal =
             Journal::open_with(JournalConfig { outbox: uri.is_some(), ..JournalConfig::new(config.data_dir) }).await?;
         let mongo = config.mongodb.zip(uri).map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
-        Ok(Self { journal, mongo })
+        Ok(Self { writer: format!("{:016x}", rand::random::<u64>()).into(), journal, mongo })
     }
 
     /// Whether other instances may keep versions of the same calls: with MongoDB.
@@ -183,29 +198,94 @@ impl Store {
         self.journal.save_nowait(call, collected)
     }
 
-    /// The newest known version of a call, also one that another instance carried. MongoDB gets 2 s to answer where the
-    /// journal does not know the call, 0.3 s where it does, and is not asked if it is known to be away.
+    /// The newest known version of a call, also one that another instance carried. As [`Self::known`]; of two rivals the one with the
+    /// higher number.
+    ///
+    /// # Errors
+    /// As [`Self::known`].
+    pub async fn load(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
+        let known = self.known(call_sid).await?;
+        Ok(known.map(|Known { call, rival }| match rival {
+            Some(rival) if rival.version >= call.version => *rival,
+            Some(_) | None => call,
+        }))
+    }
+
+    /// What is known of a call, here and in MongoDB. MongoDB gets 2 s to answer where the journal does not know the call, and 0.3 s
+    /// where it does or where MongoDB was away when last asked; it is not asked if it is away and the journal knows the call.
     ///
     /// # Errors
     /// The journal failed, or it does not know the call and MongoDB could not say.
-    pub async fn load(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
-        let found = self.journal.find(call_sid).await?;
+    pub async fn known(&self, call_sid: &CallSid) -> Result<Option<Known>, StoreError> {
+        let found = match self.journal.find(call_sid).await {
+            Err(StoreError::Record(why)) if self.mongo.is_some() => {
+                warn!(%call_sid, why, "the journal's record of the call is damaged; mongodb is asked");
+                Found::Unknown
+            }
+            found => found?,
+        };
         let Some(mongo) = &self.mongo else {
-            return Ok(found.call());
+            return Ok(found.call().map(Known::alone));
         };
         match found {
             Found::Deleted => Ok(None),
-            Found::Unknown => mongo.load(call_sid, FOREIGN_READ).await,
-            Found::Call(here) if !mongo.reachable() => Ok(Some(*here)),
-            Found::Call(here) => match mongo.load(call_sid, OWN_READ).await {
-                Ok(Some(there)) if there.version > here.version => Ok(Some(there)),
-                Ok(_) => Ok(Some(*here)),
+            Found::Unknown => {
+                let bound = if mongo.away() { OWN_READ } else { FOREIGN_READ };
+                Ok(mongo.load(call_sid, bound).await?.map(Known::alone))
+            }
+            Found::Call(here) => match self.elsewhere(call_sid).await {
+                Ok(Some(there)) if there.includes(&here) => Ok(Some(Known::alone(there))),
+                Ok(Some(there)) if !here.includes(&there) => {
+                    Ok(Some(Known { call: *here, rival: Some(Box::new(there)) }))
+                }
+                Ok(_) => Ok(Some(Known::alone(*here))),
                 Err(error) => {
                     warn!(%call_sid, %error, "carried on with the journal's version of the call");
-                    Ok(Some(*here))
+                    Ok(Some(Known::alone(*here)))
                 }
             },
         }
+    }
+
+    /// MongoDB's version of a call, within 0.3 s; nothing without MongoDB or while it is away.
+    ///
+    /// # Errors
+    /// It did not answer in time, or failed.
+    pub async fn elsewhere(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
+        match &self.mongo {
+            Some(mongo) if mongo.reachable() => mongo.load(call_sid, OWN_READ).await,
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The name of this process among those that write calls: different at each start.
+    pub fn writer(&self) -> &str {
+        &self.writer
+    }
+
+    /// Calls that this and another instance wrote from the same beginning, at most 64: their newest version here waits until somebody
+    /// has put both together and saved that, or [`Self::feed_again`].
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn contested(&self) -> Result<Vec<CallSid>, StoreError> {
+        self.journal.contested(CONTESTED_AT_ONCE).await
+    }
+
+    /// Resolves when [`Self::contested`] may have grown since the last time; never without MongoDB.
+    pub async fn contest(&self) {
+        match &self.mongo {
+            Some(mongo) => mongo.contest().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The call is contested no longer, because the other instance has put both together: let MongoDB say so.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn feed_again(&self, call_sid: &CallSid) -> Result<(), StoreError> {
+        self.journal.feed_again(call_sid).await
     }
 
     /// Calls, newest first; those of other instances too while MongoDB answers within 2 s.
@@ -281,6 +361,7 @@ impl Store {
             backlog: journal.backlog,
             backlog_age_s: journal.backlog_age.as_secs(),
             refused: journal.refused,
+            journal_bytes: journal.bytes,
             last_error: journal.last_error.or(mongo_error),
         }
     }
@@ -303,6 +384,12 @@ impl Store {
             mongo.shutdown(bound).await;
         }
         self.journal.shutdown().await;
+    }
+}
+
+impl Known {
+    fn alone(call: CallDocument) -> Self {
+        Self { call, rival: None }
     }
 }
 
@@ -373,4 +460,5 @@ const PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 const FOREIGN_READ: Duration = Duration::from_secs(2);
 const OWN_READ: Duration = Duration::from_millis(300);
+const CONTESTED_AT_ONCE: usize = 64;
 const DELETE_WAIT: Duration = Duration::from_secs(3);

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a record leaves the outbox only after a majority of MongoDB's members acknowledged it, journaled. Every operation
 //! is bounded here, because the driver alone may hang for most of a minute on a frozen server; a write that came too late may
-//! have happened, so each is an upsert that an older or equal version cannot win.
+//! have happened, so each is an upsert that replaces only what it was made from: doing it twice changes nothing.
 
 mod documents;
 mod feed;
@@ -21,7 +21,7 @@ use futures_util::TryStreamExt;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, WriteConcern};
 use mongodb::{Client, Collection};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -91,6 +91,8 @@ struct Inner {
     last_error: Mutex<Option<String>>,
     /// Counts rounds that took something out of the outbox.
     rounds: watch::Sender<u64>,
+    /// Rings when a record was found contested.
+    contest: Notify,
     /// Stop once the outbox is empty or MongoDB fails.
     finish: CancellationToken,
     /// Stop now.
@@ -117,6 +119,7 @@ impl Mongo {
             reachable: AtomicBool::new(false),
             last_error: Mutex::new(None),
             rounds: watch::Sender::new(0),
+            contest: Notify::new(),
             finish: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -130,6 +133,16 @@ impl Mongo {
     /// Whether the last operation of the feeding task succeeded.
     pub(super) fn reachable(&self) -> bool {
         self.inner.reachable.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was asked and did not answer: not true before it was asked.
+    pub(super) fn away(&self) -> bool {
+        !self.reachable() && self.last_error().is_some()
+    }
+
+    /// Resolves when a record was found contested since the last time.
+    pub(super) async fn contest(&self) {
+        self.inner.contest.notified().await;
     }
 
     pub(super) fn last_error(&self) -> Option<String> {

@@ -15,8 +15,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use metrics::counter;
+
 use crate::audio::Frame;
 use crate::audio::opus::OggOpus;
+use crate::telemetry;
 use crate::twilio::CallSid;
 
 /// The threads that write recordings. Dropped without [`Recordings::stop`], they end once the last [`Recorder`] is gone.
@@ -130,6 +133,7 @@ impl Recorder {
         let chunk = std::mem::replace(&mut self.chunk, Chunk::empty());
         if self.writer.try_send(Order::Frames { id: self.id, chunk }).is_err() {
             self.tally.dropped_frames.fetch_add(frames as u64, Ordering::Relaxed);
+            counter!(telemetry::FRAMES_DROPPED, "queue" => "recording").increment(frames as u64);
         }
     }
 }

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::telemetry;
 use files::Handed;
 use memory::Memory;
 
@@ -181,7 +182,7 @@ impl SpeechCache {
     pub async fn get(&self, key: &SpeechKey) -> Option<Bytes> {
         let found = self.read(key.file_name(), key.form).await;
         let counted = if found.is_some() { "hit" } else { "miss" };
-        counter!("trunkline_store_speech_lookups_total", "result" => counted).increment(1);
+        counter!(telemetry::SPEECH_CACHE, "outcome" => counted).increment(1);
         found
     }
 
@@ -190,7 +191,11 @@ impl SpeechCache {
     pub fn get_hot(&self, key: &SpeechKey) -> Option<Bytes> {
         let name = key.file_name();
         self.inner.handed.note(&name);
-        self.inner.memory().get(&name)
+        let hot = self.inner.memory().get(&name);
+        if hot.is_some() {
+            counter!(telemetry::SPEECH_CACHE, "outcome" => "hit").increment(1);
+        }
+        hot
     }
 
     /// The sound and the name of its file; rendered by `render` if it is not kept. Of all who ask for one sound at once, one
@@ -216,14 +221,14 @@ impl SpeechCache {
         // future that holds it is dropped.
         let mut outcome = seat.flight.outcome.lock().await;
         if let Some(known) = outcome.as_ref().and_then(|known| known.downcast_ref::<Result<Bytes, E>>()) {
-            counter!("trunkline_store_speech_shared_total").increment(1);
+            counter!(telemetry::SPEECH_CACHE_SHARED).increment(1);
             return known.clone().map(|bytes| (bytes, name));
         }
         // Somebody may have finished between the look above and the seat.
         if let Some(kept) = self.read(name.clone(), key.form).await {
             return Ok((kept, name));
         }
-        counter!("trunkline_store_speech_renders_total").increment(1);
+        counter!(telemetry::SPEECH_CACHE_RENDERS).increment(1);
         let rendered = render.await;
         if let Ok(bytes) = &rendered {
             self.inner.keep(&name, bytes).await;
@@ -255,9 +260,9 @@ impl SpeechCache {
         let cleaned = spawn_blocking(move || files::clean_up(&inner.config, &inner.handed, SystemTime::now())).await;
         match cleaned {
             Ok(Ok(left)) => {
-                counter!("trunkline_store_speech_removed_total").increment(left.removed);
-                gauge!("trunkline_store_speech_bytes").set(left.bytes as f64);
-                gauge!("trunkline_store_speech_files").set(left.files as f64);
+                counter!(telemetry::SPEECH_CACHE_REMOVED).increment(left.removed);
+                gauge!(telemetry::SPEECH_CACHE_BYTES).set(left.bytes as f64);
+                gauge!(telemetry::SPEECH_CACHE_FILES).set(left.files as f64);
             }
             Ok(Err(error)) => warn!(%error, "the folder of cached speech cannot be read"),
             Err(error) => warn!(%error, "the clean-up of cached speech died"),
@@ -382,7 +387,7 @@ impl Inner {
                 }
             }
             Err(error) => {
-                counter!("trunkline_store_speech_write_failures_total").increment(1);
+                counter!(telemetry::SPEECH_CACHE_WRITE_FAILURES).increment(1);
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let dir = self.config.dir.display();
                     warn!(%error, %dir, "speech cannot be cached; it is rendered again each time");

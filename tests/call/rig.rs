@@ -105,6 +105,8 @@ pub(crate) struct Rig {
     pub(crate) sent_bytes: usize,
     pub(crate) clears: Vec<u64>,
     pub(crate) commits: Vec<u64>,
+    /// When the recogniser was to hear all there was.
+    pub(crate) hurries: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
 }
 
@@ -230,6 +232,7 @@ impl Rig {
             sent_bytes: 0,
             clears: Vec::new(),
             commits: Vec::new(),
+            hurries: Vec::new(),
             spoken: Vec::new(),
         }
     }
@@ -508,6 +511,7 @@ impl Rig {
                     |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechLetters(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
                 );
             }
+            Action::ListenNow => self.hurries.push(self.now),
             Action::Listen(_) | Action::Record { .. } | Action::Save => {}
             Action::Report(report) => self.reports.push(report),
             Action::SendMark(mark) => {

@@ -1,6 +1,6 @@
 //! Whose turn it is: the end of the caller's words, how soon the answer follows, and what a silence means.
 
-use trunkline::call::Closing;
+use trunkline::call::{Closing, Stop};
 use trunkline::conversation::{Ending, Stage};
 
 use crate::rig::{Outside, Rig, Thought, answer, json, logistics, recording};
@@ -49,6 +49,32 @@ fn a_whole_call_collects_both_values_and_hangs_up() {
 }
 
 #[test]
+fn one_key_answers_a_choice_at_once_and_a_number_waits_for_more() {
+    let agent = trunkline::agent::parse("a.toml", include_str!("../../agents/appointment.toml")).unwrap();
+    let mut rig = Rig::begun(agent, Some("en-IN"), false);
+    rig.run_until_quiet(300);
+    rig.give(Outside::Digit('1'));
+    assert_eq!(rig.history()[1], "caller: 1", "will you come?");
+    rig.run_until_quiet(300);
+    let pressed = rig.now;
+    rig.give(Outside::Digit('2'));
+    assert_eq!(rig.history().len(), 3, "how many people may have two digits: {:?}", rig.history());
+    rig.run(pressed + 1_900);
+    assert_eq!(rig.history().len(), 3);
+    rig.run(pressed + 2_100);
+    assert_eq!(rig.history()[3], "caller: 2");
+    rig.run_until_quiet(300);
+    for (key, turn) in [('1', "place"), ('1', "read-back")] {
+        let lines = rig.history().len();
+        rig.give(Outside::Digit(key));
+        assert_eq!(rig.history()[lines], format!("caller: {key}"), "{turn}");
+        rig.run_until_quiet(300);
+    }
+    rig.run_to_the_end(rig.now + 15_000);
+    assert_eq!(rig.call.conversation().stage(), Stage::Completed);
+}
+
+#[test]
 fn a_hindi_call_without_a_mind_ends_after_the_last_value() {
     let mut rig = Rig::begun(logistics(), None, false);
     for (name, text) in
@@ -83,6 +109,26 @@ fn words_that_answer_the_question_are_answered_as_soon_as_the_upstreams_can() {
     // The recording ends 100 ms after its voice; a partial needs 100 ms, the mind 200 and a clause, the voice 75.
     assert!(took <= 100 + 100 + 200 + 25 + 75 + 25, "{took} ms\n{}", rig.log());
     assert!(rig.reports[0].speculated);
+}
+
+#[test]
+fn a_recogniser_that_writes_the_last_word_before_the_voice_ends_is_not_waited_for() {
+    let mut rig = Rig::english();
+    rig.partial_delay = 0;
+    let (rig, took) = one_turn(rig, "five_hundred_rupees", "five hundred rupees");
+    // The words count as all once nothing was added to them for 180 ms.
+    assert!(took <= 180 + 20 + 200 + 25 + 75 + 25, "{took} ms\n{}", rig.log());
+}
+
+#[test]
+fn the_end_of_a_word_reaches_the_recogniser_with_the_next_frame_and_silence_in_its_own_time() {
+    let (rig, _) = one_turn(Rig::english(), "five_hundred_rupees", "five hundred rupees");
+    let ended = rig.reports[0].speech_ended_ms.unwrap();
+    assert!(rig.hurries.contains(&(ended + 20)), "{ended} ms: {:?}", rig.hurries);
+    let began = rig.hurries.iter().rfind(|at| **at + 3_000 < ended).copied().unwrap_or(0);
+    let speaking = rig.hurries.iter().filter(|at| **at > began).collect::<Vec<_>>();
+    assert!(speaking.windows(2).all(|pair| pair[1] - pair[0] <= 100), "{speaking:?}");
+    assert!(rig.now > rig.hurries.last().unwrap() + 700, "nobody speaks, nothing hurries");
 }
 
 #[test]
@@ -390,6 +436,65 @@ fn an_end_that_is_being_prepared_does_not_count_until_the_words_are_final() {
     rig.say(end + 200, "no", "no six");
     rig.run(end + 5_000);
     assert!(rig.history()[1].ends_with("no six"), "{:?}", rig.history());
+}
+
+/// A caller who says all there is to say, up to the moment at which the end is prepared and not yet let out.
+fn with_an_end_prepared(mind: bool) -> Rig {
+    let mut agent = logistics();
+    agent.turn_taking.complete_ms = 1_500;
+    agent.turn_taking.usual_ms = 1_500;
+    let mut rig = Rig::begun(agent, Some("en-IN"), mind);
+    let thanks = || answer("Thank you, goodbye.", "THANK_YOU_RESPONSE");
+    rig.thoughts.extend([thanks(), thanks(), thanks()]);
+    rig.run_until_quiet(700);
+    let end = rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
+    while rig.call.conversation().stage() != Stage::Completed {
+        rig.run(rig.now + 1);
+        assert!(rig.now < end + 3_000, "{}", rig.log());
+    }
+    rig
+}
+
+#[test]
+fn an_end_that_was_only_prepared_is_not_kept_and_the_words_are() {
+    for (mind, stop) in [(true, Stop::Lost), (true, Stop::HangUp), (false, Stop::Lost), (false, Stop::HangUp)] {
+        let mut rig = with_an_end_prepared(mind);
+        assert!(!rig.history().last().unwrap().starts_with("caller"), "an answer was prepared: {:?}", rig.history());
+        rig.give(Outside::Stop(stop));
+        let conversation = rig.call.conversation();
+        let wanted = if stop == Stop::Lost { Stage::Collecting } else { Stage::Abandoned };
+        assert_eq!(conversation.stage(), wanted, "{mind} {stop:?} {:?}", rig.history());
+        assert_eq!(rig.history().last().unwrap(), "caller: five hundred rupees two pm to five pm");
+        assert_eq!(conversation.collected(&logistics()).count(), 2);
+        let closing = rig.closed.as_ref().unwrap().1.clone();
+        assert!(matches!(closing, Closing::Gone | Closing::Ended(_)), "{closing:?}");
+    }
+}
+
+#[test]
+fn a_goodbye_instead_of_a_prepared_end_keeps_the_words() {
+    let mut rig = with_an_end_prepared(true);
+    rig.give(Outside::Stop(Stop::Draining));
+    rig.run_to_the_end(rig.now + 12_000);
+    let history = rig.history();
+    assert!(history[1..].contains(&"caller: five hundred rupees two pm to five pm".to_owned()), "{history:?}");
+    assert_eq!(rig.call.conversation().collected(&logistics()).count(), 2);
+}
+
+#[test]
+fn a_thanks_that_the_line_cut_off_is_said_again() {
+    let mut rig = with_an_end_prepared(true);
+    let heard = rig.heard.len();
+    while rig.heard.len() == heard {
+        rig.run(rig.now + 1);
+        assert!(rig.closed.is_none(), "{}", rig.log());
+    }
+    rig.run(rig.now + 300);
+    assert!(rig.closed.is_none(), "the thanks are being said");
+    rig.give(Outside::Stop(Stop::Lost));
+    let closing = rig.closed.as_ref().unwrap().1.clone();
+    assert!(matches!(&closing, Closing::Gather(unheard) if !unheard.is_empty()), "{closing:?}");
+    assert_eq!(rig.call.conversation().stage(), Stage::Completed);
 }
 
 #[test]

@@ -141,3 +141,21 @@ fn the_end_of_a_turn_knows_what_was_asked() {
     assert_eq!(whole(&phone, "yes"), Completeness::Complete);
     assert_eq!(whole(&phone, "well"), Completeness::Usual);
 }
+
+#[test]
+fn who_does_not_want_to_be_called_again_is_told_so_and_let_go() {
+    for (language, words, farewell) in [
+        ("en-IN", "please don't call me again", "All right, we will not call you again. Goodbye."),
+        ("hi-IN", "mujhe phone mat karna", "ठीक है, हम आपको फिर कॉल नहीं करेंगे। नमस्ते।"),
+    ] {
+        for mind in [false, true] {
+            let mut phone = Phone::welcomed(agent(LOGISTICS, |text| text), language, mind);
+            assert_eq!(phone.says(words), farewell);
+            assert!(phone.prompt.is_none() && phone.conversation.calls_refused());
+            assert_eq!((phone.stage(), phone.ending.clone()), (Stage::Abandoned, Some(Ending::HangUp)));
+        }
+    }
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    phone.says("don't call me before five");
+    assert!(phone.ending.is_none() && !phone.conversation.calls_refused());
+}

@@ -3,5 +3,6 @@
 
 mod api;
 mod auth;
+mod call_rules;
 mod limits;
 mod server;

@@ -45,6 +45,7 @@ impl Server {
             max_calls: 10,
             caller_id: None,
             record_all: false,
+            rules: session::RulesConfig::default(),
         };
         let parts = Parts {
             store: store.clone(),

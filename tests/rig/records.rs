@@ -34,6 +34,8 @@ pub fn call(call_sid: &str, version: u64) -> CallDocument {
         ended_at: None,
         recording: None,
         session: json!({"stage": "collecting", "asked": ["charge"], "big": 9_007_199_254_740_993_u64}),
+        speech: Vec::new(),
+        lineage: Default::default(),
     }
 }
 
@@ -52,6 +54,7 @@ pub fn facts(call_sid: &str, version: u64) -> CollectedDocument {
         evidence: call.evidence,
         started_at: call.started_at,
         updated_at: call.updated_at,
+        lineage: Default::default(),
     }
 }
 

@@ -110,6 +110,8 @@ async fn barge_in_clears_drops_what_is_late_and_keeps_only_what_was_heard() {
     assert!(whole.strip_prefix(heard).is_some_and(|rest| rest.starts_with(' ')), "{heard}");
     let turns = document["turns"].as_array().unwrap();
     assert_eq!(turns.iter().filter(|turn| !turn["interrupted_ms"].is_null()).count(), 1, "{turns:#?}");
+    let page = house.anybody(reqwest::Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("trunkline_barge_in_clear_seconds_bucket"), "{page}");
 }
 
 #[tokio::test]

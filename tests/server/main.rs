@@ -2,15 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod barge_in;
+mod ending;
 mod fallbacks;
 mod house;
 mod memory;
+mod metrics;
 mod parity;
 mod proxy;
 mod recording;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod rules;
 mod socket;
 mod starting;
+mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
 mod wire;

@@ -16,7 +16,7 @@ use trunkline::simulator::caller::{CallReport, Script};
 use trunkline::simulator::twilio::{FarEnd, FarEndConfig};
 use trunkline::simulator::vendors::{Vendors, VendorsConfig};
 
-use crate::house::{ACCOUNT_SID, API_TOKEN, AUTH_TOKEN, NUMBER, PHONE, QUICK, phrases, quick_agent, within};
+use crate::house::{ACCOUNT_SID, API_TOKEN, AUTH_TOKEN, NUMBER, PHONE, QUICK, phrases, quick_agent, sign, within};
 
 pub(crate) struct Town {
     pub(crate) vendors: Vendors,
@@ -174,6 +174,48 @@ impl Town {
             }
         })
         .await
+    }
+
+    /// A webhook of Twilio's about a call, straight to one instance: the answer.
+    pub(crate) async fn webhook(&self, n: usize, target: &str, call_sid: &str, more: &[(&str, &str)]) -> String {
+        let mut params = vec![("CallSid", call_sid), ("AccountSid", ACCOUNT_SID), ("From", PHONE), ("To", NUMBER)];
+        params.extend([("Direction", "inbound"), ("CallStatus", "in-progress")]);
+        params.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        params.extend(more);
+        let url = format!("http://{}{target}", self.balancer.at);
+        let request = self.client.post(format!("http://{}{target}", self.instances[n].at)).form(&params);
+        let request = request.header("X-Twilio-Signature", sign(AUTH_TOKEN, &url, &params));
+        let answer = within(request.send()).await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{target}: {status} {text}");
+        text
+    }
+
+    /// The call's document, once an instance shows it as wanted.
+    pub(crate) async fn until(&self, n: usize, call_sid: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let waited = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                last = self.get(n, &format!("/api/calls/{call_sid}")).await;
+                if wanted(&last) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let waited = waited.await;
+        assert!(waited.is_ok(), "instance {n} stays with {last:#}");
+        last
+    }
+
+    /// What an instance says of itself.
+    pub(crate) async fn readiness(&self, n: usize) -> Value {
+        self.get(n, "/readyz").await
+    }
+
+    /// The name of the database of all instances.
+    pub(crate) fn database(&self) -> &str {
+        &self.mongodb.as_ref().unwrap().1
     }
 
     pub(crate) async fn collected(&self, n: usize) -> Value {

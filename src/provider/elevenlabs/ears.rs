@@ -9,13 +9,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use url::Url;
 
 use self::memory::Memory;
+use super::messages::Heard;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault};
 use crate::audio::BYTES_PER_MS;
 use crate::provider::breaker::Breaker;
@@ -61,18 +61,21 @@ impl Ears {
         let mut attempts = 0;
         let mut connections = 0;
         let mut deaf_since = Instant::now();
+        let mut doubt = Doubt::default();
         loop {
             connections += 1;
             let deaf_until = deaf_since + self.config.deaf_limit;
             let begin_by = deaf_until.min(Instant::now() + self.config.deaf_limit / 2);
-            let opening = open_socket(SocketPlan {
+            // In a box: opening takes much room once, the rest little for as long as the call lasts.
+            let opening = Box::pin(open_socket(SocketPlan {
                 vendor: VENDOR,
                 url: &url,
                 key_header: KEY_HEADER,
                 key: &self.config.api_key,
                 within: self.config.connect_timeout.min(begin_by - Instant::now()),
                 max_message: MAX_MESSAGE,
-            });
+                read_buffer: READ_BUFFER,
+            }));
             let end = match absorbing(opening, &mut input, &mut memory).await {
                 None => return Ok(()),
                 Some(Err(error)) => End::Lost(error),
@@ -85,6 +88,8 @@ impl Ears {
                         greeted: false,
                         begin_by,
                         alive: true,
+                        said_anything: false,
+                        doubt: &mut doubt,
                     };
                     let end = leg.run(&mut input).await;
                     if leg.greeted {
@@ -100,6 +105,13 @@ impl Ears {
             let error = match end {
                 End::Finished => return Ok(()),
                 End::Refused(error) => return Err(error.counted()),
+                End::Mute if connections < MAX_CONNECTIONS => {
+                    // It may have had nothing to say: then this is no failure of the vendor's.
+                    tracing::info!("the recogniser says nothing; connecting anew");
+                    deaf_since = Instant::now().checked_sub(self.config.commit_timeout).unwrap_or(deaf_since);
+                    continue;
+                }
+                End::Mute => fault::late("the recogniser says nothing").counted(),
                 End::Lost(error) => error.counted(),
             };
             self.breaker.failed(&error);
@@ -156,7 +168,41 @@ async fn absorbing<T>(
 enum End {
     Finished,
     Lost(ProviderError),
+    /// It is there, and did not answer a commit with a single word.
+    Mute,
     Refused(ProviderError),
+}
+
+/// Whether a recogniser that says nothing is broken. The vendor does not answer a commit of mere noise, so that one alone proves little;
+/// another connection is cheap, and where the caller did speak, his words are said again to it.
+#[derive(Debug)]
+struct Doubt {
+    /// Commits in a row without a word.
+    unanswered: u32,
+    /// How many of them are too many: twice as many after each suspicion, half as many once words come.
+    too_many: u32,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self { unanswered: 0, too_many: 1 }
+    }
+}
+
+impl Doubt {
+    fn words(&mut self) {
+        *self = Self { unanswered: 0, too_many: (self.too_many / 2).max(1) };
+    }
+
+    /// A commit was not answered with a word. Whether that is suspicious by now.
+    fn nothing(&mut self) -> bool {
+        self.unanswered += 1;
+        let suspicious = self.unanswered >= self.too_many;
+        if suspicious {
+            *self = Self { unanswered: 0, too_many: (self.too_many * 2).min(MOST_UNANSWERED) };
+        }
+        suspicious
+    }
 }
 
 /// One connection's life.
@@ -172,6 +218,9 @@ struct Leg<'a> {
     begin_by: Instant,
     /// Whether anything came since the last commit; a silent connection with an unanswered commit is dead, not slow.
     alive: bool,
+    /// Whether any words came since the last commit was answered.
+    said_anything: bool,
+    doubt: &'a mut Doubt,
 }
 
 impl Leg<'_> {
@@ -185,6 +234,7 @@ impl Leg<'_> {
 
     async fn go(&mut self, input: &mut mpsc::Receiver<EarsInput>) -> Result<(), End> {
         self.send_due().await?;
+        let mut told = Vec::with_capacity(TOLD);
         loop {
             let commit_due = self.memory.answer_due();
             tokio::select! {
@@ -195,13 +245,15 @@ impl Leg<'_> {
                     Some(Err(error)) => return Err(End::Lost(socket_error(VENDOR, &error))),
                     None => return Err(End::Lost(fault::broken("the recogniser closed the socket"))),
                 },
-                told = input.recv() => {
-                    let Some(told) = told else {
+                count = input.recv_many(&mut told, TOLD) => {
+                    if count == 0 {
                         // Nobody waits for the vendor's half of the closing handshake.
                         let _closing = timeout(CLOSE_WITHIN, self.socket.close(None)).await;
                         return Ok(());
-                    };
-                    self.memory.take_in(told);
+                    }
+                    for told in told.drain(..) {
+                        self.memory.take_in(told);
+                    }
                     self.send_due().await?;
                 },
                 () = sleep_until(self.begin_by), if !self.greeted => {
@@ -210,6 +262,9 @@ impl Leg<'_> {
                 () = sleep_until(commit_due.unwrap_or_else(Instant::now)), if commit_due.is_some() => {
                     if !(self.alive && self.greeted) && self.memory.may_ask_again() {
                         return Err(End::Lost(fault::late("the recogniser fell silent")));
+                    }
+                    if !self.said_anything && self.memory.may_ask_again() && self.doubt.nothing() {
+                        return Err(End::Mute);
                     }
                     if !self.give(Answer::TimedOut).await { return Ok(()) }
                 },
@@ -267,30 +322,29 @@ impl Leg<'_> {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => return Ok(true),
         };
-        let heard: Heard =
-            serde_json::from_str(&text).map_err(|_| End::Lost(fault::broken("a message is not JSON")))?;
-        Ok(match heard.message_type.as_str() {
-            "partial_transcript" => {
+        Ok(match Heard::read(&text).map_err(End::Lost)? {
+            Heard::Partial(text) => {
                 self.words_came = true;
-                let text = heard.text.unwrap_or_default();
+                self.said_anything = true;
+                self.doubt.words();
                 if !self.memory.note_partial(&text) {
                     return Ok(true);
                 }
                 self.say(EarsEvent::Partial(text)).await
             }
-            "committed_transcript" => {
+            Heard::Committed(text) => {
                 self.words_came = true;
-                self.give(Answer::Words(heard.text.unwrap_or_default())).await
+                self.doubt.words();
+                self.give(Answer::Words(text)).await
             }
-            // The commit came too soon after another: the words heard so far stand.
-            "commit_throttled" => self.give(Answer::TimedOut).await,
-            "error" => return Err(End::Lost(fault::of_code("error"))),
-            code if heard.error.is_some() => return Err(ended_by(code)),
-            _ => true,
+            Heard::Throttled => self.give(Answer::TimedOut).await,
+            Heard::Failed(code) => return Err(ended_by(&code)),
+            Heard::Nothing => true,
         })
     }
 
     async fn give(&mut self, answer: Answer) -> bool {
+        self.said_anything = false;
         for text in self.memory.answer(answer) {
             if !self.say(EarsEvent::Final(text)).await {
                 return false;
@@ -311,14 +365,6 @@ enum Answer {
     TimedOut,
 }
 
-/// The vendor's message, of any type; the type of an error is its code.
-#[derive(Deserialize)]
-struct Heard {
-    message_type: String,
-    text: Option<String>,
-    error: Option<serde::de::IgnoredAny>,
-}
-
 fn ended_by(code: &str) -> End {
     let error = fault::of_code(code);
     if fault::ends_the_ears(code) { End::Refused(error) } else { End::Lost(error) }
@@ -335,15 +381,22 @@ fn sent(
 }
 
 const COMMIT: &str = r#"{"message_type":"input_audio_chunk","audio_base_64":"","commit":true,"sample_rate":8000}"#;
-/// One message's audio while the call runs: the vendor asks for 100 to 250 ms.
+/// One message's audio while the call runs, unless there is a hurry: the vendor asks for 100 to 250 ms.
 const BATCH_BYTES: usize = 100 * BYTES_PER_MS;
+const MOST_BYTES: usize = 250 * BYTES_PER_MS;
+/// Frames and commits taken in at a time.
+const TOLD: usize = 12;
 /// One message's audio while old audio is said again.
 const REPLAY_BYTES: usize = 1000 * BYTES_PER_MS;
 const MAX_REPLAY: Duration = Duration::from_secs(8);
 const MAX_MESSAGE: usize = 1024 * 1024;
+/// The recogniser's messages are a line of text.
+const READ_BUFFER: usize = 1024;
 const MAX_KEYTERMS: usize = 50;
 const MAX_KEYTERM_CHARS: usize = 20;
 /// A bound on a vendor that gives words and breaks, again and again.
 const MAX_CONNECTIONS: u32 = 20;
+/// Commits without a word that even a quiet line may have in a row.
+const MOST_UNANSWERED: u32 = 16;
 const SEND_WITHIN: Duration = Duration::from_secs(2);
 const CLOSE_WITHIN: Duration = Duration::from_millis(200);

@@ -3,21 +3,19 @@
 //! It knows contexts, not turns' fates: what becomes of a clause when the socket dies is [`super::voice`]'s to say. Invariant:
 //! never more than [`MAX_CONTEXTS`] contexts that have not been declared final (the vendor closes the socket at six), and a context's
 //! first message is the one with its settings.
-//! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`; names are taken in both camelCase and snake_case, as both were seen.
+//! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use url::Url;
 
+use super::messages::Said;
 use super::speech::VoiceSettings;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault, model};
 use crate::provider::net::{Socket, SocketPlan, endpoint, open_socket, socket_address, socket_error, text_message};
@@ -96,6 +94,7 @@ impl Line {
                 key: &config.api_key,
                 within: config.connect_timeout,
                 max_message: MAX_MESSAGE,
+                read_buffer: READ_BUFFER,
             })
             .await
         };
@@ -217,27 +216,25 @@ impl Line {
             Some(Err(error)) => return News::Lost(socket_error(VENDOR, &error)),
             None => return News::Lost(fault::broken("the voice closed the socket")),
         };
-        let Ok(said) = serde_json::from_str::<Said>(&text) else {
-            return News::Lost(fault::broken("a message is not JSON of the known shape"));
+        let said = match Said::read(&text) {
+            Ok(said) => said,
+            Err(error) => return News::Lost(error),
         };
-        let letters = serde_json::from_str::<Timed<'_>>(&text).map(Timed::letters).unwrap_or_default();
-        if let Some(code) = said.error {
-            return News::Lost(fault::of_code(&code));
-        }
-        let Some(id) = said.context_id.or(said.context_id_snake) else { return News::Nothing };
-        let Some(at) = self.contexts.iter().position(|context| context.id == id) else { return News::Nothing };
+        let letters = Said::letters(&text);
+        let Some(id) = &said.context else { return News::Nothing };
+        let Some(at) = self.contexts.iter().position(|context| context.id == *id) else { return News::Nothing };
         self.stirred = Instant::now();
         let Context { clause, dead, .. } = self.contexts[at];
-        let last = said.is_final.or(said.is_final_snake) == Some(true);
+        let last = said.last;
         if last {
             self.contexts.remove(at);
         }
         if dead {
             return News::Nothing;
         }
-        match STANDARD.decode(said.audio.unwrap_or_default()) {
+        match said.sound() {
             Ok(audio) => News::Heard { clause, audio: audio.into(), letters, last },
-            Err(_) => News::Lost(fault::broken("audio is not base64")),
+            Err(error) => News::Lost(error),
         }
     }
 
@@ -296,53 +293,9 @@ impl<'a> Told<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Said {
-    audio: Option<String>,
-    #[serde(rename = "contextId")]
-    context_id: Option<String>,
-    #[serde(rename = "context_id")]
-    context_id_snake: Option<String>,
-    #[serde(rename = "isFinal")]
-    is_final: Option<bool>,
-    #[serde(rename = "is_final")]
-    is_final_snake: Option<bool>,
-    error: Option<String>,
-}
-
-/// When the letters of a message's audio are spoken. Read apart from the rest: without it there is still speech.
-#[derive(Deserialize)]
-struct Timed<'a> {
-    /// By the text as we gave it, or as the vendor read it.
-    #[serde(borrow)]
-    alignment: Option<Alignment<'a>>,
-    #[serde(borrow, rename = "normalizedAlignment", alias = "normalized_alignment")]
-    normalized: Option<Alignment<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Alignment<'a> {
-    #[serde(borrow)]
-    chars: Vec<Cow<'a, str>>,
-    #[serde(rename = "charStartTimesMs", alias = "char_start_times_ms")]
-    starts: Vec<f64>,
-    #[serde(rename = "charDurationsMs", alias = "char_durations_ms")]
-    lengths: Vec<f64>,
-}
-
-impl Timed<'_> {
-    /// For each letter that is no space: when it has been spoken, ms from the beginning of this message's audio.
-    fn letters(self) -> Vec<u32> {
-        let Some(alignment) = self.alignment.or(self.normalized) else { return Vec::new() };
-        let times = alignment.starts.iter().zip(&alignment.lengths).map(|(start, length)| start + length);
-        let letters = alignment.chars.iter().zip(times);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
-        letters.filter(|(letter, _)| !letter.trim().is_empty()).map(|(_, end)| end as u32).collect()
-    }
-}
-
 /// One below the vendor's cap of five.
 const MAX_CONTEXTS: usize = 4;
 /// Some vendor messages carry seconds of audio with alignments.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+const READ_BUFFER: usize = 8 * 1024;
 const WRITE_WITHIN: Duration = Duration::from_secs(1);

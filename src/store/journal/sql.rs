@@ -1,10 +1,12 @@
 //! The journal's statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value};
 use sha2::{Digest, Sha256};
 
-use super::{Errand, Found, Waiting};
+use super::{Census, Errand, Found, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::twilio::CallSid;
@@ -34,14 +36,14 @@ pub(super) fn queue_the_unfed(connection: &Connection) -> Result<(), StoreError>
         )
         .map_err(broken)?;
     // A start is a good moment to try again what was refused before.
-    connection.execute("UPDATE outbox SET refused = 0 WHERE refused = 1", []).map_err(broken)?;
+    connection.execute("UPDATE outbox SET refused = 0 WHERE refused <> 0", []).map_err(broken)?;
     Ok(())
 }
 
 /// How many records wait, and how many were refused.
 pub(super) fn outbox_size(connection: &Connection) -> Result<(u64, u64), StoreError> {
     connection
-        .query_row("SELECT count(*) - total(refused), total(refused) FROM outbox", [], |row| {
+        .query_row("SELECT count(*) - total(refused = 1), total(refused = 1) FROM outbox", [], |row| {
             Ok((row.get::<_, f64>(0)? as u64, row.get::<_, f64>(1)? as u64))
         })
         .map_err(broken)
@@ -119,7 +121,7 @@ pub(super) fn save(
 pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found, StoreError> {
     let document: Option<String> = connection
         .prepare_cached("SELECT document FROM calls WHERE call_sid = ?1")
-        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| row.get(0)).optional())
+        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| document_of(row, 0)).optional())
         .map_err(broken)?;
     match document {
         Some(json) => from_json(&json).map(|call| Found::Call(Box::new(call))),
@@ -141,8 +143,8 @@ pub(super) fn delete(
     let mut refused = 0;
     let mut waiting = 0;
     let mut rows = connection.prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1").map_err(broken)?;
-    for row in rows.query_map([sid], |row| row.get::<_, bool>(0)).map_err(broken)? {
-        if row.map_err(broken)? {
+    for row in rows.query_map([sid], |row| row.get::<_, i64>(0)).map_err(broken)? {
+        if row.map_err(broken)? == REFUSED {
             refused += 1;
         } else {
             waiting += 1;
@@ -192,8 +194,8 @@ pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, 
     Ok(Growth { waiting: -i64::try_from(gone).unwrap_or(0), refused: 0 })
 }
 
-/// Sets a record of the outbox aside, unless a newer version waits.
-pub(super) fn refuse(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
+/// Sets a record of the outbox aside as [`REFUSED`] or [`CONTESTED`], unless a newer version waits.
+pub(super) fn set_aside(connection: &Connection, waiting: &Waiting, why: i64) -> Result<Growth, StoreError> {
     let what = match waiting.what {
         Errand::Call(_) => CALL,
         Errand::Collected(_) => COLLECTED,
@@ -201,12 +203,35 @@ pub(super) fn refuse(connection: &Connection, waiting: &Waiting) -> Result<Growt
     };
     let aside = connection
         .execute(
-            "UPDATE outbox SET refused = 1 WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0",
-            params![waiting.call_sid.as_str(), what, version(waiting.version)],
+            "UPDATE outbox SET refused = ?4 WHERE call_sid = ?1 AND what = ?2 AND version <= ?3 AND refused = 0",
+            params![waiting.call_sid.as_str(), what, version(waiting.version), why],
         )
         .map_err(broken)?;
-    let aside = i64::try_from(aside).unwrap_or(0);
+    // What is contested still waits.
+    let aside = if why == REFUSED { i64::try_from(aside).unwrap_or(0) } else { 0 };
     Ok(Growth { waiting: -aside, refused: aside })
+}
+
+/// Feeds what is contested of a call once more.
+pub(super) fn feed_again(connection: &Connection, call_sid: &CallSid) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "UPDATE outbox SET refused = 0 WHERE call_sid = ?1 AND refused = ?2",
+            params![call_sid.as_str(), CONTESTED],
+        )
+        .map_err(broken)?;
+    Ok(())
+}
+
+/// Calls of which MongoDB holds a version that knows nothing of ours, nor ours of it.
+pub(super) fn contested(connection: &Connection, limit: usize) -> Result<Vec<CallSid>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT call_sid FROM outbox WHERE refused = ?1 ORDER BY seq LIMIT ?2")
+        .map_err(broken)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map([CONTESTED, limit], |row| row.get::<_, String>(0)).map_err(broken)?;
+    let sids: Result<Vec<String>, _> = rows.collect();
+    Ok(sids.map_err(broken)?.iter().filter_map(|sid| readable(sid)).collect())
 }
 
 /// The oldest records of the outbox, and when the first of them was queued (Unix milliseconds, 0 if none).
@@ -226,7 +251,7 @@ pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Wait
                 row.get::<_, String>(1)?,
                 row.get::<_, i64>(2)?,
                 row.get::<_, i64>(3)?,
-                row.get::<_, Option<String>>(4)?,
+                document_of(row, 4)?,
             ))
         })
         .map_err(broken)?;
@@ -237,10 +262,10 @@ pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Wait
         if all.is_empty() {
             oldest = queued_at;
         }
-        let call_sid = CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))?;
+        let Some(call_sid) = readable(&sid) else { continue };
         let what = match what.as_str() {
-            CALL => Errand::Call(document.unwrap_or_default()),
-            COLLECTED => Errand::Collected(document.unwrap_or_default()),
+            CALL => Errand::Call(document),
+            COLLECTED => Errand::Collected(document),
             _ => Errand::Delete,
         };
         all.push(Waiting { call_sid, version: u64::try_from(version).unwrap_or(0), what });
@@ -253,11 +278,27 @@ pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>,
     let mut statement =
         connection.prepare_cached("SELECT call_sid FROM outbox WHERE what = 'delete'").map_err(broken)?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
-    rows.map(|row| {
-        let sid = row.map_err(broken)?;
-        CallSid::parse(&sid).map_err(|error| StoreError::Record(error.to_string()))
-    })
-    .collect()
+    let sids: Result<Vec<String>, _> = rows.collect();
+    Ok(sids.map_err(broken)?.iter().filter_map(|sid| readable(sid)).collect())
+}
+
+/// What the journal holds, for people.
+pub(super) fn census(connection: &Connection) -> Result<Census, StoreError> {
+    let calls: i64 = connection.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).map_err(broken)?;
+    let calls = u64::try_from(calls).unwrap_or(0);
+    let (waiting, refused) = outbox_size(connection)?;
+    let oldest: Option<i64> = connection
+        .query_row("SELECT min(queued_at) FROM outbox WHERE refused <> ?1", [REFUSED], |row| row.get(0))
+        .map_err(broken)?;
+    let age = oldest.map_or(0, |oldest| Timestamp::now().as_millisecond().saturating_sub(oldest));
+    let oldest_waits = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+    Ok(Census { calls, waiting, refused, oldest_waits, bytes: bytes(connection)? })
+}
+
+/// The size of the file, its free pages included.
+pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let pragma = |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).map_err(broken);
+    Ok(u64::try_from(pragma("page_count")?.saturating_mul(pragma("page_size")?)).unwrap_or(0))
 }
 
 /// Calls, newest first.
@@ -338,9 +379,16 @@ fn list<T: serde::de::DeserializeOwned>(
         values.len()
     );
     let mut statement = connection.prepare_cached(&text).map_err(broken)?;
-    let rows =
-        statement.query_map(params_from_iter(values), |row: &Row<'_>| row.get::<_, String>(0)).map_err(broken)?;
-    rows.map(|json| from_json(&json.map_err(broken)?)).collect()
+    let rows = statement.query_map(params_from_iter(values), |row: &Row<'_>| document_of(row, 0)).map_err(broken)?;
+    let mut all = Vec::new();
+    for json in rows {
+        match from_json(&json.map_err(broken)?) {
+            Ok(record) => all.push(record),
+            // One damaged record must not hide the others.
+            Err(error) => damaged(&error),
+        }
+    }
+    Ok(all)
 }
 
 /// Puts an errand into the outbox, or its newer version in the place of the one that waits.
@@ -352,17 +400,17 @@ fn enqueue(
     growth: &mut Growth,
 ) -> Result<(), StoreError> {
     let sid = call_sid.as_str();
-    let refused: Option<bool> = connection
+    let refused: Option<i64> = connection
         .prepare_cached("SELECT refused FROM outbox WHERE call_sid = ?1 AND what = ?2")
         .and_then(|mut statement| statement.query_row([sid, what], |row| row.get(0)).optional())
         .map_err(broken)?;
     match refused {
         None => growth.waiting += 1,
-        Some(true) => {
+        Some(REFUSED) => {
             growth.waiting += 1;
             growth.refused -= 1;
         }
-        Some(false) => {}
+        Some(_) => {}
     }
     connection
         .prepare_cached(
@@ -372,6 +420,21 @@ fn enqueue(
         .and_then(|mut statement| statement.execute(params![sid, what, version(at), Timestamp::now().as_millisecond()]))
         .map_err(broken)?;
     Ok(())
+}
+
+/// The name of a call as it is kept; one that is damaged is passed over, so that it holds up no other.
+fn readable(sid: &str) -> Option<CallSid> {
+    CallSid::parse(sid).map_err(|error| damaged(&StoreError::Record(error.to_string()))).ok()
+}
+
+/// A document; nothing where it is no text, which is no JSON either.
+fn document_of(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(row.get_ref(column)?.as_str().unwrap_or_default().to_owned())
+}
+
+fn damaged(error: &StoreError) {
+    metrics::counter!(crate::telemetry::JOURNAL_DAMAGED).increment(1);
+    tracing::warn!(%error, "a damaged record of the journal was passed over");
 }
 
 fn is_deleted(connection: &Connection, call_sid: &CallSid) -> Result<bool, StoreError> {
@@ -401,6 +464,10 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(json: &str) -> Result<T,
 
 /// How long a deleted call is remembered: longer than Twilio lets a call or its callbacks last.
 const REMEMBER_MS: i64 = 7 * 24 * 3_600_000;
+/// Of a record in the outbox: MongoDB will never take it.
+pub(super) const REFUSED: i64 = 1;
+/// Of a record in the outbox: MongoDB holds what another instance made from the same beginning; both must be put together first.
+pub(super) const CONTESTED: i64 = 2;
 const CALL: &str = "call";
 const COLLECTED: &str = "collected";
 const DELETE: &str = "delete";

@@ -16,6 +16,7 @@ use super::sql::{self, Growth};
 use super::{Found, JournalConfig, Shared, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
+use crate::telemetry;
 use crate::twilio::CallSid;
 
 /// What the writing thread is asked for.
@@ -25,6 +26,8 @@ pub(super) enum Write {
     Delete(CallSid),
     Fed(Vec<Waiting>),
     Refused(Vec<Waiting>),
+    Contested(Vec<Waiting>),
+    FeedAgain(CallSid),
     /// A read that must see the writes before it.
     Find(CallSid),
     Stop,
@@ -45,6 +48,7 @@ pub(super) enum Query {
     Collected(ListFilter, Answer<Vec<CollectedDocument>>),
     Waiting(usize, Answer<Vec<Waiting>>),
     Deletions(Answer<HashSet<CallSid>>),
+    Contested(usize, Answer<Vec<CallSid>>),
     Stop(Answer<()>),
 }
 
@@ -100,6 +104,7 @@ impl Writer {
         }
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
+        shared.size(sql::bytes(&connection)?);
         shared.outbox_changed.notify_one();
         Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
     }
@@ -146,11 +151,12 @@ impl Writer {
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
-        histogram!("trunkline_store_commit_seconds").record(took.as_secs_f64());
+        self.shared.size(sql::bytes(&self.connection).unwrap_or(0));
+        histogram!(telemetry::JOURNAL_SECONDS).record(took.as_secs_f64());
         for ((write, result), answer) in writes.iter().zip(results).zip(answers) {
             match (&result, write) {
                 (Ok(_), Write::Save(..)) => {
-                    counter!("trunkline_store_saves_total").increment(1);
+                    counter!(telemetry::JOURNAL_SAVES).increment(1);
                     self.shared.worked();
                 }
                 (Err(StoreError::Deleted), _) | (Ok(_), _) => {}
@@ -173,7 +179,12 @@ impl Writer {
         // Losing the note that MongoDB has a record costs one repetition, so such a commit need not reach the disk at once.
         let synced = writes.iter().any(|write| match write {
             Write::Save(..) | Write::Delete(_) => true,
-            Write::Fed(_) | Write::Refused(_) | Write::Find(_) | Write::Stop => false,
+            Write::Fed(_)
+            | Write::Refused(_)
+            | Write::Contested(_)
+            | Write::FeedAgain(_)
+            | Write::Find(_)
+            | Write::Stop => false,
         });
         if !synced {
             self.connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql::broken)?;
@@ -187,7 +198,7 @@ impl Writer {
         self.refused = self.refused.saturating_add_signed(growth.refused);
         if self.outbox {
             self.shared.outbox(self.waiting, self.refused);
-            if synced {
+            if synced || writes.iter().any(|write| matches!(write, Write::FeedAgain(_))) {
                 self.shared.outbox_changed.notify_one();
             }
         }
@@ -220,7 +231,7 @@ impl Writer {
         }
         match sql::trim(&self.connection) {
             Ok(gone) => {
-                counter!("trunkline_store_trimmed_total").increment(gone as u64);
+                counter!(telemetry::JOURNAL_TRIMMED).increment(gone as u64);
                 gone > 0
             }
             Err(error) => {
@@ -249,7 +260,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
             let (newer, by) = sql::save(connection, call, collected.as_deref(), outbox)?;
             grow(by);
             if !newer {
-                counter!("trunkline_store_superseded_total").increment(1);
+                counter!(telemetry::JOURNAL_SUPERSEDED).increment(1);
             }
             Ok(Reply::Done)
         }
@@ -266,10 +277,17 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
         }
         Write::Refused(all) => {
             for waiting in all {
-                grow(sql::refuse(connection, waiting)?);
+                grow(sql::set_aside(connection, waiting, sql::REFUSED)?);
             }
             Ok(Reply::Done)
         }
+        Write::Contested(all) => {
+            for waiting in all {
+                grow(sql::set_aside(connection, waiting, sql::CONTESTED)?);
+            }
+            Ok(Reply::Done)
+        }
+        Write::FeedAgain(call_sid) => sql::feed_again(connection, call_sid).map(|()| Reply::Done),
         Write::Find(call_sid) => sql::find(connection, call_sid).map(Reply::Found),
         Write::Stop => Ok(Reply::Done),
     }
@@ -291,6 +309,7 @@ fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Share
                 let deletions = sql::deletions_waiting(&connection).map(|all| all.into_iter().collect());
                 respond(Some(answer), deletions);
             }
+            Query::Contested(limit, answer) => respond(Some(answer), sql::contested(&connection, limit)),
             Query::Stop(answer) => {
                 drop(connection);
                 respond(Some(answer), Ok(()));

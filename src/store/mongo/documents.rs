@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::store::record::Lineage;
 use crate::store::{ListFilter, StoreError};
 
 /// A journal's record as a document. The error names no words of the call.
@@ -31,6 +32,32 @@ pub(super) fn from_bson<T: DeserializeOwned>(mut document: Document) -> Result<T
         }
     }
     bson::deserialize_from_document(document).map_err(|_| StoreError::Record("a document of mongodb".to_owned()))
+}
+
+/// The version of a document, and where it comes from. What has no form counts as written by nobody.
+pub(super) fn lineage(document: &Document) -> (u64, Lineage) {
+    let number = |found: &Bson| {
+        let number = found.as_i64().or_else(|| found.as_i32().map(i64::from));
+        number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+    };
+    let version = document.get("version").map_or(0, number);
+    let writer = document.get_str("writer").unwrap_or_default().to_owned();
+    let seen = document.get_document("seen").into_iter().flatten();
+    (version, Lineage { writer, seen: seen.map(|(writer, version)| (writer.clone(), number(version))).collect() })
+}
+
+/// Finds the call's document where the version with this lineage was made from it, or is it.
+pub(super) fn made_from(call_sid: &str, version: u64, lineage: &Lineage) -> Document {
+    let known = lineage.knows(version).into_iter().map(|(writer, version)| {
+        // Documents of before name no writer.
+        let writer = if writer.is_empty() {
+            doc! { "$in": ["", null] }
+        } else {
+            doc! { "$eq": writer }
+        };
+        doc! { "writer": writer, "version": { "$lte": i64::try_from(version).unwrap_or(i64::MAX) } }
+    });
+    doc! { "call_sid": call_sid, "$or": known.collect::<Vec<_>>() }
 }
 
 /// What to look for.

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::{CALLS, COLLECTED, Failure, Inner, OPERATION, bounded, documents, late};
 use crate::store::journal::{Errand, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
+use crate::telemetry;
 
 impl Inner {
     /// Drains the outbox until told to stop.
@@ -76,6 +77,7 @@ impl Inner {
         }
         let mut fed = Vec::new();
         let mut refused = Vec::new();
+        let mut contested = Vec::new();
         let mut away = None;
         {
             let mut running =
@@ -83,6 +85,7 @@ impl Inner {
             while let Some(mut outcome) = running.next().await {
                 fed.append(&mut outcome.fed);
                 refused.append(&mut outcome.refused);
+                contested.append(&mut outcome.contested);
                 if outcome.away.is_some() {
                     // The others would only wait for the same; what they may have written is written again later.
                     away = outcome.away;
@@ -90,21 +93,25 @@ impl Inner {
                 }
             }
         }
-        let settled = fed.len() + refused.len();
-        counter!("trunkline_store_mongodb_writes_total", "result" => "acknowledged").increment(fed.len() as u64);
+        let settled = fed.len() + refused.len() + contested.len();
+        counter!(telemetry::MONGO_WRITES, "outcome" => "acknowledged").increment(fed.len() as u64);
         if !fed.is_empty() {
             self.journal.acknowledge(fed).await.map_err(|error| error.to_string())?;
         }
         if !refused.is_empty() {
-            counter!("trunkline_store_mongodb_writes_total", "result" => "refused").increment(refused.len() as u64);
+            counter!(telemetry::MONGO_WRITES, "outcome" => "refused").increment(refused.len() as u64);
             self.journal.set_aside(refused).await.map_err(|error| error.to_string())?;
+        }
+        if !contested.is_empty() {
+            self.journal.contest(contested).await.map_err(|error| error.to_string())?;
+            self.contest.notify_one();
         }
         if settled > 0 {
             self.rounds.send_modify(|rounds| *rounds += 1);
         }
         match away {
             Some(why) => {
-                counter!("trunkline_store_mongodb_writes_total", "result" => "away").increment(1);
+                counter!(telemetry::MONGO_WRITES, "outcome" => "away").increment(1);
                 Err(why)
             }
             None => Ok(settled),
@@ -117,8 +124,9 @@ impl Inner {
         for errand in errands {
             let started = Instant::now();
             match self.run(&errand).await {
-                Ok(()) => {
-                    histogram!("trunkline_store_mongodb_write_seconds").record(started.elapsed().as_secs_f64());
+                Ok(Kept::Contested) => outcome.contested.push(errand),
+                Ok(Kept::Here) => {
+                    histogram!(telemetry::MONGO_SECONDS).record(started.elapsed().as_secs_f64());
                     outcome.fed.push(errand);
                 }
                 Err(Failure::Refused(why)) => {
@@ -134,7 +142,7 @@ impl Inner {
         outcome
     }
 
-    async fn run(&self, errand: &Waiting) -> Result<(), Failure> {
+    async fn run(&self, errand: &Waiting) -> Result<Kept, Failure> {
         match &errand.what {
             Errand::Call(json) => {
                 let document = documents::to_bson::<CallDocument>(json).map_err(Failure::Refused)?;
@@ -149,33 +157,41 @@ impl Inner {
                     let collection = self.collection(collection).await?;
                     bounded(OPERATION, collection.delete_many(doc! { "call_sid": errand.call_sid.as_str() })).await?;
                 }
-                Ok(())
+                Ok(Kept::Here)
             }
         }
     }
 
-    /// Writes a document unless its version or a newer one is there.
-    async fn keep(&self, collection: &str, errand: &Waiting, document: Document) -> Result<(), Failure> {
+    /// Puts a document in the place of those that it was made from, and of no other.
+    async fn keep(&self, collection: &str, errand: &Waiting, document: Document) -> Result<Kept, Failure> {
         let collection = self.collection(collection).await?;
-        let version = i64::try_from(errand.version).unwrap_or(i64::MAX);
-        let older = doc! { "call_sid": errand.call_sid.as_str(), "version": { "$lt": version } };
-        // A duplicate key the first time may be an older version that another instance inserted at this very moment: then the
-        // second attempt replaces it.
+        let (version, lineage) = documents::lineage(&document);
+        let made_from = documents::made_from(errand.call_sid.as_str(), version, &lineage);
+        // A duplicate key the first time may be a version that this one was made from, and that another instance inserted at this very
+        // moment: then the second attempt replaces it.
         for _ in 0..2 {
-            let write = collection.replace_one(older.clone(), &document).upsert(true).into_future();
+            let write = collection.replace_one(made_from.clone(), &document).upsert(true).into_future();
             match timeout(OPERATION, write).await {
                 Err(_) => return Err(Failure::Away(late(OPERATION))),
-                Ok(Ok(_)) => return Ok(()),
+                Ok(Ok(_)) => return Ok(Kept::Here),
                 Ok(Err(error)) if is_duplicate_call(&error) => {}
                 Ok(Err(error)) => return Err(error.into()),
             }
         }
-        // There is a version that is not older. Only what a majority holds counts: a version of a lost primary may be rolled back.
-        let newer = doc! { "call_sid": errand.call_sid.as_str(), "version": { "$gte": version } };
-        let found = bounded(OPERATION, collection.find_one(newer).read_concern(ReadConcern::majority())).await?;
-        match found {
-            Some(_) => Ok(()),
-            None => Err(Failure::Away("a newer version is not yet held by a majority".to_owned())),
+        // There is another version. Only what a majority holds counts: a version of a lost primary may be rolled back.
+        let theirs = doc! { "call_sid": errand.call_sid.as_str() };
+        let found = bounded(OPERATION, collection.find_one(theirs).read_concern(ReadConcern::majority())).await?;
+        let Some((their_version, theirs)) = found.as_ref().map(documents::lineage) else {
+            return Err(Failure::Away("another version is not yet held by a majority".to_owned()));
+        };
+        if theirs.includes(their_version, &lineage, version) {
+            Ok(Kept::Here)
+        } else if lineage.includes(version, &theirs, their_version) {
+            Err(Failure::Away("another version is not yet held by a majority".to_owned()))
+        } else {
+            counter!(telemetry::MONGO_WRITES, "outcome" => "contested").increment(1);
+            info!(call_sid = %errand.call_sid, version, their_version, "another instance wrote the call from the same beginning");
+            Ok(Kept::Contested)
         }
     }
 
@@ -205,12 +221,12 @@ impl Inner {
     fn worked(&self) {
         if !self.reachable.swap(true, Ordering::Relaxed) {
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            gauge!("trunkline_store_mongodb_up").set(1.0);
+            gauge!(telemetry::MONGO_UP).set(1.0);
         }
     }
 
     fn failed(&self, why: String) {
-        gauge!("trunkline_store_mongodb_up").set(0.0);
+        gauge!(telemetry::MONGO_UP).set(0.0);
         let mut last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         // Once for each outage: it is tried again and again.
         if self.reachable.swap(false, Ordering::Relaxed) || last_error.is_none() {
@@ -225,7 +241,17 @@ impl Inner {
 struct Fed {
     fed: Vec<Waiting>,
     refused: Vec<Waiting>,
+    contested: Vec<Waiting>,
     away: Option<String>,
+}
+
+/// What MongoDB did with a record that it did not refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// It, or a version that was made from it, is there.
+    Here,
+    /// What is there was made by another instance from the same beginning, and neither may replace the other.
+    Contested,
 }
 
 fn is_duplicate_call(error: &Error) -> bool {

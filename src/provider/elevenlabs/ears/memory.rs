@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
-use super::{Answer, BATCH_BYTES, REPLAY_BYTES};
-use crate::audio::BYTES_PER_MS;
+use super::{Answer, BATCH_BYTES, MOST_BYTES, REPLAY_BYTES, TOLD};
+use crate::audio::{BYTES_PER_MS, FRAME_SAMPLES};
 use crate::provider::EarsInput;
 
 /// The audio since the last final words, bounded, and what of it was sent on the present connection.
@@ -23,6 +23,10 @@ pub(super) struct Memory {
     sent: u64,
     /// Up to here the present connection is catching up, so that batches may be large.
     replay_until: u64,
+    /// Up to here nothing waits for a full batch.
+    hurry_until: u64,
+    /// Whether anything was said since the last final words: only then is all of it worth saying again.
+    spoken: bool,
     commits: VecDeque<Commit>,
     commit_timeout: Duration,
     partial: String,
@@ -57,10 +61,13 @@ impl Memory {
         let limit = usize::try_from(replay.as_millis()).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_MS);
         Self {
             audio: VecDeque::new(),
-            limit: limit.max(BATCH_BYTES),
+            // What is taken in at once must not push out what was not sent yet.
+            limit: limit.max(BATCH_BYTES + TOLD * FRAME_SAMPLES),
             start: 0,
             sent: 0,
             replay_until: 0,
+            hurry_until: 0,
+            spoken: false,
             commits: VecDeque::new(),
             commit_timeout,
             partial: String::new(),
@@ -73,15 +80,20 @@ impl Memory {
     pub(super) fn take_in(&mut self, told: EarsInput) {
         match told {
             EarsInput::Audio(frame) => {
-                let frame = frame.as_bytes();
-                let surplus = (self.audio.len() + frame.len()).saturating_sub(self.limit);
-                self.forget(surplus);
+                let over = |limit: usize| (self.audio.len() + frame.len()).saturating_sub(limit);
+                let sent = usize::try_from(self.sent - self.start).unwrap_or(usize::MAX);
+                let quiet = if self.spoken { 0 } else { over(QUIET_BYTES).min(sent) };
+                self.forget(over(self.limit).max(quiet));
                 if self.audio.capacity() < self.audio.len() + frame.len() {
                     // Doubling would overshoot the limit by up to half.
                     let next = (self.audio.capacity() * 2).clamp(BATCH_BYTES * 4, self.limit.max(BATCH_BYTES * 4));
                     self.audio.reserve_exact(next.max(self.audio.len() + frame.len()) - self.audio.len());
                 }
-                self.audio.extend(frame);
+                self.audio.extend(&frame[..]);
+            }
+            EarsInput::Now => {
+                self.hurry_until = self.end();
+                self.spoken = true;
             }
             EarsInput::Commit if self.commits.len() < MAX_COMMITS => {
                 let at = self.end();
@@ -104,7 +116,7 @@ impl Memory {
         }
     }
 
-    /// The next thing to send, if any is due: a full batch, or less before a commit.
+    /// The next thing to send, if any is due: a full batch, or less in a hurry and before a commit.
     pub(super) fn next_due(&mut self) -> Option<Due> {
         if self.commits.front().is_some_and(|commit| commit.empty) {
             self.commits.pop_front();
@@ -113,10 +125,11 @@ impl Memory {
         let end = self.end();
         let next = self.commits.iter_mut().find(|commit| !commit.sent && !commit.empty);
         let until = next.as_ref().map_or(end, |commit| commit.at);
-        let batch = if self.sent < self.replay_until { REPLAY_BYTES } else { BATCH_BYTES };
+        let most = if self.sent < self.replay_until { REPLAY_BYTES } else { MOST_BYTES };
         let ready = usize::try_from(until.saturating_sub(self.sent)).unwrap_or(0);
-        if ready >= batch || (ready > 0 && (next.is_some() || self.sent < self.replay_until)) {
-            return Some(Due::Audio(self.message(ready.min(batch))));
+        let hurry = next.is_some() || self.sent < self.replay_until.max(self.hurry_until);
+        if ready >= BATCH_BYTES || ready > 0 && hurry {
+            return Some(Due::Audio(self.message(ready.min(most))));
         }
         let commit = next?;
         commit.sent = true;
@@ -141,6 +154,7 @@ impl Memory {
             return false;
         }
         text.clone_into(&mut self.partial);
+        self.spoken |= !text.is_empty();
         true
     }
 
@@ -174,6 +188,7 @@ impl Memory {
         while self.commits.pop_front_if(|commit| commit.empty).is_some() {
             finals.push(String::new());
         }
+        self.spoken = false;
         // A call's memory is mostly this: what a long turn needed is given back.
         self.audio.shrink_to(BATCH_BYTES * 4);
         finals
@@ -205,13 +220,15 @@ impl Memory {
 
 const HEAD: &str = r#"{"message_type":"input_audio_chunk","audio_base_64":""#;
 const TAIL: &str = r#"","commit":false,"sample_rate":8000}"#;
+/// Kept while nobody speaks: enough for a soft beginning.
+const QUIET_BYTES: usize = 500 * BYTES_PER_MS;
 /// Commits waiting for their answers; the session sends one a turn.
 const MAX_COMMITS: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::Frame;
+    use bytes::Bytes;
 
     fn memory() -> Memory {
         Memory::new(Duration::from_secs(1), Duration::from_secs(2))
@@ -235,7 +252,7 @@ mod tests {
 
     fn hear(memory: &mut Memory, frames: usize) {
         for _ in 0..frames {
-            memory.take_in(EarsInput::Audio(Frame::SILENCE));
+            memory.take_in(EarsInput::Audio(Bytes::from_static(&[0xFF; 160])));
         }
     }
 
@@ -244,10 +261,24 @@ mod tests {
         let mut memory = memory();
         hear(&mut memory, 4);
         assert_eq!(sent(&mut memory), "");
-        hear(&mut memory, 3);
+        hear(&mut memory, 1);
         assert_eq!(sent(&mut memory), "800");
+        hear(&mut memory, 2);
         memory.take_in(EarsInput::Commit);
         assert_eq!(sent(&mut memory), "320 commit");
+    }
+
+    #[test]
+    fn what_may_be_the_end_of_a_word_waits_for_no_full_batch() {
+        let mut memory = memory();
+        hear(&mut memory, 2);
+        memory.take_in(EarsInput::Now);
+        assert_eq!(sent(&mut memory), "320");
+        memory.take_in(EarsInput::Now);
+        hear(&mut memory, 4);
+        assert_eq!(sent(&mut memory), "");
+        hear(&mut memory, 15);
+        assert_eq!(sent(&mut memory), "2000 1040");
     }
 
     #[test]
@@ -274,19 +305,30 @@ mod tests {
         hear(&mut memory, 6);
         memory.take_in(EarsInput::Commit);
         hear(&mut memory, 2);
-        assert_eq!(sent(&mut memory), "800 160 commit");
+        assert_eq!(sent(&mut memory), "960 commit");
         memory.begin_anew();
         assert_eq!(sent(&mut memory), "960 commit 320");
     }
 
     #[test]
     fn what_is_kept_is_bounded_and_the_newest_stays() {
-        let mut memory = memory();
-        hear(&mut memory, 50);
-        memory.take_in(EarsInput::Audio(Frame([7; 160])));
-        assert_eq!(memory.audio.len(), 8000);
+        let mut memory = Memory::new(Duration::from_secs(2), Duration::from_secs(2));
+        for _ in 0..20 {
+            hear(&mut memory, 10);
+            sent(&mut memory);
+        }
+        assert_eq!(memory.audio.len(), QUIET_BYTES, "nobody has spoken");
+        memory.take_in(EarsInput::Now);
+        hear(&mut memory, 200);
+        memory.take_in(EarsInput::Audio(Bytes::from_static(&[7; 160])));
+        assert_eq!(memory.audio.len(), 16_000);
         assert_eq!(memory.audio.back(), Some(&7));
-        assert!(memory.audio.capacity() <= 8000 + 160);
+        assert!(memory.audio.capacity() <= 16_000 + 160);
+        sent(&mut memory);
+        memory.take_in(EarsInput::Commit);
+        sent(&mut memory);
+        memory.answer(Answer::Words("yes".to_owned()));
+        assert!(memory.audio.capacity() <= BATCH_BYTES * 4);
     }
 
     #[test]
