@@ -179,7 +179,7 @@ fn read_op(next: &mut impl FnMut() -> Option<u8>) -> Option<(u16, Op)> {
 /// Events of one call at most.
 const MOST_OPS: usize = 120;
 /// Actions of one event at most: a long gap in the frames gives two for each of them.
-const MOST_ACTIONS: usize = 400;
+const MOST_ACTIONS: usize = 1_200;
 
 static AGENT: LazyLock<Arc<Agent>> = LazyLock::new(|| {
     let agent = trunkline::agent::parse("logistics.toml", include_str!("../../agents/logistics.toml"));
@@ -307,7 +307,12 @@ impl Watched {
                 assert!(self.asked.is_empty(), "the mind is left thinking");
                 self.closed = true;
             }
-            Action::Commit | Action::Listen(_) | Action::ListenNow | Action::Record { .. } | Action::Report(_) | Action::Save => {}
+            Action::Commit
+            | Action::Listen(_)
+            | Action::ListenNow
+            | Action::Record { .. }
+            | Action::Report(_)
+            | Action::Save => {}
         }
     }
 
