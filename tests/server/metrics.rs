@@ -29,6 +29,7 @@ const NOT_HERE: [&str; 21] = [
     telemetry::SPEECH_CACHE_REMOVED,
     telemetry::SPEECH_CACHE_SHARED,
     telemetry::SPEECH_CACHE_WRITE_FAILURES,
+    telemetry::TLS_FAILURES,
     telemetry::TURN_FIRST_TOKEN_SECONDS,
 ];
 
