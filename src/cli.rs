@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trunkline::config::agents::{Changes, Folder};
 use trunkline::config::{BadConfig, Config};
-use trunkline::server::{Options, Server};
+use trunkline::server::{Options, Server, read_certificate};
 use trunkline::session::Switchboard;
+use trunkline::store::journal::look_into;
 
 use crate::terminal::{say, table};
 
@@ -79,6 +80,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
                 reload(&mut folder, server.switchboard());
+                if let Some(tls) = &config.tls {
+                    read_certificate(tls);
+                }
                 reload_list(server.switchboard()).await;
             }
             () = changes.next() => reload(&mut folder, server.switchboard()),
@@ -122,6 +126,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     if !do_not_call.is_empty() {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
+    journal(&mut out, config);
     for warning in config.warnings() {
         out.push_str(&format!("note: {warning}\n"));
     }
@@ -132,15 +137,32 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BAD_CONFIG) })
 }
 
+/// What waits in the journal, of a server that runs or has run.
+fn journal(out: &mut String, config: &Config) {
+    let census = match look_into(&config.data_dir) {
+        Ok(Some(census)) => census,
+        Ok(None) => return,
+        Err(error) => return out.push_str(&format!("note: {error}\n")),
+    };
+    let oldest = match census.oldest_waits {
+        _ if census.waiting == 0 => String::new(),
+        waits => format!("the oldest for {} s", waits.as_secs()),
+    };
+    let calls = (census.calls.to_string(), format!("{} KB", census.bytes / 1024));
+    let (waiting, refused) = (census.waiting.to_string(), census.refused.to_string());
+    let rows = [
+        ["calls", &calls.0, &calls.1],
+        ["records waiting for MongoDB", &waiting, &oldest],
+        ["records that MongoDB refused", &refused, ""],
+    ];
+    table(out, ["journal", "", ""], rows.into_iter());
+}
+
 /// Asks the running server for a call.
 pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode> {
-    let server = call.server.unwrap_or_else(|| {
-        let mut here = config.listen;
-        if here.ip().is_unspecified() {
-            here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-        }
-        format!("http://{here}")
-    });
+    // A certificate is for the public name, not for this machine's address.
+    let public = config.public_url.clone().filter(|_| config.tls.is_some());
+    let server = call.server.or(public).unwrap_or_else(|| here(config));
     let variables: BTreeMap<_, _> = call.variables.into_iter().collect();
     let body = json!({
         "agent_type": call.agent, "phone": call.phone, "language": call.language, "mode": call.mode,
@@ -164,6 +186,26 @@ pub(crate) async fn call(config: &Config, call: Call) -> anyhow::Result<ExitCode
     }
 }
 
+/// Asks the server of this machine whether it takes calls.
+pub(crate) async fn ready(config: &Config) -> anyhow::Result<ExitCode> {
+    // The certificate is for the public name, and nothing secret is said.
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(4)).tls_danger_accept_invalid_certs(true);
+    let url = format!("{}/readyz", here(config));
+    let answer = client.build()?.get(&url).send().await.with_context(|| format!("no server answers at {url}"))?;
+    let ready = answer.status().is_success();
+    say(if ready { "ready\n" } else { "not ready\n" })?;
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where the server of this machine is reached from this machine.
+fn here(config: &Config) -> String {
+    let mut here = config.listen;
+    if here.ip().is_unspecified() {
+        here.set_ip(if here.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("{}://{here}", config.scheme())
+}
+
 /// Tells what is wrong with the environment, one problem a line, exit code 64.
 pub(crate) fn bad_config(bad: &BadConfig) -> ExitCode {
     complain(&format!("bad configuration:\n{bad}"));
@@ -184,8 +226,9 @@ fn reload(folder: &mut Folder, switchboard: &Switchboard) {
     }
     if changed {
         let agents = folder.agents();
-        info!(agents = agents.len(), "agents read again");
+        let count = agents.len();
         switchboard.set_agents(agents);
+        info!(agents = count, "agents read again");
     }
 }
 

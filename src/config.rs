@@ -14,9 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::http::Part;
+use crate::http::{Part, Tls};
 use crate::store::do_not_call::DoNotCall;
-use crate::telemetry::{LogFormat, Secret};
+use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
 /// What the command line says instead of the environment, by the variable's name.
@@ -29,6 +29,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `PUBLIC_URL`: scheme, host and port by which Twilio reaches us, without a slash at the end.
     pub public_url: Option<String>,
+    /// `TLS_CERT_FILE` and `TLS_KEY_FILE`, read and checked; `None` is plain HTTP.
+    pub tls: Option<Tls>,
     /// `API_TOKEN`; without it developer routes serve this machine only.
     pub api_token: Option<Secret>,
     /// The phone line.
@@ -47,6 +49,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DO_NOT_CALL_FILE`.
     pub do_not_call_file: Option<PathBuf>,
+    /// `CALLS_TO_NUMBER_PER_HOUR`; 0 is no limit.
+    pub calls_to_number_per_hour: u32,
+    /// `CALLS_FROM_NUMBER_PER_HOUR`; 0 is no limit.
+    pub calls_from_number_per_hour: u32,
     /// `LOG_FORMAT`.
     pub log_format: LogFormat,
     /// `RUST_LOG`.
@@ -131,7 +137,12 @@ impl Config {
 
     /// The address by which this server is reached: `PUBLIC_URL`, else where it listens.
     pub fn reachable_at(&self) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
+        self.public_url.clone().unwrap_or_else(|| format!("{}://{}", self.scheme(), self.listen))
+    }
+
+    /// `https` where TLS is ours, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The numbers that must not be called, and what is wrong with the files they are in.
@@ -225,8 +236,11 @@ impl Config {
         if self.twilio.can_call() && self.public_url.as_ref().is_some_and(|url| url.starts_with("http:")) {
             warnings.push("PUBLIC_URL is http: Twilio opens media streams to wss addresses only".to_owned());
         }
-        if self.otlp_endpoint.is_some() {
-            warnings.push("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces".to_owned());
+        if self.otlp_endpoint.is_some() && !traces::COMPILED_IN {
+            warnings.push(
+                "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces: it lacks the feature otel"
+                    .to_owned(),
+            );
         }
         warnings
     }
@@ -259,6 +273,12 @@ impl Config {
                     }
                     "PUBLIC_URL" => text(&self.public_url),
                     "LISTEN" => self.listen.to_string(),
+                    "TLS_CERT_FILE" => {
+                        self.tls.as_ref().map_or_else(String::new, |tls| tls.files().certificates.display().to_string())
+                    }
+                    "TLS_KEY_FILE" => {
+                        self.tls.as_ref().map_or_else(String::new, |tls| tls.files().key.display().to_string())
+                    }
                     "API_TOKEN" => secret(&self.api_token),
                     "AGENTS_DIR" => self.agents_dir.display().to_string(),
                     "AUDIO_DIR" => self.audio_dir.display().to_string(),
@@ -266,6 +286,8 @@ impl Config {
                     "DO_NOT_CALL_FILE" => {
                         self.do_not_call_file.as_ref().map_or_else(String::new, |path| path.display().to_string())
                     }
+                    "CALLS_TO_NUMBER_PER_HOUR" => self.calls_to_number_per_hour.to_string(),
+                    "CALLS_FROM_NUMBER_PER_HOUR" => self.calls_from_number_per_hour.to_string(),
                     "LOG_FORMAT" => match self.log_format {
                         LogFormat::Text => "text".to_owned(),
                         LogFormat::Json => "json".to_owned(),
@@ -351,6 +373,25 @@ mod tests {
         let config = read(&[("API_TOKEN", ""), ("LISTEN", "  "), ("MONGODB_URI", "\n")]).unwrap();
         assert!(config.api_token.is_none() && config.mongodb.is_none());
         assert_eq!(config.listen.port(), 8080);
+    }
+
+    #[test]
+    fn rates_of_a_number_are_limited_on_twilios_own_line_unless_told_otherwise() {
+        let rates = |pairs: &[(&str, &str)]| {
+            let config = read(pairs).unwrap();
+            (config.calls_to_number_per_hour, config.calls_from_number_per_hour)
+        };
+        assert_eq!(rates(&[]), (0, 0));
+        let mut line = TWILIO.to_vec();
+        line.push(("PUBLIC_URL", "https://voice.example.in"));
+        assert_eq!(rates(&line), (6, 20));
+        let with = |more: &[(&'static str, &'static str)]| rates(&[&line, more].concat());
+        assert_eq!(with(&[("TWILIO_API_URL", "https://api.dublin.ie1.twilio.com")]), (6, 20));
+        assert_eq!(with(&[("TWILIO_API_URL", "http://127.0.0.1:9")]), (0, 0));
+        assert_eq!(with(&[("TWILIO_API_URL", "https://twilio.com.example.in")]), (0, 0));
+        assert_eq!(with(&[("CALLS_TO_NUMBER_PER_HOUR", "0"), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3));
+        assert_eq!(rates(&[("CALLS_TO_NUMBER_PER_HOUR", "2")]), (2, 0));
+        assert!(problems(&[("CALLS_TO_NUMBER_PER_HOUR", "many")]).starts_with("CALLS_TO_NUMBER_PER_HOUR: "));
     }
 
     #[test]

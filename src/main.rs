@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents again
+    /// Run the server until SIGTERM or SIGINT; SIGHUP reads the agents and the certificate again
     Serve,
     /// Check configuration and agents, and say which part is in force; exits 64 if something is wrong
     Check,
@@ -33,6 +33,8 @@ enum Command {
     Demo(demo::Demo),
     /// Ask the running server to start a call, and print its call_sid
     Call(cli::Call),
+    /// Ask the running server whether it takes calls; exits 1 if not. For health checks
+    Ready,
     /// Call any server that speaks Media Streams, many times at once, and measure
     Simulate(simulate::Simulate),
     /// Print what is understood of a caller's words
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
     if let Err(error) = telemetry::start_logs(config.log_format, filter) {
         return cli::failed(&anyhow::Error::new(error));
     }
+    telemetry::keep_panics_quiet();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cli::failed(&anyhow::Error::new(error).context("the runtime did not start")),
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve => cli::serve(config).await,
             Command::Check => cli::check(&config).await,
+            Command::Ready => cli::ready(&config).await,
             Command::Demo(args) => demo::demo(&config, &args).await,
             Command::Simulate(args) => simulate::simulate(&config, args).await,
             Command::Vendors(args) => vendors::vendors(&config, args).await,

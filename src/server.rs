@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, info, warn};
 use url::Url;
 
 use crate::agent::Agent;
@@ -25,7 +25,8 @@ use crate::store::mongo::MongoConfig;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use crate::store::{Store, StoreConfig, retention};
-use crate::telemetry;
+use crate::telemetry::{self, traces};
+use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{Rest, RestConfig};
 
@@ -57,6 +58,12 @@ impl Server {
         options: Options,
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
+        if let Some(endpoint) = config.otlp_endpoint.as_deref().filter(|_| traces::COMPILED_IN)
+            && let Err(error) = traces::start(endpoint)
+        {
+            // Calls matter more than how they are watched.
+            warn!(%error, "OTEL_EXPORTER_OTLP_ENDPOINT");
+        }
         let address = listener.local_addr()?;
         let switchboard = switchboard(config, agents, address, options).await?;
         let routes = http::Config {
@@ -68,15 +75,28 @@ impl Server {
         };
         let stop = CancellationToken::new();
         let app = App::new(routes, switchboard.clone(), metrics.clone());
-        let serving = tokio::spawn(http::serve(listener, app, stop.clone()));
+        let serving = tokio::spawn(http::serve_over(listener, app, config.tls.clone(), stop.clone()));
+        if let Some(tls) = config.tls.clone() {
+            let ending = stop.clone();
+            tokio::spawn(async move { ending.run_until_cancelled(renew(tls)).await });
+        }
         let upkeep = stop.clone();
         tokio::spawn(async move {
             while upkeep.run_until_cancelled(tokio::time::sleep(UPKEEP)).await.is_some() {
                 metrics.upkeep();
             }
         });
+        let traces = retention::Traces {
+            recordings: config.data_dir.join("recordings"),
+            speech: switchboard.speech_cache().clone(),
+        };
+        let forgetting = switchboard.clone();
+        let gone = move |call_sid: &CallSid| forgetting.forget(call_sid);
+        let following = retention::follow(switchboard.store().clone(), traces.clone(), gone);
+        let ending = stop.clone();
+        tokio::spawn(async move { ending.run_until_cancelled(following).await });
         if let Some(days) = config.retention_days {
-            let expiring = retention::keep(switchboard.store().clone(), config.data_dir.join("recordings"), days);
+            let expiring = retention::keep(switchboard.store().clone(), traces, days);
             let ending = stop.clone();
             tokio::spawn(async move { ending.run_until_cancelled(expiring).await });
         }
@@ -107,6 +127,7 @@ impl Server {
         self.stop.cancel();
         self.serving.await??;
         self.switchboard.store().shutdown(FLUSH).await;
+        tokio::task::spawn_blocking(|| traces::stop(FLUSH_TRACES)).await?;
         Ok(())
     }
 }
@@ -158,7 +179,7 @@ async fn switchboard(
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
         store,
-        speech_cache: SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?,
+        speech_cache: SpeechCache::open(speech_cache(config))?,
         recordings: Some(Recordings::start(&recordings, RECORDING_THREADS)?),
         ears: elevenlabs.clone().map(Ears::new),
         voice: elevenlabs.map(|known| Voice::new(known, client)),
@@ -168,18 +189,50 @@ async fn switchboard(
     let caller_id = twilio.phone_number.as_deref().and_then(|number| E164::parse(number).ok());
     let known = session::Config {
         // Where LISTEN left the port to the system, only the socket knows it.
-        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{here}")),
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("{}://{here}", config.scheme())),
         max_calls: config.max_calls,
         caller_id,
         record_all: options.record_all,
-        rules: session::RulesConfig { do_not_call },
+        rules: session::RulesConfig {
+            do_not_call,
+            calls_to_number_per_hour: config.calls_to_number_per_hour,
+            calls_from_number_per_hour: config.calls_from_number_per_hour,
+        },
     };
     Ok(Switchboard::open(known, parts, agents))
 }
 
+/// Speech that nobody asked for is not kept for longer than the calls that it was made for.
+fn speech_cache(config: &Config) -> SpeechCacheConfig {
+    let usual = SpeechCacheConfig::new(&config.audio_dir);
+    let days = config.retention_days.map(|days| Duration::from_secs(24 * 3_600 * u64::from(days)));
+    SpeechCacheConfig { max_age: days.map_or(usual.max_age, |days| days.min(usual.max_age)), ..usual }
+}
+
+/// Looks for a renewed certificate now and again: files behind links, as Kubernetes has them, are not always told of.
+async fn renew(tls: http::Tls) {
+    loop {
+        tokio::time::sleep(CERTIFICATE).await;
+        read_certificate(&tls);
+    }
+}
+
+/// Takes a renewed certificate into force, if there is one.
+pub fn read_certificate(tls: &http::Tls) {
+    match tls.read_again() {
+        Ok(true) => info!("a new certificate is in force"),
+        Ok(false) => {}
+        Err(error) => error!(%error, "certificate refused; the old one stays in force"),
+    }
+}
+
+/// How often the certificate's files are looked at.
+const CERTIFICATE: Duration = Duration::from_secs(30);
 /// How long a connection to a vendor may take.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long the store may feed MongoDB at the end.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How long the last traces may take to their collector.
+const FLUSH_TRACES: Duration = Duration::from_secs(2);
 const UPKEEP: Duration = Duration::from_secs(5);
 const RECORDING_THREADS: usize = 1;

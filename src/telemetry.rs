@@ -4,6 +4,9 @@
 //! Key types: [`Secret`], [`Redacted`], [`LogFormat`], [`MetricsPage`]. Invariant: nothing a [`Secret`] holds and nothing a caller
 //! said reaches a log, an error or a metric label.
 
+pub mod timeline;
+pub mod traces;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -106,6 +109,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for machines.
     Json,
+}
+
+/// From now on a panic is logged by its place alone: its text may quote what a caller said.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a defect of the server: it panicked");
+    }));
 }
 
 /// Starts logging to standard error. `filter` is in `RUST_LOG`'s language, such as `info,trunkline=debug`.
@@ -225,8 +236,9 @@ metrics_table! {
     Counter HTTP_REQUESTS = "trunkline_http_requests_total", "Requests answered, by `route`, `method` and `status`.";
     Histogram HTTP_SECONDS = "trunkline_http_request_seconds", "From a request's headers to its response's, by `route`.";
     Gauge JOURNAL_BACKLOG = "trunkline_journal_backlog", "Records durable here and not yet in MongoDB.";
+    Gauge JOURNAL_BYTES = "trunkline_journal_bytes", "Size of the embedded journal's file, its free pages included.";
     Counter JOURNAL_CORRUPT = "trunkline_journal_corrupt_total", "Times the journal's file was unreadable at start and moved aside.";
-    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Records of the journal that could not be read and were passed over.";
+    Counter JOURNAL_DAMAGED = "trunkline_journal_damaged_records_total", "Reads of a record of the journal that does not have its form; it was passed over.";
     Counter JOURNAL_FAILURES = "trunkline_journal_save_failures_total", "Saves that the journal could not make durable.";
     Counter JOURNAL_QUEUE_FULL = "trunkline_journal_queue_full_total", "Saves given up because the journal's queue was full.";
     Gauge JOURNAL_REFUSED = "trunkline_journal_refused", "Records that MongoDB refused for good; they stay in the journal.";
@@ -236,10 +248,9 @@ metrics_table! {
     Counter JOURNAL_TRIMMED = "trunkline_journal_trimmed_total", "Records removed from a full journal because MongoDB holds them.";
     Counter MEDIA_REFUSED = "trunkline_media_refused_total", "Media sockets closed by us before a call was joined, by `reason`.";
     Counter MODE_CHANGES = "trunkline_mode_changes_total", "Calls carried on in another mode, by `reason`.";
-    Counter MONGO_CONTESTED = "trunkline_mongo_contested_total", "Calls that two instances wrote from the same beginning, put together since.";
     Histogram MONGO_SECONDS = "trunkline_mongo_write_seconds", "One write acknowledged by MongoDB.";
     Gauge MONGO_UP = "trunkline_mongo_up", "1 while MongoDB answers, else 0.";
-    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, away).";
+    Counter MONGO_WRITES = "trunkline_mongo_writes_total", "Records fed to MongoDB, by `outcome` (acknowledged, refused, contested, away).";
     Counter PROVIDER_ERRORS = "trunkline_provider_errors_total", "Requests a vendor failed, by `vendor` and `kind`.";
     Counter PROVIDER_FALLBACKS = "trunkline_provider_fallbacks_total", "Times the next in a chain took over, by `part` (ears, voice, mind) and `to`.";
     Histogram PROVIDER_SECONDS = "trunkline_provider_first_answer_seconds", "From a request to a vendor's first answer, by `vendor`.";
@@ -254,8 +265,11 @@ metrics_table! {
     Counter SPEECH_CACHE_SHARED = "trunkline_speech_cache_shared_total", "Requests that waited for the same sound that another rendered.";
     Counter SPEECH_CACHE_WRITE_FAILURES = "trunkline_speech_cache_write_failures_total", "Sounds that could not be written to the cache's folder.";
     Histogram TURN_FINAL_WORDS_SECONDS = "trunkline_turn_final_words_seconds", "From the end of the caller's speech to the recogniser's final words.";
+    Counter TLS_FAILURES = "trunkline_tls_failures_total", "Connections on which TLS was not agreed, by `reason` (late, refused).";
     Histogram TURN_FIRST_AUDIO_SECONDS = "trunkline_turn_first_audio_seconds", "From the end of the caller's speech to the first audio of the reply.";
-    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the final words to the mind's first token.";
+    Histogram TURN_FIRST_CLAUSE_SECONDS = "trunkline_turn_first_clause_seconds", "From the end of the caller's speech to the first clause given to the voice.";
+    Histogram TURN_FIRST_SENT_SECONDS = "trunkline_turn_first_sent_seconds", "From the end of the caller's speech to the first audio of the reply sent to the phone.";
+    Histogram TURN_FIRST_TOKEN_SECONDS = "trunkline_turn_first_token_seconds", "From the question to the mind to its first token.";
     Histogram TURN_HEARD_SECONDS = "trunkline_turn_heard_seconds", "Voice-to-voice: from the end of the caller's speech to the reply being heard.";
 }
 
@@ -270,7 +284,13 @@ fn install_metrics() -> Result<MetricsPage, MetricsError> {
         .map_err(wrap)?;
     for metric in METRICS {
         match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            MetricKind::Counter => {
+                metrics::describe_counter!(metric.name, metric.help);
+                // One that is there only after its first event looks to a rule like one that never moved.
+                if !metric.help.contains("by `") {
+                    metrics::counter!(metric.name).absolute(0);
+                }
+            }
             MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
             MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
         }

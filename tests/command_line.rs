@@ -135,6 +135,17 @@ impl Running {
         Self { child, log, address, folder }
     }
 
+    fn post(&self, target: &str, form: &str) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let kind = "application/x-www-form-urlencoded";
+        let length = form.len();
+        let head = format!("Host: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}");
+        write!(socket, "POST {target} HTTP/1.1\r\n{head}\r\n\r\n{form}").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn get(&self, target: &str) -> String {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         write!(socket, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
@@ -169,6 +180,67 @@ fn the_server_starts_answers_and_stops_when_told() {
     let mut rest = String::new();
     server.log.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("draining") && rest.contains("stopped"), "{rest}");
+}
+
+/// A certificate and its key, as `cert.pem` and `key.pem`.
+fn certificate(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["voice.example.in".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_health_check_asks_the_running_server_also_over_tls_and_a_signal_renews_the_certificate() {
+    let ready = |address: &str, variables: &[(&str, &str)], folder: &Path| {
+        trunkline(folder).args(["ready", "--listen", address]).envs(variables.iter().copied()).output().unwrap()
+    };
+    let server = Running::start();
+    let output = ready(&server.address, &[], server.folder.path());
+    assert!(output.status.success() && text(&output.stdout) == "ready\n", "{output:?}");
+    let gone = server.address.clone();
+    drop(server);
+    assert_eq!(ready(&gone, &[], Path::new(".")).status.code(), Some(1));
+
+    let tls = [("TLS_CERT_FILE", "cert.pem"), ("TLS_KEY_FILE", "key.pem")];
+    let mut server = Running::start_with(LOGISTICS, &tls, certificate);
+    let output = ready(&server.address, &tls, server.folder.path());
+    assert!(output.status.success(), "{output:?}");
+    certificate(server.folder.path());
+    Command::new("sh").args(["-c", &format!("kill -HUP {}", server.child.id())]).status().unwrap();
+    line_with(&mut server.log, "a new certificate is in force");
+    assert!(ready(&server.address, &tls, server.folder.path()).status.success());
+}
+
+#[test]
+fn a_collector_of_traces_is_told_of_where_the_build_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = check(folder.path(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")]);
+    let warned = text(&output.stdout).contains("note: OTEL_EXPORTER_OTLP_ENDPOINT is set, but");
+    assert_eq!(warned, !trunkline::telemetry::traces::COMPILED_IN, "{}", text(&output.stdout));
+}
+
+#[test]
+fn told_to_stop_in_the_middle_of_a_call_it_says_goodbye_first() {
+    // Less than the time in which a call in gather gets its last turn: it begins at once.
+    let mut server = Running::start_with(LOGISTICS, &[("DRAIN_SECONDS", "19")], |_| {});
+    let voice = "/voice?agent_type=LOGISTICS&mode=gather";
+    let first = server.post(voice, "CallSid=CA00000000000000000000000000000001&Direction=inbound&From=%2B919876543210");
+    let action = first.split_once("/process-response").unwrap().1.split('"').next().unwrap().to_owned();
+    Command::new("sh").args(["-c", &format!("kill -TERM {}", server.child.id())]).status().unwrap();
+    line_with(&mut server.log, "draining");
+    while !server.get("/readyz").starts_with("HTTP/1.1 503") {}
+    let refused =
+        server.post(voice, "CallSid=CA00000000000000000000000000000002&Direction=inbound&From=%2B919876543210");
+    assert!(refused.contains("<Say") && refused.contains("<Hangup/>") && !refused.contains("<Gather"), "{refused}");
+    let last = server.post(
+        &format!("/process-response{action}"),
+        "CallSid=CA00000000000000000000000000000001&SpeechResult=five+hundred+rupees",
+    );
+    assert!(last.contains("<Say") && last.contains("<Hangup/>") && !last.contains("<Gather"), "{last}");
+    assert!(server.child.wait().unwrap().success());
+    let mut rest = String::new();
+    server.log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("stopped") && !rest.contains("cut off"), "{rest}");
 }
 
 #[test]

@@ -424,6 +424,40 @@ async fn a_recogniser_that_falls_silent_is_asked_again_over_a_new_connection() {
     assert_eq!(audio_len(&replayed), 800);
 }
 
+#[tokio::test]
+async fn a_recogniser_that_answers_pings_and_says_nothing_is_doubted_less_and_less() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.config();
+    let mut ears = listen(config.clone());
+    let began = json!({"message_type": "session_started"});
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    let unanswered = async |ears: &mut Listening, socket: &mut Socket| {
+        ears.frames(5).await;
+        ears.commit().await;
+        assert_eq!(audio_len(&socket.heard().await), 800);
+        socket.heard().await;
+        pass(config.commit_timeout).await;
+    };
+    // The first commit without a word: another connection is given the same audio and the same commit.
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.say(began.clone()).await;
+    assert_eq!(audio_len(&socket.heard().await), 800);
+    assert_eq!(socket.heard().await["commit"], true);
+    // It has nothing to say either: it was noise, and the next time nobody doubts so soon.
+    pass(config.commit_timeout).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    assert_eq!(ears.event().await, EarsEvent::Final(String::new()));
+    unanswered(&mut ears, &mut socket).await;
+    let mut socket = vendor.socket().await;
+    socket.heard().await;
+    socket.heard().await;
+    socket.say(committed("five hundred")).await;
+    assert_eq!(ears.event().await, EarsEvent::Final("five hundred".to_owned()));
+}
+
 // ---------------------------------------------------------------- voice
 
 struct Speaking {
@@ -471,6 +505,7 @@ impl Speaking {
             VoiceEvent::Audio { turn, clause, audio } => {
                 format!("audio {turn} {clause} {}", String::from_utf8_lossy(&audio))
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => format!("letters {turn} {clause} {ends_ms:?}"),
             VoiceEvent::Done { turn, clause } => format!("done {turn} {clause}"),
             VoiceEvent::Failed { turn, clause, error } => format!("failed {turn} {clause} {error}"),
         }
@@ -524,6 +559,37 @@ async fn a_clause_has_a_context_of_its_own_and_its_audio_comes_in_order() {
     drop(voice.input);
     assert_eq!(socket.heard().await, json!({"close_socket": true}));
     voice.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_times_of_letters_come_before_their_audio_and_bad_ones_cost_nothing() {
+    let mut vendor = Vendor::start().await;
+    let mut voice = speak(vendor.config());
+    voice.say(1, 0).await;
+    let mut socket = vendor.socket().await;
+    let id = context(&mut socket).await;
+    let times = json!({"chars": ["H", "\"", " ", "ह"], "charStartTimesMs": [0, 40, 80, 95.5], "charDurationsMs": [40, 40, 15, 30]});
+    let with = |name: &str, times: &Value| {
+        let mut message = audio(&id, "abc");
+        message[name] = times.clone();
+        message
+    };
+    socket.say(with("alignment", &times)).await;
+    socket.say(with("normalizedAlignment", &times)).await;
+    socket.say(with("alignment", &json!({"chars": 7}))).await;
+    socket.say(audio(&id, "abc")).await;
+    socket.say(last(&id)).await;
+    for expected in [
+        "letters 1 0 [40, 80, 125]",
+        "audio 1 0 abc",
+        "letters 1 0 [40, 80, 125]",
+        "audio 1 0 abc",
+        "audio 1 0 abc",
+        "audio 1 0 abc",
+        "done 1 0",
+    ] {
+        assert_eq!(voice.event().await, expected);
+    }
 }
 
 #[tokio::test]

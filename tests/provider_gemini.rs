@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use trunkline::conversation::prompt::{Line, Prompt, PromptField, Speaker};
+use trunkline::provider::breaker::Circuit;
 use trunkline::provider::gemini::{Gemini, GeminiConfig};
 use trunkline::provider::{ProviderError, ProviderErrorKind, http_client};
 use trunkline::telemetry::Secret;
@@ -114,8 +115,12 @@ fn prompt() -> Prompt {
 }
 
 fn ask(config: GeminiConfig) -> Asking {
+    asked_of(&Gemini::new(config, http_client(Duration::from_secs(3)).unwrap()))
+}
+
+fn asked_of(gemini: &Gemini) -> Asking {
     let (out, text) = mpsc::channel(64);
-    let gemini = Gemini::new(config, http_client(Duration::from_secs(3)).unwrap());
+    let gemini = gemini.clone();
     let task = tokio::spawn(async move { gemini.reply(&prompt(), out).await });
     Asking { text, task }
 }
@@ -253,6 +258,47 @@ async fn an_overloaded_model_is_asked_twice_and_then_the_fallback_once() {
     assert_eq!(models, [MODEL, MODEL, FALLBACK]);
     assert_eq!(asking.error().await.kind, ProviderErrorKind::Unavailable);
     vendor.assert_asked_no_more();
+}
+
+#[tokio::test]
+async fn a_model_that_keeps_failing_is_passed_over_and_found_again() {
+    let mut vendor = Vendor::start().await;
+    let gemini = Gemini::new(vendor.config_with_fallback(), http_client(Duration::from_secs(2)).unwrap());
+    let circuit = || gemini.breakers().map(|breaker| (breaker.part(), breaker.circuit())).collect::<Vec<_>>();
+    // Each reply costs the first model two failures; the fallback answers.
+    let mut asked_first = 0;
+    while circuit()[0].1 == Circuit::Closed {
+        let asking = asked_of(&gemini);
+        loop {
+            let asked = vendor.request().await;
+            if asked.model() == FALLBACK {
+                asked.answer(200, whole());
+                break;
+            }
+            asked_first += 1;
+            asked.answer(503, error_body(503, "UNAVAILABLE"));
+        }
+        assert_eq!(asking.end().await.1, Ok(()));
+    }
+    assert!(asked_first >= 5, "{asked_first}");
+    assert_eq!(circuit(), [("mind", Circuit::Open), ("mind_fallback", Circuit::Closed)]);
+    // From now on nobody waits for it.
+    let asking = asked_of(&gemini);
+    let only = vendor.request().await;
+    assert_eq!(only.model(), FALLBACK);
+    only.answer(200, whole());
+    assert_eq!(asking.end().await.1, Ok(()));
+    vendor.assert_asked_no_more();
+    // After its rest one reply finds out whether it is back.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let asking = asked_of(&gemini);
+    let probe = vendor.request().await;
+    assert_eq!(probe.model(), MODEL);
+    probe.answer(200, whole());
+    assert_eq!(asking.end().await.1, Ok(()));
+    assert_eq!(circuit(), [("mind", Circuit::Closed), ("mind_fallback", Circuit::Closed)]);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ async fn spoken(vendors: &Vendors, texts: &[&str]) -> Vec<usize> {
     while let Some(event) = events.recv().await {
         match event {
             VoiceEvent::Audio { clause, audio, .. } => bytes[clause as usize] += audio.len(),
+            VoiceEvent::Letters { .. } => {}
             VoiceEvent::Done { .. } => done += 1,
             VoiceEvent::Failed { error, .. } => panic!("{error}"),
         }

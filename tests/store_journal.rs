@@ -9,7 +9,7 @@ use std::process::Command;
 use jiff::{SignedDuration, Timestamp};
 use rig::records::{call, facts, sid};
 use tempfile::tempdir;
-use trunkline::store::journal::{Errand, Journal, JournalConfig};
+use trunkline::store::journal::{Errand, Journal, JournalConfig, look_into};
 use trunkline::store::{ListFilter, Place, Store, StoreConfig, StoreError};
 
 async fn open(dir: &std::path::Path) -> Store {
@@ -178,6 +178,123 @@ async fn a_corrupt_file_is_moved_aside_and_a_new_one_started() {
         let aside = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
         assert_eq!(aside.filter(|name| name.starts_with("trunkline.sqlite.corrupt-")).count(), 1);
     }
+}
+
+/// A journal with so many calls, closed.
+async fn filled(dir: &std::path::Path, calls: usize) -> std::path::PathBuf {
+    let store = open(dir).await;
+    for n in 0..calls {
+        store.save(call(&format!("CA{n}"), 3), Some(facts(&format!("CA{n}"), 3))).await.unwrap();
+    }
+    store.shutdown(std::time::Duration::ZERO).await;
+    dir.join("trunkline.sqlite")
+}
+
+fn set_aside(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.to_string_lossy().contains("trunkline.sqlite.corrupt-")).collect()
+}
+
+#[tokio::test]
+async fn of_a_damaged_file_what_is_whole_is_taken_over_and_the_file_is_kept() {
+    // (what is left of the file, what of it is overwritten): cut short, and hit in the middle.
+    for (left, hit) in [(0.8, 0.0..0.0), (1.0, 0.55..0.6), (1.0, 0.9..0.93)] {
+        let dir = tempdir().unwrap();
+        let file = filled(dir.path(), 400).await;
+        let mut bytes = fs::read(&file).unwrap();
+        let at = |share: f64| (bytes.len() as f64 * share) as usize;
+        let (end, hit) = (at(left), at(hit.start)..at(hit.end));
+        bytes[hit].fill(0xa5);
+        bytes.truncate(end);
+        fs::write(&file, &bytes).unwrap();
+
+        let journal = Journal::open_with(JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) }).await.unwrap();
+        let aside = set_aside(dir.path());
+        assert_eq!(aside.iter().filter(|file| fs::read(file).unwrap() == bytes).count(), 1, "{aside:?}");
+        let kept = journal.list(ListFilter { limit: 1000, ..ListFilter::default() }).await.unwrap();
+        assert!(kept.len() >= 100 && kept.iter().all(|one| one.version == 3), "{}", kept.len());
+        // They wait for MongoDB like all others, and the journal works.
+        assert!(journal.status().backlog >= kept.len() as u64);
+        journal.save(call("CAnew", 1), None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_journal_of_ours_is_refused_by_name_or_set_aside() {
+    // Another program's database is not ours to move.
+    let dir = tempdir().unwrap();
+    let file = dir.path().join("trunkline.sqlite");
+    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE calls (x); PRAGMA user_version = 1").unwrap();
+    let before = fs::read(&file).unwrap();
+    let refused = Journal::open(dir.path()).await.unwrap_err().to_string();
+    assert!(refused.contains("trunkline.sqlite") && refused.contains("move it away"), "{refused}");
+    assert!(fs::read(&file).unwrap() == before, "it is untouched");
+    // No database at all.
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("trunkline.sqlite"), "[2026-11-23] not a database\n".repeat(1000)).unwrap();
+    Journal::open(dir.path()).await.unwrap().save(call("CA1", 1), None).await.unwrap();
+    assert_eq!(set_aside(dir.path()).len(), 1);
+    // An empty file is what a power cut leaves of a new one.
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("trunkline.sqlite"), "").unwrap();
+    Journal::open(dir.path()).await.unwrap().save(call("CA1", 1), None).await.unwrap();
+    assert_eq!(set_aside(dir.path()).len(), 0);
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_refused_by_name() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let below = dir.path().join("file/data");
+    let refused = Journal::open(&below).await.unwrap_err().to_string();
+    assert!(refused.contains("file/data"), "{refused}");
+    let taken = dir.path().join("taken");
+    fs::create_dir_all(taken.join("trunkline.sqlite")).unwrap();
+    let refused = Journal::open(&taken).await.unwrap_err().to_string();
+    assert!(refused.contains("taken"), "{refused}");
+    // No file can be made there, whoever asks.
+    let refused = Journal::open("/proc/self/trunkline").await.unwrap_err().to_string();
+    assert!(refused.contains("/proc/self/trunkline"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_damaged_record_hides_no_other_and_holds_up_none() {
+    let dir = tempdir().unwrap();
+    let file = filled(dir.path(), 5).await;
+    let direct = rusqlite::Connection::open(&file).unwrap();
+    direct.execute_batch("UPDATE calls SET document = substr(document, 1, 40) WHERE call_sid = 'CA2'").unwrap();
+    direct.execute_batch("UPDATE collected SET document = x'ff00' WHERE call_sid = 'CA3'").unwrap();
+    drop(direct);
+    let journal = Journal::open_with(JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) }).await.unwrap();
+    assert!(matches!(journal.load(&sid("CA2")).await, Err(StoreError::Record(_))));
+    assert_eq!(journal.list(ListFilter::default()).await.unwrap().len(), 4);
+    assert_eq!(journal.list_collected(ListFilter::default()).await.unwrap().len(), 4);
+    assert_eq!(journal.waiting(100).await.unwrap().len(), 10);
+    // The next turn of that call is whole again.
+    journal.save(call("CA2", 4), None).await.unwrap();
+    assert_eq!(journal.load(&sid("CA2")).await.unwrap().unwrap().version, 4);
+}
+
+#[tokio::test]
+async fn whoever_looks_into_it_sees_the_backlog_and_changes_nothing() {
+    let dir = tempdir().unwrap();
+    assert_eq!(look_into(dir.path()).unwrap(), None);
+    let config = JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) };
+    let journal = Journal::open_with(config).await.unwrap();
+    for n in 0..3 {
+        journal.save(call(&format!("CA{n}"), 1), None).await.unwrap();
+    }
+    let one = journal.waiting(1).await.unwrap();
+    journal.set_aside(one).await.unwrap();
+    // While it is in use.
+    let census = look_into(dir.path()).unwrap().unwrap();
+    assert_eq!((census.calls, census.waiting, census.refused), (3, 2, 1));
+    assert!(census.bytes > 0 && census.bytes == journal.status().bytes, "{census:?} {:?}", journal.status());
+    journal.save(call("CA9", 1), None).await.unwrap();
+    let other = tempdir().unwrap();
+    fs::write(other.path().join("trunkline.sqlite"), "no database, and nobody moves it because somebody looked").unwrap();
+    assert!(look_into(other.path()).unwrap_err().to_string().contains("trunkline.sqlite"));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
 }
 
 #[tokio::test]

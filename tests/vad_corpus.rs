@@ -84,6 +84,25 @@ fn a_word_right_at_the_start_of_the_call_is_heard() {
 }
 
 #[test]
+fn a_voice_below_the_ceiling_is_an_echo_and_one_above_is_noticed() {
+    let mut chance = Chance(6);
+    let own = talk(120.0, 30, &mut chance);
+    for gain_db in [-12.0, -15.0] {
+        let echo: Vec<f32> = own.iter().map(|x| x * 10f32.powf(gain_db / 20.0)).collect();
+        let mut sound = amid(-65.0, 0.5, &echo, &mut chance);
+        // The loudest 20 ms of the talk are some 9 dB above its mean of -22.
+        let ceiling = -13.0 - 9.0;
+        let mut vad = Vad::new(VadConfig::default());
+        assert_eq!(onsets(&listen_over(&mut vad, &sound, ceiling)), [0usize; 0], "{gain_db} dB");
+        assert_ne!(onsets(&listen(&mut Vad::new(VadConfig::default()), &sound)), [0usize; 0], "it is a voice");
+        let begins = 2 * RATE;
+        sound[begins..].iter_mut().zip(talk(170.0, 6, &mut chance)).for_each(|(slot, x)| *slot += x);
+        let noticed = onsets(&listen_over(&mut Vad::new(VadConfig::default()), &sound, ceiling));
+        assert!(noticed.first().is_some_and(|n| (100..120).contains(n)), "{gain_db} dB: {noticed:?}");
+    }
+}
+
+#[test]
 fn levels_are_told_in_dbfs() {
     let mut vad = Vad::new(VadConfig::default());
     let tone: Vec<f32> = (0..RATE).map(|n| 0.1 * sine(1_000.0, n)).collect();
@@ -226,8 +245,13 @@ fn amid(noise_dbfs: f32, before: f32, sound: &[f32], chance: &mut Chance) -> Vec
 }
 
 fn listen(vad: &mut Vad, sound: &[f32]) -> Vec<Activity> {
+    listen_over(vad, sound, f32::NEG_INFINITY)
+}
+
+fn listen_over(vad: &mut Vad, sound: &[f32], ceiling: f32) -> Vec<Activity> {
     let samples: Vec<i16> = sound.iter().map(|x| (x * 32_768.0) as i16).collect();
-    samples.as_chunks::<FRAME_SAMPLES>().0.iter().map(|chunk| vad.push(&mulaw::encode_frame(chunk))).collect()
+    let frames = samples.as_chunks::<FRAME_SAMPLES>().0.iter();
+    frames.map(|chunk| vad.push_over(&mulaw::encode_frame(chunk), ceiling)).collect()
 }
 
 fn onsets(heard: &[Activity]) -> Vec<usize> {

@@ -32,7 +32,12 @@ pub(crate) fn run(bytes: &[u8]) {
         };
         assert!(signed(&ours, form.pairs(), &urls), "our own signature does not hold");
         assert!(!signed(&ours, form.pairs(), &[format!("{url}x")]), "it holds for another URL");
-        let more: Vec<_> = form.pairs().iter().cloned().chain([("Zz".to_owned(), "1".to_owned())]).collect();
+        // Twilio signs a pair that comes twice once; so the new one must be new.
+        let pair = ("Zz".to_owned(), "1".to_owned());
+        if form.pairs().contains(&pair) {
+            continue;
+        }
+        let more: Vec<_> = form.pairs().iter().cloned().chain([pair]).collect();
         assert!(!signed(&ours, &more, &urls), "it holds for another form");
         assert!(!signed(&ours[1..], form.pairs(), &urls));
     }

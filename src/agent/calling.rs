@@ -58,7 +58,7 @@ impl Calling {
     }
 
     fn quiet_until(&self, at: DateTime) -> Option<DateTime> {
-        let tomorrow = at.date().tomorrow().unwrap_or(at.date());
+        let tomorrow = at.date().tomorrow().unwrap_or_else(|_| at.date());
         if self.quiet_days.iter().any(|day| day.weekday() == at.weekday()) {
             return Some(tomorrow.at(0, 0, 0, 0));
         }

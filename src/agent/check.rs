@@ -75,6 +75,11 @@ impl Blame<'_> {
         AgentError { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() }
     }
 
+    /// An error about a key that is not there, at the table of texts from byte `from` on that lacks it.
+    fn missing(&self, from: usize, key: &str, what: String) -> AgentError {
+        AgentError { key: key.to_owned(), ..self.after(from, "languages.texts", what) }
+    }
+
     fn syntax(&self, error: &toml::de::Error) -> AgentError {
         let start = error.span().map_or(0, |span| span.start).min(self.source.len());
         let line = self.source.as_bytes()[..start].iter().filter(|&&b| b == b'\n').count() + 1;
@@ -147,6 +152,19 @@ impl Blame<'_> {
             for (key, value) in language.texts.all() {
                 if value.trim().is_empty() || value.chars().count() > 1_000 {
                     return Err(self.after(line_start, key, "expected 1 to 1000 characters"));
+                }
+            }
+            for (key, needed, text) in [
+                ("disclosure", agent.calling.disclosure_required, &language.texts.disclosure),
+                ("recording_announcement", agent.recording.enabled, &language.texts.recording_announcement),
+            ] {
+                if needed && text.is_none() {
+                    let own = format!("{} has none, and every language needs one", language.code);
+                    let why = match key {
+                        "disclosure" => "where disclosure_required is set",
+                        _ => "where calls are recorded",
+                    };
+                    return Err(self.missing(line_start, key, format!("{own} {why}")));
                 }
             }
             if !text::variables(&language.texts.read_back).any(|name| name == "value") {
@@ -329,6 +347,35 @@ mod tests {
         assert_eq!((voice.key.as_str(), voice.line > 30), ("twilio_voice", true), "{voice}");
         let code = broken(|text| text.replace("hi-IN", "fr-FR"));
         assert_eq!(code.key, "code", "{code}");
+
+        let required = "[calling]\ndisclosure_required = true\n\n[recording]";
+        let disclosure = broken(|text| text.replace("[recording]", required));
+        assert_eq!(disclosure.key, "disclosure");
+        assert!(disclosure.what.contains("en-IN") && disclosure.line > 30, "{disclosure}");
+        let disclosure = broken(|text| {
+            text.replace("[recording]", required).replacen("filler = ", "disclosure = \"A machine.\"\nfiller = ", 1)
+        });
+        assert!(disclosure.what.contains("hi-IN") && disclosure.line > 60, "{disclosure}");
+        let silent = broken(|text| {
+            text.replace("enabled = false", "enabled = true")
+                .replace("recording_announcement = \"This", "filler = \"This")
+                .replacen("filler = \"One", "do_not_call = \"One", 1)
+                .replacen("do_not_call = \"All", "disclosure = \"All", 1)
+        });
+        assert_eq!(silent.key, "recording_announcement", "{silent}");
+
+        for number in ["+0123456789", "0123456789", "+91x", "+91987654321098765"] {
+            let handover =
+                broken(|text| text.replacen("mode = ", &format!("handover_number = \"{number}\"\nmode = "), 1));
+            assert_eq!(handover.key, "handover_number", "{handover}");
+        }
+        let always = broken(|text| {
+            text.replace("[recording]", "[calling]\nquiet_days = [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\", \"saturday\", \"sunday\"]\n[recording]")
+        });
+        assert_eq!(always.key, "quiet_days");
+        let hours = broken(|text| text.replace("[recording]", "[calling]\nquiet_hours = \"9pm-9am\"\n[recording]"));
+        assert_eq!((hours.key.as_str(), hours.line > 20), ("quiet_hours", true), "{hours}");
+        assert!(hours.what.contains("21:00-09:00"), "{hours}");
 
         let when = broken(|text| {
             text.replace("kind = \"time_window\"", "kind = \"time_window\"\nwhen = { charge = \"yes\" }")

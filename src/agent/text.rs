@@ -26,6 +26,9 @@ pub struct Texts {
     pub default_response: String,
     /// Reads a value back; `{value}` stands for it.
     pub read_back: String,
+    /// Said before anything else in every call: that this is an automated call, and whose.
+    #[serde(default)]
+    pub disclosure: Option<String>,
     /// Ends the call of somebody who does not want to be called again; without it such words are words like others.
     #[serde(default)]
     pub do_not_call: Option<String>,
@@ -52,6 +55,7 @@ impl Texts {
             ("read_back", &self.read_back),
         ]
         .into_iter()
+        .chain(self.disclosure.as_deref().map(|text| ("disclosure", text)))
         .chain(self.do_not_call.as_deref().map(|text| ("do_not_call", text)))
         .chain(self.recording_announcement.as_deref().map(|text| ("recording_announcement", text)))
         .chain(self.filler.as_deref().map(|text| ("filler", text)))

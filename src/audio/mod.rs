@@ -4,6 +4,7 @@
 //! only for [`vad`] and for a recording ([`opus`]). Key type: [`Frame`].
 
 pub mod framer;
+pub mod level;
 pub mod mulaw;
 pub mod opus;
 pub mod resample;

@@ -6,8 +6,9 @@
 //! allocates nothing; how well it does is printed by `cargo bench --bench vad`.
 //! Key types: [`Vad`], [`VadConfig`], [`Activity`].
 
+use super::level::{HighPass, dbfs};
 use super::voice::{Loudness, MEASURES, Voice};
-use super::{FRAME_MS, FRAME_SAMPLES, Frame, mulaw};
+use super::{FRAME_MS, FRAME_SAMPLES, Frame};
 
 /// When sound counts as speech.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +72,7 @@ pub enum Speech {
 pub struct Vad {
     config: VadConfig,
     floor_db: Option<f32>,
-    high_pass: (f32, f32),
+    high_pass: HighPass,
     voice: Voice,
     measures: Option<[f32; MEASURES]>,
     /// This frame and the one before, without hum.
@@ -80,6 +81,8 @@ pub struct Vad {
     recent: u32,
     speaking: bool,
     quiet_frames: u32,
+    /// Frames for which a voice that was louder than the ceiling is still believed.
+    near_frames: u32,
 }
 
 impl Vad {
@@ -89,35 +92,42 @@ impl Vad {
         Self {
             config,
             floor_db: None,
-            high_pass: (0.0, 0.0),
+            high_pass: HighPass::new(),
             voice: Voice::new(),
             measures: None,
             window: [0.0; 2 * FRAME_SAMPLES],
             recent: 0,
             speaking: false,
             quiet_frames: 0,
+            near_frames: 0,
         }
     }
 
     /// Judges the next frame.
     pub fn push(&mut self, frame: &Frame) -> Activity {
+        self.push_over(frame, f32::NEG_INFINITY)
+    }
+
+    /// Judges the next frame of a line that echoes what the other direction says: a voice counts only within 300 ms of one that is
+    /// louder than `ceiling_dbfs`. What is below is taken for the echo.
+    pub fn push_over(&mut self, frame: &Frame, ceiling_dbfs: f32) -> Activity {
         self.window.copy_within(FRAME_SAMPLES.., 0);
         let mut energy = 0.0;
-        let (mut last_in, mut last_out) = self.high_pass;
+        let mut high_pass = self.high_pass;
         for (slot, &byte) in self.window[FRAME_SAMPLES..].iter_mut().zip(&frame.0) {
-            let sample = f32::from(mulaw::decode(byte)) / 32_768.0;
-            last_out = sample - last_in + HIGH_PASS * last_out;
-            last_in = sample;
-            *slot = last_out;
-            energy += last_out * last_out;
+            *slot = high_pass.pass(byte);
+            energy += *slot * *slot;
         }
-        self.high_pass = (last_in, last_out);
-        let level_dbfs = (10.0 * (energy / FRAME_SAMPLES as f32).max(1e-12).log10()).max(-96.0);
+        self.high_pass = high_pass;
+        let level_dbfs = dbfs(energy);
         let floor = self.floor_db.unwrap_or(FIRST_FLOOR_DB);
         self.measures =
             self.gate(level_dbfs).then(|| self.voice.measure(&self.window, Loudness { level: level_dbfs, floor }));
         let threshold = if self.speaking { self.config.keep_threshold } else { self.config.onset_threshold };
-        let voiced = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > threshold);
+        let voice = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > threshold);
+        self.near_frames =
+            if voice && level_dbfs > ceiling_dbfs { NEAR_FRAMES } else { self.near_frames.saturating_sub(1) };
+        let voiced = voice && self.near_frames > 0;
         Activity { voiced, speech: self.follow(voiced), level_dbfs }
     }
 
@@ -161,8 +171,8 @@ impl Vad {
     }
 }
 
-/// One pole at about 150 Hz: takes out hum and the rumble of a hand on the phone.
-const HIGH_PASS: f32 = 0.89;
+/// A voice dips below its own loudest frames for no longer: 300 ms.
+const NEAR_FRAMES: u32 = 15;
 const LOWEST_FLOOR_DB: f32 = -65.0;
 /// A call that begins amid speech must not take it for the floor.
 const FIRST_FLOOR_DB: f32 = -45.0;

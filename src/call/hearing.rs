@@ -20,6 +20,7 @@ pub(super) struct Hearing {
     speaking: bool,
     /// When the current or last speech began and when its last voiced frame ended, media ms.
     since_ms: u64,
+    since_at: Duration,
     voiced_until_ms: u64,
     /// When that last voiced frame came, on the wall clock.
     voiced_at: Duration,
@@ -29,6 +30,8 @@ pub(super) struct Hearing {
     turn_from_ms: Option<u64>,
     finals: String,
     partial: String,
+    /// Words at the beginning of what the recogniser heard since the last final ones that were our own echo.
+    echo: String,
     /// Both, joined; kept so that a frame needs no new text.
     words: String,
     partial_at: Duration,
@@ -65,12 +68,14 @@ impl Hearing {
             frame_at: Duration::ZERO,
             speaking: false,
             since_ms: 0,
+            since_at: Duration::ZERO,
             voiced_until_ms: 0,
             voiced_at: Duration::ZERO,
             loud_until_ms: 0,
             turn_from_ms: None,
             finals: String::new(),
             partial: String::new(),
+            echo: String::new(),
             words: String::new(),
             partial_at: Duration::ZERO,
             final_at: Duration::ZERO,
@@ -83,9 +88,10 @@ impl Hearing {
     }
 
     /// Takes a frame. True if the recogniser should have all there is now: it is the beginning of speech, the end of a word that may
-    /// be the last, or a good mouthful of what is being said. While nobody speaks there is no hurry.
-    pub(super) fn frame(&mut self, frame: &Frame, now: Duration) -> bool {
-        let activity = self.vad.push(frame);
+    /// be the last, or a good mouthful of what is being said. While nobody speaks there is no hurry. What is not louder than the
+    /// ceiling may be our own echo.
+    pub(super) fn frame(&mut self, frame: &Frame, ceiling_dbfs: f32, now: Duration) -> bool {
+        let activity = self.vad.push_over(frame, ceiling_dbfs);
         let (voiced_before, loud_before) = (self.voiced_until_ms == self.media_ms, self.loud_until_ms == self.media_ms);
         let start = self.media_ms;
         self.media_ms += u64::from(FRAME_MS);
@@ -95,7 +101,7 @@ impl Hearing {
             self.voiced_at = now;
         }
         let floor = self.vad.floor_dbfs().unwrap_or(QUIET_DBFS);
-        if activity.voiced || activity.level_dbfs > (floor + LOUD_DB).max(QUIET_DBFS) {
+        if activity.voiced || activity.level_dbfs > (floor + LOUD_DB).max(QUIET_DBFS).max(ceiling_dbfs) {
             self.loud_until_ms = self.media_ms;
         }
         match activity.speech {
@@ -103,6 +109,7 @@ impl Hearing {
                 self.speaking = true;
                 self.uncommitted = true;
                 // The onset is declared a few frames after it happened.
+                self.since_at = now;
                 self.since_ms = start.saturating_sub(u64::from(FRAME_MS) * 2);
                 self.turn_from_ms.get_or_insert(self.since_ms);
             }
@@ -123,6 +130,11 @@ impl Hearing {
     /// Whether someone is speaking.
     pub(super) fn speaking(&self, now: Duration) -> bool {
         self.speaking && !self.stalled(now)
+    }
+
+    /// When the current or last speech was noticed.
+    pub(super) fn since_at(&self) -> Duration {
+        self.since_at
     }
 
     /// How long the current speech has lasted, ms of media.
@@ -152,7 +164,7 @@ impl Hearing {
         }
         if !self.uncommitted {
             // Words without a voice that we noticed: their final form is asked for once they stand still.
-            return !self.partial.is_empty() && now.saturating_sub(self.partial_at) >= STABLE;
+            return !(self.partial.is_empty() && self.echo.is_empty()) && now.saturating_sub(self.partial_at) >= STABLE;
         }
         let quiet = match (self.partial.is_empty(), self.completeness) {
             (false, Completeness::Complete) if self.partial_at > self.voiced_at => QUIET_COMPLETE,
@@ -185,6 +197,7 @@ impl Hearing {
         let text = text.trim();
         let mut meaning = Final::New;
         let asked = std::mem::take(&mut self.owed);
+        self.echo.clear();
         if !asked && let Some((guess, _)) = self.guess.take_if(|(_, until)| now < *until) {
             if text.is_empty() || same_words(&guess, text) {
                 return Final::Known;
@@ -203,6 +216,7 @@ impl Hearing {
     /// The recogniser did not keep its promise: what it had said so far counts.
     pub(super) fn guess_finals(&mut self, now: Duration) {
         self.owed = false;
+        self.echo.clear();
         let partial = std::mem::take(&mut self.partial);
         self.guess = (!partial.is_empty()).then(|| (partial.clone(), now + GUESS_HOLDS));
         self.add_final(&partial, now);
@@ -262,7 +276,23 @@ impl Hearing {
 
     /// Whether anything of the caller waits to be decided.
     pub(super) fn pending(&self, now: Duration) -> bool {
-        self.speaking(now) || self.uncommitted || self.owed || !self.words.is_empty()
+        self.speaking(now) || self.uncommitted || self.owed || !self.words.is_empty() || !self.echo.is_empty()
+    }
+
+    /// Whether a voice was noticed so lately that new words may be its.
+    pub(super) fn voiced_lately(&self, now: Duration) -> bool {
+        self.voiced_until_ms > 0 && now.saturating_sub(self.voiced_at) < RECENT
+    }
+
+    /// The words that are not the caller's, since the last final ones.
+    pub(super) fn echo(&self) -> &str {
+        &self.echo
+    }
+
+    /// All that the recogniser heard since its last final words is our echo.
+    pub(super) fn take_for_echo(&mut self, text: &str, now: Duration) {
+        text.clone_into(&mut self.echo);
+        self.partial_at = now;
     }
 
     /// Where this turn is in the media, ms.
@@ -317,6 +347,8 @@ pub(super) fn same_words(one: &str, other: &str) -> bool {
     }
 }
 
+/// Words this long after a voice belong to it.
+const RECENT: Duration = Duration::from_millis(1_500);
 /// Frames that come this late have stopped coming.
 pub(super) const STALLED: Duration = Duration::from_millis(400);
 /// Silence after which final words are asked for where the partial ones are complete and say all that was spoken.

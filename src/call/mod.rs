@@ -2,7 +2,7 @@
 //!
 //! [`Call`] routes between parts that decide nothing alone: `hearing` (the caller), `speech` (the agent), `exchange` (one turn and
 //! its answer) and the stage flow ([`Conversation`]). The rules stand in `turn_taking` (whose turn it is), `barge_in` (interruption
-//! or not), `answering` (the mind and the voice) and `leaving` (every way out). It owns no socket, clock or task.
+//! or not), `echo` (our own voice or the caller's), `answering` (the mind and the voice) and `leaving` (every way out). It owns no socket, clock or task.
 //! Key types: [`Call`], [`Event`], [`Action`], [`TurnReport`].
 //!
 //! Invariants: [`Call::handle`] is total; an answer that carries a dead turn's number changes nothing; after [`Action::Close`] nothing is
@@ -11,9 +11,11 @@
 mod answering;
 mod backchannel;
 mod barge_in;
+mod echo;
 mod exchange;
 mod hearing;
 mod leaving;
+mod said;
 mod speech;
 pub mod timer;
 mod turn_taking;
@@ -51,7 +53,18 @@ pub struct Call {
     exchange: Option<Exchange>,
     /// The agent stopped because the caller seems to speak.
     paused: bool,
+    paused_at: Duration,
+    /// How far below our voice the line's echo of it stays, dB.
+    echo_db: f32,
+    /// Whether the recogniser is known to hear that echo.
+    echoes_words: bool,
     ending: Option<Ending>,
+    /// The caller has spoken into the thanks once, and the call went on.
+    reopened: bool,
+    /// What must be heard and was cut off, with its language: it is said again first.
+    owed: Vec<(String, String)>,
+    /// Whether something that must be heard was still being said at the last look.
+    owing: bool,
     /// Starts of the mind thrown away since the caller's turn began.
     wasted: u32,
     /// What was heard of the agent in this turn of the stage flow, before the exchange in progress.
@@ -79,7 +92,13 @@ impl Call {
             speech: Speech::new(recorded),
             exchange: None,
             paused: false,
+            paused_at: Duration::ZERO,
+            echo_db: echo::ECHO_DB,
+            echoes_words: false,
             ending: None,
+            reopened: false,
+            owed: Vec::new(),
+            owing: false,
             wasted: 0,
             heard_before: (0, String::new()),
             listening_since: Duration::ZERO,
@@ -113,6 +132,7 @@ impl Call {
             Event::MindDone { turn } => self.mind_done(turn, now, actions),
             Event::MindFailed { turn } => self.mind_failed(turn, now, actions),
             Event::SpeechAudio { turn, clause, audio } => self.speech.audio(now, turn, clause, audio),
+            Event::SpeechLetters { turn, clause, ends_ms } => self.speech.letters(turn, clause, ends_ms),
             Event::SpeechDone { turn, clause } => self.speech.done(turn, clause),
             Event::SpeechFailed { turn, clause } if self.speech.awaits(turn, clause) => {
                 self.move_to_gather(now, actions);
@@ -150,11 +170,6 @@ impl Call {
         Some(Duration::from_millis(self.hearing.speech_ms())).filter(|lasts| !lasts.is_zero())
     }
 
-    /// Takes the stage flow out of a call that is over.
-    pub fn into_conversation(self) -> Conversation {
-        self.conversation
-    }
-
     fn local(&self, now: Duration) -> DateTime {
         let elapsed = jiff::SignedDuration::try_from(now).unwrap_or(jiff::SignedDuration::ZERO);
         self.began.saturating_add(elapsed)
@@ -182,6 +197,7 @@ impl Call {
 
     /// After the speech moved: note the timeline, and act once all was said.
     fn follow_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.hear_out(now, actions);
         if let Some(exchange) = &mut self.exchange {
             let report = &mut exchange.report;
             report.first_audio_ms = report.first_audio_ms.or_else(|| self.speech.first_audio().map(ms));
@@ -222,7 +238,9 @@ impl Call {
         join(&mut self.heard_before.1, &heard);
         self.speech.start(self.turn, false);
         self.speech.close();
-        if !self.hearing.speaking(now) && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent) {
+        if !self.hearing.speaking(now)
+            && backchannel::is_only(self.hearing.words(), self.hearing.settled(), &self.agent)
+        {
             self.hearing.forget();
         }
         self.listen_for_silence(now);

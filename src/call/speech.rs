@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Action;
+use super::said::Clause;
+use crate::audio::level::Recent;
 use crate::audio::{BYTES_PER_MS, FRAME_SAMPLES, Frame, SILENCE};
 
 /// Audio sent ahead of its playback at most. Enough to ride out a late wake-up, little enough that a pause loses next to nothing.
@@ -17,10 +19,10 @@ pub(super) const LEAD: Duration = Duration::from_millis(400);
 /// How often more is sent while there is more, and how much at a time: at least 240 ms stay ahead, and a call costs six messages a
 /// second instead of fifty.
 const PACE: Duration = Duration::from_millis(160);
+/// The recogniser's words of an echo come no later after it.
+const ECHOES_FOR: Duration = Duration::from_millis(2_500);
 /// Played audio kept for the recording while no frame of the caller arrives.
 const MAX_TRACK: usize = 10_000 * BYTES_PER_MS;
-/// Time a character takes to be spoken, where the whole clause has not arrived yet.
-const MS_PER_CHARACTER: usize = 65;
 
 /// A mark: behind the last byte of a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,31 +50,6 @@ impl MarkId {
     }
 }
 
-#[derive(Debug, Default)]
-struct Clause {
-    text: String,
-    language: String,
-    fixed: bool,
-    /// Audio that was not sent yet.
-    queue: VecDeque<Bytes>,
-    /// Bytes that arrived, were sent, were played.
-    received: usize,
-    played: usize,
-    /// All its audio has arrived.
-    done: bool,
-    /// Its mark was sent in this epoch.
-    marked: bool,
-    /// Its mark came back.
-    heard: bool,
-}
-
-impl Clause {
-    /// Whether it was heard to its end.
-    fn whole(&self) -> bool {
-        self.heard || (self.done && self.received > 0 && self.played >= self.received)
-    }
-}
-
 /// The agent's speech of one turn, and the mirror of the far end's buffer.
 #[derive(Debug, Default)]
 pub(super) struct Speech {
@@ -95,6 +72,12 @@ pub(super) struct Speech {
     first_audio: Option<Duration>,
     /// Played audio that waits to be recorded, if the call is recorded.
     track: Option<VecDeque<u8>>,
+    /// How loud we were lately, for telling our echo.
+    loudness: Recent,
+    /// When something of ours was last being played.
+    audible_at: Option<Duration>,
+    /// What was played of the turn before, for telling our echo.
+    said_before: [String; 2],
 }
 
 /// A clause that was not heard, for the mode that takes over.
@@ -119,6 +102,12 @@ impl Speech {
         // Nothing of the old turn can be playing, or it would have been cleared; were it so, its bytes must not count for the new one.
         self.mirror.clear();
         self.mirrored = 0;
+        if self.clauses.iter().any(|clause| clause.played > 0) {
+            self.said_before = Default::default();
+            for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+                clause.join_to(&mut self.said_before);
+            }
+        }
         self.clauses.clear();
         self.sending = 0;
         self.closed = false;
@@ -128,11 +117,25 @@ impl Speech {
         self.first_audio = None;
     }
 
-    /// Adds a clause; gives its number.
-    pub(super) fn add(&mut self, text: &str, language: &str, fixed: bool) -> u32 {
+    /// Adds a clause, written and as it is spoken; gives its number.
+    pub(super) fn add(&mut self, text: &str, spoken: &str, language: &str, fixed: bool) -> u32 {
+        let spoken = (spoken != text).then(|| spoken.to_owned());
         let (text, language) = (text.to_owned(), language.to_owned());
-        self.clauses.push(Clause { text, language, fixed, ..Clause::default() });
+        self.clauses.push(Clause { text, spoken, language, fixed, ..Clause::default() });
         u32::try_from(self.clauses.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The clauses from this one on must be heard to their end.
+    pub(super) fn must_be_heard(&mut self, from: usize) {
+        for clause in self.clauses.iter_mut().skip(from) {
+            clause.must = true;
+        }
+    }
+
+    /// The clauses that must be heard and were not, to their end.
+    pub(super) fn owed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let owed = self.clauses.iter().filter(|clause| clause.must && !clause.whole());
+        owed.map(|clause| (clause.text.as_str(), clause.language.as_str()))
     }
 
     /// No more clauses will come.
@@ -149,6 +152,12 @@ impl Speech {
             clause.queue.push_back(audio);
             self.first_audio.get_or_insert(now);
         }
+    }
+
+    /// Takes the times of the letters of a clause's next audio.
+    pub(super) fn letters(&mut self, turn: u32, clause: u32, ends_ms: &[u32]) {
+        let Some(clause) = self.clause(turn, clause).filter(|clause| !clause.done) else { return };
+        clause.tell_letters(ends_ms);
     }
 
     pub(super) fn done(&mut self, turn: u32, clause: u32) {
@@ -182,6 +191,7 @@ impl Speech {
             if let Some((clause, bytes)) = self.mirror.pop_front() {
                 self.mirrored -= bytes.len();
                 self.clauses[clause].played += bytes.len();
+                self.loudness.push(&bytes);
                 track(&mut self.track, &bytes);
             }
         }
@@ -191,6 +201,30 @@ impl Speech {
     /// Whether audio is on its way to the caller's ear now.
     pub(super) fn audible(&self) -> bool {
         !self.mirror.is_empty()
+    }
+
+    /// Level of the loudest 20 ms that were played within the last 600 ms, dBFS.
+    pub(super) fn loudest_dbfs(&mut self, now: Duration) -> f32 {
+        self.advance(now);
+        self.loudness.loudest_dbfs()
+    }
+
+    /// When something of ours was last being played.
+    pub(super) fn audible_at(&self) -> Option<Duration> {
+        self.audible_at
+    }
+
+    /// What the caller may hear come back of us: the words played in this turn and in the one before, as they are written and as they
+    /// are spoken. Nothing, where we have long been silent.
+    pub(super) fn echoing(&self, now: Duration) -> [String; 2] {
+        if self.audible_at.is_none_or(|at| now.saturating_sub(at) >= ECHOES_FOR) {
+            return Default::default();
+        }
+        let mut forms = self.said_before.clone();
+        for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+            clause.join_to(&mut forms);
+        }
+        forms
     }
 
     /// Whether all was said; the marks may still be on their way.
@@ -286,6 +320,9 @@ impl Speech {
         let clock = u64::try_from(now.as_micros() * BYTES_PER_MS as u128 / 1_000).unwrap_or(u64::MAX);
         let mut due = usize::try_from(clock.saturating_sub(self.clock)).unwrap_or(usize::MAX);
         self.clock = self.clock.max(clock);
+        if !self.mirror.is_empty() {
+            self.audible_at = Some(now);
+        }
         while due > 0
             && let Some((clause, bytes)) = self.mirror.front_mut()
         {
@@ -299,7 +336,11 @@ impl Speech {
             if let Some(clause) = self.clauses.get_mut(clause) {
                 clause.played += part.len();
             }
+            self.loudness.push(&part);
             track(&mut self.track, &part);
+        }
+        if due > 0 {
+            self.loudness.push_silence(due);
         }
         if let Some(track) = &mut self.track {
             let room = MAX_TRACK.saturating_sub(track.len());
@@ -354,11 +395,7 @@ impl Speech {
                 heard.push_str(&clause.text);
                 continue;
             }
-            let expected = clause.text.chars().count() * MS_PER_CHARACTER * BYTES_PER_MS;
-            let length = if clause.done { clause.received } else { clause.received.max(expected) };
-            let words: Vec<&str> = clause.text.split_whitespace().collect();
-            let spoken = words_within(&words, clause.played, length);
-            heard.push_str(&words[..spoken].join(" "));
+            heard.push_str(&clause.heard_words());
             break;
         }
         heard.trim_end().to_owned()
@@ -377,20 +414,6 @@ impl Speech {
             .map(|clause| Unheard { text: clause.text.clone(), language: clause.language.clone(), fixed: clause.fixed })
             .collect()
     }
-}
-
-/// How many of the words were spoken when `played` of `length` bytes were, taking a word's letters for its length.
-fn words_within(words: &[&str], played: usize, length: usize) -> usize {
-    let letters: usize = words.iter().map(|word| word.chars().count() + 1).sum();
-    let reached = letters * played.min(length) / length.max(1);
-    let mut so_far = 0;
-    words
-        .iter()
-        .take_while(|word| {
-            so_far += word.chars().count() + 1;
-            so_far <= reached + 1
-        })
-        .count()
 }
 
 fn track(track: &mut Option<VecDeque<u8>>, bytes: &Bytes) {

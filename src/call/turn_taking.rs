@@ -10,7 +10,7 @@ use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
 use super::{Action, Call};
 use crate::audio::Frame;
-use crate::conversation::{Completeness, Conversation, Stage, UserTurn};
+use crate::conversation::{Completeness, Conversation, UserTurn};
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -21,7 +21,8 @@ impl Call {
         if let Some(agent) = self.speech.played() {
             actions.push(Action::Record { caller: *frame, agent });
         }
-        if self.hearing.frame(frame, now) {
+        let ceiling = self.ceiling_dbfs(now);
+        if self.hearing.frame(frame, ceiling, now) {
             actions.push(Action::ListenNow);
         }
         self.barge_in(now, actions);
@@ -29,6 +30,7 @@ impl Call {
     }
 
     pub(super) fn partial(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
+        let text = self.heard_of_caller(text, false, now);
         if self.hearing.partial(text, now) {
             self.words_changed(false, now, actions);
         }
@@ -36,6 +38,7 @@ impl Call {
 
     pub(super) fn final_words(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::FinalLate);
+        let text = self.heard_of_caller(text, true, now);
         match self.hearing.finals(text, now) {
             Final::Known => {}
             Final::New => self.words_changed(false, now, actions),
@@ -62,6 +65,8 @@ impl Call {
             if self.paused || self.speech.first_sent().is_some() {
                 if self.paused || !self.speech.drained() {
                     self.words_over_speech(now, actions);
+                } else if self.may_reopen() && self.asks_for_more() {
+                    self.reopen_call(now, actions);
                 } else if self.meant() && !self.leaving() {
                     // All was said; only the far end's word for it is missing.
                     self.all_heard(now, actions);
@@ -86,13 +91,17 @@ impl Call {
     }
 
     fn judge_words(&mut self, now: Duration) {
-        let local = self.local(now);
+        self.hearing.completeness = self.completeness(self.hearing.words(), now);
+    }
+
+    /// What the stage flow says of words as the caller's turn.
+    pub(super) fn completeness(&self, words: &str, now: Duration) -> Completeness {
         // A tentative turn does not count.
         let conversation = match &self.exchange {
             Some(exchange) if !exchange.confirmed => &exchange.before,
             Some(_) | None => &self.conversation,
         };
-        self.hearing.completeness = conversation.completeness(&self.agent, self.hearing.words(), local);
+        conversation.completeness(&self.agent, words, self.local(now))
     }
 
     /// After a frame, new words, or when frames stay away: asks for final words, starts the mind, ends the turn.
@@ -203,7 +212,7 @@ impl Call {
     }
 
     /// Throws a tentative answer away: the words are others.
-    fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
             self.go_back(exchange.before, now, actions);
         }
@@ -258,8 +267,13 @@ impl Call {
         if digit != '#' && self.digits.len() < MAX_DIGITS {
             self.digits.push(digit);
         }
+        // A tentative turn does not count.
+        let conversation = match &self.exchange {
+            Some(exchange) if !exchange.confirmed => &exchange.before,
+            Some(_) | None => &self.conversation,
+        };
         // Where a choice is asked for, one key is an answer.
-        if digit == '#' || self.conversation.stage() == Stage::LanguageSelection {
+        if digit == '#' || conversation.awaits_one_key(&self.agent) {
             self.pressed(now, actions);
         } else {
             self.timers.set(Timer::Digits, now + NEXT_DIGIT);

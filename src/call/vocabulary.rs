@@ -62,6 +62,16 @@ pub enum Event<'a> {
         /// The clause.
         clause: u32,
     },
+    /// When the letters of a clause's next audio are spoken, as far as the voice knows.
+    SpeechLetters {
+        /// The turn.
+        turn: u32,
+        /// The clause.
+        clause: u32,
+        /// For each letter of the spoken text that is no space, going on from those told before: when it has been spoken, ms from the
+        /// beginning of the clause's next audio.
+        ends_ms: &'a [u32],
+    },
     /// A clause will not be spoken by any voice we have.
     SpeechFailed {
         /// The turn.

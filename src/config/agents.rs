@@ -111,7 +111,7 @@ impl Changes {
     /// # Errors
     /// The folder is gone, or the system has no more watches to give.
     pub fn watch_file(path: &Path) -> notify::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let name = path.file_name().map(ToOwned::to_owned);
         Self::of(folder, move |path| path.file_name() == name.as_deref())
     }

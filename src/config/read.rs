@@ -9,8 +9,10 @@ use url::Url;
 
 use super::variables::{self, VARIABLES};
 use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, Twilio};
+use crate::http::{Tls, TlsError, TlsFiles};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
+use crate::twilio::phone::E164;
 
 pub(super) fn environment(overrides: &Overrides) -> Result<Config, BadConfig> {
     let mut problems = Vec::new();
@@ -59,6 +61,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let mut reader = Reader { lookup, problems };
     let listen = reader.parse("LISTEN", listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let public_url = reader.parse("PUBLIC_URL", origin);
+    let tls = reader.tls();
     let api_token = reader.secret("API_TOKEN");
     let twilio = Twilio {
         account_sid: reader
@@ -81,8 +84,8 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let config = Config {
         listen,
         public_url,
+        tls,
         api_token,
-        twilio,
         elevenlabs,
         gemini,
         mongodb,
@@ -90,12 +93,15 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         audio_dir: reader.parse("AUDIO_DIR", path).unwrap_or_default(),
         data_dir: reader.parse("DATA_DIR", path).unwrap_or_default(),
         do_not_call_file: reader.parse("DO_NOT_CALL_FILE", path),
+        calls_to_number_per_hour: reader.per_hour("CALLS_TO_NUMBER_PER_HOUR", &twilio, CALLS_TO_NUMBER),
+        calls_from_number_per_hour: reader.per_hour("CALLS_FROM_NUMBER_PER_HOUR", &twilio, CALLS_FROM_NUMBER),
         max_calls: reader.parse("MAX_CALLS", |text| whole(text, 1, 1_000_000)).unwrap_or(1) as usize,
         drain: Duration::from_secs(reader.parse("DRAIN_SECONDS", |text| whole(text, 0, 86_400)).unwrap_or(0).into()),
         retention_days: reader.parse("RETENTION_DAYS", |text| whole(text, 1, 36_500)),
         log_format: reader.parse("LOG_FORMAT", log_format).unwrap_or_default(),
         log_filter: reader.parse("RUST_LOG", log_filter).unwrap_or_default(),
         otlp_endpoint: reader.parse("OTEL_EXPORTER_OTLP_ENDPOINT", web_address),
+        twilio,
     };
     reader.phone_line(&config);
     let mut problems = reader.problems;
@@ -144,6 +150,39 @@ impl Reader<'_> {
         None
     }
 
+    /// Calls of one number in an hour. A stand-in for Twilio rings nobody's telephone: there is no limit there unless one is set.
+    fn per_hour(&mut self, name: &str, twilio: &Twilio, usual: u32) -> u32 {
+        let host = Url::parse(&twilio.api_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let real = twilio.can_call() && host.is_some_and(|host| host.ends_with(".twilio.com"));
+        self.parse(name, |text| whole(text, 0, 1_000)).unwrap_or(if real { usual } else { 0 })
+    }
+
+    /// Both files or none, and then a pair that can be used.
+    fn tls(&mut self) -> Option<Tls> {
+        let (certificates, key) = (self.parse("TLS_CERT_FILE", path), self.parse("TLS_KEY_FILE", path));
+        let (certificates, key) = match (certificates, key) {
+            (Some(certificates), Some(key)) => (certificates, key),
+            (None, None) => return None,
+            (given, _) => {
+                let (missing, other) =
+                    if given.is_some() { ("TLS_KEY_FILE", "TLS_CERT_FILE") } else { ("TLS_CERT_FILE", "TLS_KEY_FILE") };
+                self.refuse(missing, format!("missing, but {other} is set: TLS needs both"));
+                return None;
+            }
+        };
+        match Tls::read(TlsFiles { certificates, key }) {
+            Ok(tls) => Some(tls),
+            Err(error) => {
+                let variable = match &error {
+                    TlsError::Certificates { .. } | TlsError::Pair(_) => "TLS_CERT_FILE",
+                    TlsError::Key { .. } => "TLS_KEY_FILE",
+                };
+                self.refuse(variable, error.to_string());
+                None
+            }
+        }
+    }
+
     fn mongodb(&mut self) -> Option<MongoDb> {
         let named = self.given("MONGODB_DATABASE");
         let fallback = self.parse("MONGODB_DATABASE", database);
@@ -185,6 +224,11 @@ impl Reader<'_> {
     }
 }
 
+/// Calls to one number in an hour: somebody who does not answer is tried again, and not harassed.
+const CALLS_TO_NUMBER: u32 = 6;
+/// Calls from one number in an hour: firms call from one number for many people.
+const CALLS_FROM_NUMBER: u32 = 20;
+
 fn listen(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     numeric.parse().map_err(|_| "expected an IP address and a port such as 127.0.0.1:8080 or 0.0.0.0:80".to_owned())
@@ -214,10 +258,10 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 fn phone(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    let e164 =
-        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    if e164 { Ok(text.to_owned()) } else { Err("expected a number in E.164 such as +912248900000".to_owned()) }
+    match E164::parse(text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(_) => Err("expected a number in E.164 such as +912248900000".to_owned()),
+    }
 }
 
 fn model(text: &str) -> Result<String, String> {

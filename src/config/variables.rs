@@ -15,6 +15,12 @@ pub struct Variable {
 pub const VARIABLES: &[Variable] = &[
     row("LISTEN", "127.0.0.1:8080", "address and port to listen on"),
     row("PUBLIC_URL", "", "https://host[:port] by which Twilio reaches this server; no path"),
+    row(
+        "TLS_CERT_FILE",
+        "",
+        "PEM file of the certificate and its chain, read again when it changes; missing: plain HTTP",
+    ),
+    row("TLS_KEY_FILE", "", "PEM file of its private key; both or none"),
     row("API_TOKEN", "", "bearer token of developer routes and the console; missing: this machine only"),
     row("TWILIO_ACCOUNT_SID", "", "account that places calls"),
     row("TWILIO_AUTH_TOKEN", "", "checks Twilio's signatures, authorises our requests; missing: this machine only"),
@@ -32,12 +38,26 @@ pub const VARIABLES: &[Variable] = &[
     row("AUDIO_DIR", "temp_audio", "folder of cached speech"),
     row("DATA_DIR", "data", "folder of the embedded store and of recordings"),
     row("DO_NOT_CALL_FILE", "", "numbers never to be called, E.164, one a line, # comments; watched"),
+    row(
+        "CALLS_TO_NUMBER_PER_HOUR",
+        "",
+        "calls to one number; 0: no limit; missing: 6 on Twilio's own line, else no limit",
+    ),
+    row(
+        "CALLS_FROM_NUMBER_PER_HOUR",
+        "",
+        "calls from one number; 0: no limit; missing: 20 on Twilio's own line, else no limit",
+    ),
     row("MAX_CALLS", "1000", "live calls that this process takes"),
     row("DRAIN_SECONDS", "30", "how long live calls may go on after SIGTERM"),
     row("RETENTION_DAYS", "", "days after which calls and recordings are deleted; missing: never"),
     row("LOG_FORMAT", "text", "text or json"),
     row("RUST_LOG", "info", "log filter, such as info,trunkline=debug"),
-    row("OTEL_EXPORTER_OTLP_ENDPOINT", "", "collector of traces"),
+    row(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "collector of traces, OTLP over HTTP such as http://127.0.0.1:4318 (builds with the feature otel)",
+    ),
 ];
 
 /// The table as `--help` shows it.

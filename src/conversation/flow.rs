@@ -34,7 +34,7 @@ impl Conversation {
         }
         match turn {
             UserTurn::Said { text, audio_ms } => self.history.caller_said(text, self.turn, now, *audio_ms),
-            UserTurn::Pressed(digits) => self.history.caller_said(digits, self.turn, now, None),
+            UserTurn::Pressed(keys) => self.history.caller_pressed(keys, self.turn, now),
             UserTurn::Silent => {}
         }
         if self.refuses_calls(agent, turn, now, &mut effects) {
@@ -42,7 +42,10 @@ impl Conversation {
         }
         if self.stage == Stage::LanguageSelection {
             self.language_turn(agent, turn, now, &mut effects);
-        } else if self.turn > agent.limits.max_turns {
+            return effects;
+        }
+        self.disclose(agent, now, &mut effects);
+        if self.turn > agent.limits.max_turns {
             self.last_turn(agent, now, &mut effects);
         } else {
             match turn {
@@ -51,20 +54,6 @@ impl Conversation {
             }
         }
         effects
-    }
-
-    /// A caller who does not want to be called again is told that he will not be, and let go.
-    fn refuses_calls(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) -> bool {
-        let UserTurn::Said { text, .. } = turn else { return false };
-        let language = agent.language_or_first(self.language.as_deref());
-        let Some(farewell) = language.texts.do_not_call.as_ref().filter(|_| understand::refuses_calls(text)) else {
-            return false;
-        };
-        let text = fill(farewell, &self.variables);
-        self.calls_refused = true;
-        self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
-        self.end(Stage::Abandoned, Ending::HangUp, effects);
-        true
     }
 
     /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, or ask for a person.
@@ -110,6 +99,7 @@ impl Conversation {
         match answer {
             Ok(answer) => {
                 self.failures = 0;
+                self.note_blank(heard, spoken);
                 self.decide(agent, answer, spoken, now, &mut effects);
             }
             Err(MindFailed) => {
@@ -117,6 +107,10 @@ impl Conversation {
                 // Words that were understood need no mind; the others are asked for again.
                 let lost = !heard && !self.waits(agent) && !self.is_complete(agent) && !self.person_wanted(now);
                 if self.failures == 1 && lost {
+                    if self.blank() {
+                        self.give_up(agent, now, &mut effects);
+                        return effects;
+                    }
                     self.asked.clear();
                     self.say_text(agent, |language| &language.texts.default_response, now, &mut effects);
                 } else {
@@ -140,6 +134,7 @@ impl Conversation {
     /// words that were not answered, ends what was to end.
     pub fn resume(&mut self, agent: &Agent, now: DateTime) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let unanswered = self.unanswered();
         if let Some(ending) = self.ending.clone() {
             effects.push(Effect::End(ending));
         } else if self.stage.is_over() {
@@ -148,10 +143,17 @@ impl Conversation {
             return self.begin(agent, now);
         } else if self.stage == Stage::LanguageSelection {
             self.ask_language(agent, now, &mut effects);
-        } else if self.unanswered() {
-            let turn = self.history.caller().next().map(|entry| entry.text.clone()).unwrap_or_default();
-            self.collect(agent, &UserTurn::Said { text: turn, audio_ms: None }, now, &mut effects);
+        } else if unanswered {
+            self.disclose(agent, now, &mut effects);
+            let turn = match self.history.caller().next() {
+                Some(entry) if entry.pressed => UserTurn::Pressed(entry.text.clone()),
+                entry => {
+                    UserTurn::Said { text: entry.map(|entry| entry.text.clone()).unwrap_or_default(), audio_ms: None }
+                }
+            };
+            self.collect(agent, &turn, now, &mut effects);
         } else {
+            self.disclose(agent, now, &mut effects);
             self.ask_what_is_open(agent, now, &mut effects);
         }
         effects
@@ -203,6 +205,7 @@ impl Conversation {
     }
 
     fn ask_language(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        self.disclose(agent, now, effects);
         for language in &agent.languages {
             let text = fill(&language.texts.language_prompt, &self.variables);
             self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
@@ -212,6 +215,7 @@ impl Conversation {
     fn welcome(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         self.stage = Stage::Welcome;
         self.asked.clear();
+        self.disclose(agent, now, effects);
         let language = agent.language_or_first(self.language.as_deref());
         if self.recorded
             && let Some(announcement) = &language.texts.recording_announcement
@@ -253,8 +257,12 @@ impl Conversation {
         }
         let open = std::mem::take(&mut self.reading);
         let heard = self.ground(agent, &[], &[], !self.mind);
+        let UserTurn::Said { text, .. } = turn else { return self.decide_alone(agent, heard, now, effects) };
         if !self.mind {
             return self.decide_alone(agent, heard, now, effects);
+        }
+        if !heard && self.talks_to_no_purpose(agent, text) {
+            return self.give_up(agent, now, effects);
         }
         // A doubtful value needs its question, whatever the mind would say: asking at once saves the caller a "thank you" too early.
         // Words that do not answer it go to the mind; the question follows its words.
@@ -302,6 +310,9 @@ impl Conversation {
             return;
         }
         if !self.is_complete(agent) {
+            if self.blanks > MAX_REPROMPTS {
+                return self.give_up(agent, now, effects);
+            }
             let asks = decision == Decision::NeedMoreInfo && asks(spoken);
             self.note_asked(agent, if asks { spoken } else { "" });
             if !asks {
@@ -340,7 +351,11 @@ impl Conversation {
         if self.person_wanted(now) {
             return self.hand_over(agent, false, now, effects);
         }
-        if !heard {
+        if heard {
+            self.note_blank(true, "");
+        } else if self.blank() {
+            return self.give_up(agent, now, effects);
+        } else {
             self.say_not_understood(agent, now, effects);
         }
         if self.read_back(agent, now, effects) {
@@ -393,7 +408,7 @@ impl Conversation {
         self.end(Stage::Abandoned, Ending::HangUp, effects);
     }
 
-    fn end(&mut self, stage: Stage, ending: Ending, effects: &mut Vec<Effect>) {
+    pub(super) fn end(&mut self, stage: Stage, ending: Ending, effects: &mut Vec<Effect>) {
         self.stage = stage;
         self.ending = Some(ending.clone());
         effects.push(Effect::End(ending));
@@ -442,8 +457,8 @@ fn asks(spoken: &str) -> bool {
     spoken.contains('?') || REQUESTS.iter().any(|request| spoken.contains(request))
 }
 
-/// Reprompts before a silent call is ended.
-const MAX_REPROMPTS: u8 = 2;
+/// How often a caller is asked again who says nothing, or nothing that is understood, before the call is ended.
+pub(super) const MAX_REPROMPTS: u8 = 2;
 /// Rounds that the mind may go on although nothing is missing.
 const MAX_LINGERING: u8 = 2;
 const REQUESTS: [&str; 12] = [

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::history::Entry;
-use crate::agent::field::{Field, FieldKind};
+use crate::agent::field::{Choice, Field, FieldKind};
 use crate::understand::{self, Kind, Scene, Value};
 
 /// A value with what it rests on.
@@ -26,6 +26,24 @@ pub struct Collected {
 }
 
 impl Collected {
+    /// An answer given by a key.
+    pub(super) fn answer(yes: bool, entry: &Entry) -> Self {
+        let mut answer = whole(entry);
+        answer.flip_answer(yes);
+        answer
+    }
+
+    /// An option chosen by a key.
+    pub(super) fn option(choice: &Choice, entry: &Entry) -> Self {
+        let hindi = choice.words.iter().find(|way| is_hindi(way)).unwrap_or(&choice.value);
+        Self {
+            display: choice.value.clone(),
+            typed: json!({ "option": choice.value }),
+            evidence: evidence(entry, entry.text.trim()),
+            words: Words { en: choice.value.replace('_', " "), hi: hindi.clone() },
+        }
+    }
+
     /// The other answer, on the same words.
     pub(super) fn flip_answer(&mut self, yes: bool) {
         let value = Value::YesNo(yes);
@@ -213,8 +231,7 @@ fn choose(field: &Field, entry: &Entry) -> Sight {
     let mut chosen = options.into_iter().map(|(option, span)| {
         let words = entry.text[span].to_owned();
         let ways = field.options.iter().find(|choice| choice.value == option).map_or(&[][..], |choice| &choice.words);
-        let hindi =
-            std::iter::once(&words).chain(ways).find(|way| way.chars().any(|c| ('\u{900}'..'\u{980}').contains(&c)));
+        let hindi = std::iter::once(&words).chain(ways).find(|way| is_hindi(way));
         Collected {
             display: option.to_owned(),
             typed: json!({ "option": option }),
@@ -230,6 +247,10 @@ fn choose(field: &Field, entry: &Entry) -> Sight {
         }
     };
     Sight { finding, span }
+}
+
+fn is_hindi(text: &str) -> bool {
+    text.chars().any(|c| ('\u{900}'..'\u{980}').contains(&c))
 }
 
 /// Whether hardly anything comes after the words of a value.
@@ -377,7 +398,6 @@ const TAKING_BACK: [&str; 12] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::field::Choice;
 
     #[test]
     fn an_option_inside_another_is_not_said_and_overlaps_harm_nothing() {

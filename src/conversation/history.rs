@@ -26,6 +26,9 @@ pub struct Entry {
     /// Whether the caller cut the agent off here.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub interrupted: bool,
+    /// Whether the caller pressed these keys instead of saying something.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pressed: bool,
 }
 
 impl History {
@@ -64,7 +67,14 @@ impl History {
 
     pub(super) fn caller_said(&mut self, text: &str, turn: u32, at: DateTime, audio_ms: Option<(u32, u32)>) {
         let text = text.to_owned();
-        self.0.push(Entry { role: Speaker::Caller, text, turn, at, audio_ms, interrupted: false });
+        self.0.push(Entry { role: Speaker::Caller, text, turn, at, audio_ms, interrupted: false, pressed: false });
+    }
+
+    pub(super) fn caller_pressed(&mut self, keys: &str, turn: u32, at: DateTime) {
+        self.caller_said(keys, turn, at, None);
+        if let Some(last) = self.0.last_mut() {
+            last.pressed = true;
+        }
     }
 
     /// Adds the agent's words; what is said in one breath is one line.
@@ -79,7 +89,15 @@ impl History {
             }
             Some(_) | None => {
                 let text = text.to_owned();
-                self.0.push(Entry { role: Speaker::Agent, text, turn, at, audio_ms: None, interrupted: false });
+                self.0.push(Entry {
+                    role: Speaker::Agent,
+                    text,
+                    turn,
+                    at,
+                    audio_ms: None,
+                    interrupted: false,
+                    pressed: false,
+                });
             }
         }
     }
@@ -90,6 +108,16 @@ impl History {
             last.interrupted = false;
         }
         self.agent_said(text, turn, at);
+    }
+
+    /// Puts words before those that the agent has said in this turn.
+    pub(super) fn agent_said_first(&mut self, text: &str, turn: u32, at: DateTime) {
+        match self.0.last_mut() {
+            Some(last) if last.role == Speaker::Agent && last.turn == turn && !last.interrupted => {
+                last.text = format!("{text} {}", last.text);
+            }
+            Some(_) | None => self.agent_said(text, turn, at),
+        }
     }
 
     pub(super) fn amend_caller(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
@@ -106,7 +134,15 @@ impl History {
         }
         if !heard.is_empty() {
             let text = heard.to_owned();
-            self.0.push(Entry { role: Speaker::Agent, text, turn, at, audio_ms: None, interrupted: true });
+            self.0.push(Entry {
+                role: Speaker::Agent,
+                text,
+                turn,
+                at,
+                audio_ms: None,
+                interrupted: true,
+                pressed: false,
+            });
         }
     }
 }

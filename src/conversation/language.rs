@@ -16,6 +16,17 @@ pub(super) fn choose<'a>(agent: &'a Agent, turn: &UserTurn, scene: &Scene) -> Op
     }
 }
 
+/// The names by which a caller may choose one of the agent's languages: hints for a recogniser.
+pub fn names(agent: &Agent) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in agent.languages.iter().flat_map(|language| understand::language_names(language.iso639())) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 /// The language that words choose, by its name or by being in it.
 pub(super) fn said<'a>(agent: &'a Agent, text: &str, scene: &Scene) -> Option<&'a str> {
     named(agent, text, scene).or_else(|| spoken(agent, text))

@@ -6,12 +6,15 @@
 //! plain data: any instance can load it and carry on.
 
 mod absorb;
+mod blanks;
 pub mod clause;
 pub mod decision;
+mod duties;
 mod flow;
 mod grounding;
 pub mod history;
-mod language;
+mod keys;
+pub mod language;
 pub mod prompt;
 mod read_back;
 mod values;
@@ -23,6 +26,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
+use crate::agent::text::fill;
+use duties::letters;
 use history::History;
 use prompt::Prompt;
 use values::Values;
@@ -169,6 +174,12 @@ pub struct Conversation {
     failures: u8,
     /// Answers that wanted more although nothing is missing.
     lingering: u8,
+    /// Turns in a row of which nothing was understood.
+    #[serde(default)]
+    blanks: u8,
+    /// What the mind said to the last of them.
+    #[serde(default)]
+    said_to_blank: String,
     ending: Option<Ending>,
     /// The fields that the agent's last words asked for, as far as that is known.
     #[serde(default)]
@@ -176,9 +187,15 @@ pub struct Conversation {
     /// The fields that were read back and wait for the caller's yes.
     #[serde(default)]
     reading: Vec<String>,
-    /// Turns whose words are no values: language choices, keys pressed for yes and no.
+    /// Turns whose words are no values: language choices.
     #[serde(default)]
     deaf: Vec<u32>,
+    /// The disclosure was not said yet, or the caller did not hear all of it.
+    #[serde(default)]
+    undisclosed: bool,
+    /// The disclosure that is being said, where it must be heard to its end.
+    #[serde(default)]
+    disclosing: Option<String>,
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
@@ -191,9 +208,11 @@ impl Conversation {
         variables.extend(opening.variables);
         let only = (agent.languages.len() == 1).then(|| agent.languages[0].code.clone());
         let given = opening.language.and_then(|code| agent.language(&code)).map(|language| language.code.clone());
+        let language = given.or(only);
         Self {
-            stage: Stage::LanguageSelection,
-            language: given.or(only),
+            // A language that is known is not asked for.
+            stage: if language.is_some() { Stage::Welcome } else { Stage::LanguageSelection },
+            language,
             variables,
             recorded: opening.recorded,
             mind: opening.mind,
@@ -204,10 +223,14 @@ impl Conversation {
             silences: 0,
             failures: 0,
             lingering: 0,
+            blanks: 0,
+            said_to_blank: String::new(),
             ending: None,
             asked: Vec::new(),
             reading: Vec::new(),
             deaf: Vec::new(),
+            undisclosed: true,
+            disclosing: None,
             calls_refused: false,
         }
     }
@@ -265,7 +288,31 @@ impl Conversation {
 
     /// The caller cut the agent off: the history keeps only what was heard since his last turn.
     pub fn interrupted(&mut self, heard: &str, now: DateTime) {
+        if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
+            self.undisclosed = true;
+        }
         self.history.cut(heard, self.turn, now);
+    }
+
+    /// The caller speaks into the thanks: there is more to be said.
+    pub fn reopen(&mut self) {
+        if self.stage == Stage::Completed {
+            self.stage = Stage::Collecting;
+            self.ending = None;
+            self.asked.clear();
+        }
+    }
+
+    /// Whether these words of ours must be heard to their end, whoever speaks: that the call is recorded.
+    pub fn must_be_heard(&self, agent: &Agent, text: &str) -> bool {
+        let language = agent.language_or_first(self.language.as_deref());
+        let announcement = language.texts.recording_announcement.as_ref();
+        self.recorded && announcement.is_some_and(|announcement| fill(announcement, &self.variables) == text)
+    }
+
+    /// Words that were cut off are said again before anything else of this turn.
+    pub fn said_first(&mut self, text: &str, now: DateTime) {
+        self.history.agent_said_first(text, self.turn, now);
     }
 
     /// The answer to the caller's last words was cut off before it was whole: what they say is kept all the same.
@@ -288,7 +335,13 @@ impl Conversation {
 
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
+        self.undisclosed = false;
         self.history.agent_said_again(text, self.turn, now);
+    }
+
+    /// It is not recorded after all: the caller is not told that it is.
+    pub fn not_recorded(&mut self) {
+        self.recorded = false;
     }
 
     /// The call ended from outside: hung up, lost, never connected.

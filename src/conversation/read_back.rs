@@ -43,9 +43,8 @@ impl Conversation {
                 names.iter().filter(|name| !corrected.contains(name)).for_each(|name| self.values.confirm(name));
             }
         }
-        if matches!(turn, UserTurn::Pressed(_)) {
-            self.deaf.push(self.turn);
-        } else if answer != Some(false) || !corrected.is_empty() {
+        let spoken = matches!(turn, UserTurn::Said { .. });
+        if spoken && (answer != Some(false) || !corrected.is_empty()) {
             // The rest of the sentence may hold other fields: "yes, and at five".
             self.ground(agent, &[], &names, false);
         }

@@ -101,6 +101,9 @@ impl Conversation {
         let Some(entry) = self.history.caller().next().filter(|entry| entry.turn == self.turn).cloned() else {
             return false;
         };
+        if entry.pressed {
+            return self.ground_keys(agent, &entry);
+        }
         let asked: Vec<String> = self.asked_fields(agent).iter().map(|field| field.name.clone()).collect();
         let asked_fields: Vec<&Field> = asked.iter().filter_map(|name| agent.field(name)).collect();
         let sights = self.sights(agent, &asked_fields, &entry);
@@ -119,14 +122,14 @@ impl Conversation {
             }
         }
         if nothing_seen && !heard && yes_no(&entry.text, entry.at).is_none() {
-            heard = self.ground_bare(agent, &entry, except);
+            heard = self.ground_bare(agent, &entry, proposals, except);
         }
         heard
     }
 
     /// A bare value that fits no field asked for: the one field that it can belong to gets it, to be read back. So "make it six hundred" is
     /// understood while the agent asks for the time.
-    fn ground_bare(&mut self, agent: &Agent, entry: &Entry, except: &[String]) -> bool {
+    fn ground_bare(&mut self, agent: &Agent, entry: &Entry, proposals: &[(String, String)], except: &[String]) -> bool {
         let mut fitting = agent.fields.iter().filter(|field| !except.contains(&field.name)).filter_map(|field| {
             let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
             let counted =
@@ -137,16 +140,26 @@ impl Conversation {
             }
         });
         let (Some((field, value)), None) = (fitting.next(), fitting.next()) else { return false };
-        if agent.read_back == ReadBack::Never && self.values.known(&field.name).is_some() {
-            return false;
-        }
-        let sure = if agent.read_back == ReadBack::Never { Sure::Certain } else { Sure::Doubtful };
+        let sure = if agent.read_back == ReadBack::Never {
+            // Nobody will ask whether it is meant: then it takes the mind's word, too.
+            let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
+            let proposed = proposals.iter().find(|(name, _)| *name == field.name);
+            let agreed = proposed
+                .and_then(|(_, text)| eye.propose(field, text, entry))
+                .is_some_and(|proposed| grounding::agree(&value, &proposed));
+            if !agreed || self.values.known(&field.name).is_some() {
+                return false;
+            }
+            Sure::Certain
+        } else {
+            Sure::Doubtful
+        };
         let name = field.name.clone();
         self.values.hold(&name, value, sure, Vec::new());
         true
     }
 
-    fn ground_field(
+    pub(super) fn ground_field(
         &mut self,
         agent: &Agent,
         field: &Field,
@@ -165,7 +178,7 @@ impl Conversation {
                 let stale = self
                     .history
                     .caller()
-                    .filter(|old| old.turn < entry.turn && !self.deaf.contains(&old.turn))
+                    .filter(|old| old.turn < entry.turn && !old.pressed && !self.deaf.contains(&old.turn))
                     .any(|old| same(eye.find(field, old), &proposed).is_some());
                 let agreed = stale || grounding::agree(&value, &proposed) || agent.read_back == ReadBack::Never;
                 self.values.hold(name, value, sure, Vec::new());
@@ -201,7 +214,7 @@ impl Conversation {
         true
     }
 
-    fn sure(&self, agent: &Agent) -> Sure {
+    pub(super) fn sure(&self, agent: &Agent) -> Sure {
         match agent.read_back {
             ReadBack::Always => Sure::Clear,
             ReadBack::Ambiguous | ReadBack::Never => Sure::Certain,
@@ -212,7 +225,10 @@ impl Conversation {
     fn said_before(&self, agent: &Agent, field: &Field, proposed: &Collected, text: Option<&str>) -> Option<Collected> {
         let eye = Eye { timezone: &agent.timezone, expect: field.kind.spoken() };
         let after = self.values.words_count_after(&field.name);
-        let mut entries = self.history.caller().filter(|entry| entry.turn > after && !self.deaf.contains(&entry.turn));
+        let mut entries = self
+            .history
+            .caller()
+            .filter(|entry| entry.turn > after && !entry.pressed && !self.deaf.contains(&entry.turn));
         match field.kind {
             FieldKind::Text => entries.find_map(|entry| eye.propose(field, text?, entry)),
             // A yes answers what was asked just then; an old one is no answer to another question.
@@ -291,6 +307,7 @@ impl Conversation {
             at: now,
             audio_ms: None,
             interrupted: false,
+            pressed: false,
         }
     }
 }

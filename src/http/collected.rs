@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::query::{Query, bad};
+use super::query::{AGENT, Query, SINCE, UNTIL, bad};
 use super::{Problem, api};
 use crate::session::Switchboard;
 use crate::store::ListFilter;
@@ -16,23 +16,22 @@ use crate::store::record::CollectedDocument;
 pub(super) async fn collected(
     State(switchboard): State<Switchboard>,
     headers: HeaderMap,
-    mut query: Query,
+    query: Query,
 ) -> Result<Response, Problem> {
-    let as_csv = match query.text("format")?.as_deref() {
+    let as_csv = match query.text(&["format"])?.as_deref() {
         None => prefers_csv(&headers),
         Some("csv") => true,
         Some("json") => false,
         Some(_) => return Err(bad("format", "expected json or csv")),
     };
-    let agent_type = query.text("agent_type")?;
+    let agent_type = query.text(&AGENT)?;
     let filter = ListFilter {
         agent_type: agent_type.clone(),
-        since: query.instant("since")?,
-        until: query.instant("until")?,
+        since: query.instant(&SINCE)?,
+        until: query.instant(&UNTIL)?,
         limit: query.limit(PAGE, MOST)?,
         ..ListFilter::default()
     };
-    query.end()?;
     let items = switchboard.store().list_collected(filter).await.map_err(api::not_kept)?;
     if !as_csv {
         let items: Vec<_> = items.iter().map(api::shown).collect();

@@ -16,6 +16,7 @@ mod problem;
 mod query;
 mod serve;
 mod start_call;
+mod tls;
 mod webhook;
 
 use std::path::PathBuf;
@@ -32,7 +33,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::session::Switchboard;
 use crate::telemetry::{MetricsPage, Secret};
 pub use problem::Problem;
-pub use serve::serve;
+pub use serve::{serve, serve_over};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// What the routes need to know of the environment.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
-//! Query strings of developer routes: every parameter known and readable, or a problem that names it. Key type: [`Query`].
+//! Query strings of developer routes: every parameter that is known is readable, or a problem names it; one that is not known changes
+//! nothing. Key type: [`Query`].
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -10,7 +11,7 @@ use url::form_urlencoded;
 
 use super::{App, Problem};
 
-/// The parameters of a query, each taken once; what is left is unknown.
+/// The parameters of a query, each given once.
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
@@ -24,47 +25,48 @@ impl FromRequestParts<App> for Query {
 }
 
 impl Query {
-    /// Takes a parameter; blank counts as absent.
-    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let mut found = self.0.extract_if(.., |(key, _)| key == name);
-        let (first, again) = (found.next(), found.next().is_some());
-        drop(found);
-        if again {
-            return Err(bad(name, "given more than once"));
+    /// A parameter by any of its names; blank counts as absent.
+    pub(super) fn text(&self, names: &[&str]) -> Result<Option<String>, Problem> {
+        let mut found = self.0.iter().filter(|(key, value)| names.contains(&key.as_str()) && !value.trim().is_empty());
+        match (found.next(), found.next()) {
+            (_, Some((name, _))) => Err(bad(name, "given more than once")),
+            (first, None) => Ok(first.map(|(_, value)| value.clone())),
         }
-        Ok(first.map(|(_, value)| value).filter(|value| !value.trim().is_empty()))
     }
 
-    /// Takes an instant: RFC 3339, or a day, which is its first instant in UTC.
-    pub(super) fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
+    /// An instant: RFC 3339; or a day, which is its first instant in UTC.
+    pub(super) fn instant(&self, names: &[&str]) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(names)? else { return Ok(None) };
         // A plus sign that was not encoded has become a space.
         let text = text.replace(' ', "+");
         let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp());
         match text.parse().ok().or_else(|| if text.contains('T') { None } else { day() }) {
             Some(instant) => Ok(Some(instant)),
-            None => Err(bad(name, "expected an instant such as 2026-11-24T09:30:00Z, or a day such as 2026-11-24")),
+            None => {
+                let detail = "expected an instant such as 2026-11-24T09:30:00Z, or a day such as 2026-11-24";
+                Err(bad(self.given(names), detail))
+            }
         }
     }
 
-    /// Takes the length of a page.
-    pub(super) fn limit(&mut self, default: usize, most: usize) -> Result<usize, Problem> {
-        let Some(text) = self.text("limit")? else { return Ok(default) };
+    /// The length of a page.
+    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, Problem> {
+        let Some(text) = self.text(&["limit"])? else { return Ok(default) };
         let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| bad("limit", &format!("expected a whole number from 1 to {most}")))
     }
 
-    /// Says that nothing else may have been asked.
-    pub(super) fn end(self) -> Result<(), Problem> {
-        match self.0.first() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let shown: String = name.chars().take(64).collect();
-                Err(bad(&shown, "this route knows no such parameter"))
-            }
-        }
+    /// By which of its names the parameter was given.
+    fn given<'a>(&'a self, names: &[&'a str]) -> &'a str {
+        let found = self.0.iter().map(|(key, _)| key.as_str()).find(|key| names.contains(key));
+        found.or_else(|| names.first().copied()).unwrap_or_default()
     }
 }
+
+/// The agent, and from when until when: each by our name and by those that people try first.
+pub(super) const AGENT: [&str; 2] = ["agent_type", "agent"];
+pub(super) const SINCE: [&str; 2] = ["since", "from"];
+pub(super) const UNTIL: [&str; 2] = ["until", "to"];
 
 pub(super) fn bad(name: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("{name}: {detail}")).about(Some(name))
@@ -80,18 +82,21 @@ mod tests {
 
     #[test]
     fn instants_and_days_are_read() {
-        let mut query = query("a=2026-11-24T09:30:00Z&b=2026-11-24&c=2026-11-24T09:30:00+05:30&d=yesterday");
-        assert_eq!(query.instant("a").unwrap().unwrap().to_string(), "2026-11-24T09:30:00Z");
-        assert_eq!(query.instant("b").unwrap().unwrap().to_string(), "2026-11-24T00:00:00Z");
-        assert_eq!(query.instant("c").unwrap().unwrap().to_string(), "2026-11-24T04:00:00Z");
-        assert!(query.instant("d").is_err());
-        assert!(query.instant("e").unwrap().is_none());
+        let query = query("a=2026-11-24T09:30:00Z&b=2026-11-24&c=2026-11-24T09:30:00+05:30&d=yesterday");
+        let instant = |name: &str| query.instant(&[name]);
+        assert_eq!(instant("a").unwrap().unwrap().to_string(), "2026-11-24T09:30:00Z");
+        assert_eq!(instant("b").unwrap().unwrap().to_string(), "2026-11-24T00:00:00Z");
+        assert_eq!(instant("c").unwrap().unwrap().to_string(), "2026-11-24T04:00:00Z");
+        assert!(instant("d").is_err());
+        assert!(instant("e").unwrap().is_none());
     }
 
     #[test]
-    fn unknown_and_repeated_parameters_are_problems() {
-        assert!(query("agnet=1").end().is_err());
-        assert!(query("a=1&a=2").text("a").is_err());
+    fn a_parameter_has_one_value_under_any_of_its_names() {
+        assert_eq!(query("agent=A&since=").text(&AGENT).unwrap().as_deref(), Some("A"));
+        assert_eq!(query("agent_type=&agent=A").text(&AGENT).unwrap().as_deref(), Some("A"));
+        assert_eq!(query("agnet=A").text(&AGENT).unwrap(), None);
+        assert!(query("agent_type=A&agent=B").text(&AGENT).is_err());
         assert!(query("limit=0").limit(1, 9).is_err());
         assert_eq!(query("").limit(7, 9).unwrap(), 7);
     }

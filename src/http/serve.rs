@@ -1,4 +1,4 @@
-//! The sockets under the routes: accepting, limits on slow and greedy clients, and a graceful end.
+//! The sockets under the routes: accepting, TLS where it is ours, limits on slow and greedy clients, and a graceful end.
 //!
 //! Our own loop instead of `axum::serve`, which sets no limit on the time and size of a request's head. Upgraded sockets leave this
 //! module when they are upgraded; the session layer tracks those. Key function: [`serve()`].
@@ -15,28 +15,62 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::tls::Tls;
 use super::{App, router};
+use crate::telemetry::TLS_FAILURES;
 
-/// Answers requests until `shutdown`, then finishes those under way for a few seconds at most.
+/// Answers requests in plain HTTP until `shutdown`, then finishes those under way for a few seconds at most.
 ///
 /// # Errors
 /// None at present: a connection that cannot be accepted is logged, and the next one is waited for.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> io::Result<()> {
+    serve_over(listener, app, None, shutdown).await
+}
+
+/// The same, over TLS where there is a certificate. Then nothing is answered in plain HTTP.
+///
+/// # Errors
+/// As [`serve()`].
+pub async fn serve_over(
+    listener: TcpListener,
+    app: App,
+    tls: Option<Tls>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let router = router(app);
+    let greetings = Arc::new(Semaphore::new(MAX_HANDSHAKES));
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &places)).await {
         match accepted {
             Ok((stream, peer, place)) => {
                 let (router, shutdown) = (router.clone(), shutdown.clone());
+                let acceptor = tls.as_ref().map(Tls::acceptor);
+                let greetings = Arc::clone(&greetings);
                 connections.spawn(async move {
-                    connection(stream, peer, router, shutdown).await;
+                    match acceptor {
+                        None => connection(stream, peer, router, shutdown).await,
+                        Some(acceptor) => {
+                            let greeted = shutdown.run_until_cancelled(greet(acceptor, stream, &greetings)).await;
+                            match greeted {
+                                Some(Ok(stream)) => connection(stream, peer, router, shutdown).await,
+                                Some(Err(reason)) => {
+                                    tracing::debug!(%peer, reason, "TLS was not agreed on");
+                                    metrics::counter!(TLS_FAILURES, "reason" => reason).increment(1);
+                                }
+                                None => {}
+                            }
+                        }
+                    }
                     drop(place);
                 });
             }
@@ -70,7 +104,23 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+/// Agrees on TLS, in bounded time, so many at once: a handshake costs more than most requests.
+async fn greet(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    places: &Semaphore,
+) -> Result<TlsStream<TcpStream>, &'static str> {
+    let greeting = async {
+        let _place = places.acquire().await.map_err(|_| "closed")?;
+        acceptor.accept(stream).await.map_err(|_| "refused")
+    };
+    tokio::time::timeout(HANDSHAKE, greeting).await.unwrap_or(Err("late"))
+}
+
+async fn connection<S>(stream: S, peer: SocketAddr, router: Router, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let spoke = Arc::new(AtomicBool::new(false));
     let service = {
         let (spoke, shutdown) = (Arc::clone(&spoke), shutdown.clone());
@@ -114,6 +164,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdow
 
 /// Sockets at a time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16_384;
+/// TLS handshakes at a time; more wait, within [`HANDSHAKE`].
+const MAX_HANDSHAKES: usize = 256;
+/// How long TLS may take to be agreed on.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A request's line and headers together. Twilio's longest are below 4 KiB.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -124,3 +178,26 @@ const FIRST_HEAD: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
 /// How long requests under way may go on after shutdown.
 const GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_agree_on_tls_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["a.example.in".to_owned()]).unwrap();
+        let (certificates, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&certificates, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let tls = Tls::read(crate::http::TlsFiles { certificates, key }).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        assert_eq!(greet(tls.acceptor(), stream, &Semaphore::new(1)).await.err(), Some("late"));
+        // Nor does it wait longer where there is no place.
+        let _other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        assert_eq!(greet(tls.acceptor(), stream, &Semaphore::new(0)).await.err(), Some("late"));
+    }
+}

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::auth::TwilioSigned;
-use super::limits;
 use crate::session::{GatherQuery, Switchboard, VoiceQuery};
 use crate::twilio::CallSid;
 use crate::twilio::twiml::{Verb, document};
@@ -87,8 +86,7 @@ pub(super) fn apology() -> Response {
 }
 
 /// The answer to Twilio where a defect of ours was met.
-pub(super) fn after_panic(panic: Box<dyn Any + Send>) -> Response {
-    limits::report_panic(panic.as_ref());
+pub(super) fn after_panic(_: Box<dyn Any + Send>) -> Response {
     apology()
 }
 

@@ -95,6 +95,16 @@ pub enum VoiceEvent {
         /// mu-law, 8 kHz, any length.
         audio: Bytes,
     },
+    /// When the letters of the audio that comes next are spoken, where the vendor tells.
+    Letters {
+        /// The turn.
+        turn: u32,
+        /// The clause.
+        clause: u32,
+        /// For each letter that is no space, going on from the letters told before: when it has been spoken, in ms from the beginning of
+        /// the clause's next audio.
+        ends_ms: Vec<u32>,
+    },
     /// The clause is complete.
     Done {
         /// The turn.

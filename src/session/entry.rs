@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::gather::Thinking;
 use crate::agent::{Agent, Mode};
+use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
+use crate::telemetry::timeline;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 
@@ -165,19 +167,27 @@ impl Session {
         Timestamp::now().duration_since(self.answered_at.unwrap_or(self.started_at))
     }
 
-    /// Keeps what one request of a call in gather took, in milliseconds of the call.
+    /// Keeps and tells what one request of a call in gather took, in milliseconds of the call.
     pub(super) fn note_turn(&mut self, mind_failed: bool, filler: bool, arrived: Instant) {
+        let now = self.lasted();
+        let took = SignedDuration::try_from(arrived.elapsed()).unwrap_or_default();
+        let ms = |at: SignedDuration| u64::try_from(at.as_millis()).unwrap_or(0);
+        let (turn, asked, answered) = (self.conversation.turn(), ms(now - took), ms(now));
         if self.turns.len() < MAX_TURNS_KEPT {
-            let now = self.lasted();
-            let took = SignedDuration::try_from(arrived.elapsed()).unwrap_or_default();
-            let ms = |at: SignedDuration| at.as_millis().max(0);
             self.turns.push(json!({
-                "turn": self.conversation.turn(),
-                "asked_ms": ms(now - took),
-                "answered_ms": ms(now),
+                "turn": turn,
+                "asked_ms": asked,
+                "answered_ms": answered,
                 "filler": filler,
                 "mind_failed": mind_failed,
             }));
+        }
+        // The end of a stream, told to Twilio, is no turn.
+        if self.mode == Mode::Gather {
+            let (final_words_ms, first_sent_ms) = (Some(asked), Some(answered));
+            let report =
+                TurnReport { turn, final_words_ms, first_sent_ms, filler, mind_failed, ..TurnReport::default() };
+            timeline::note(&self.call_sid, now.unsigned_abs(), &report);
         }
     }
 
@@ -304,6 +314,17 @@ impl Session {
             collected: kept.collected,
             thinking: None,
         })
+    }
+
+    /// What traces may say of the call.
+    pub(super) fn facts(&self) -> [(&'static str, &str); 5] {
+        [
+            ("agent", &self.agent.agent_type),
+            ("direction", self.direction),
+            ("language", self.conversation.language().unwrap_or_default()),
+            ("mode", self.mode.as_str()),
+            ("outcome", self.outcome()),
+        ]
     }
 
     /// How the call ended, for metrics.

@@ -21,7 +21,7 @@ use super::speech::{KEPT, RENDER, SPOKEN, note};
 use super::switchboard::{ON_ITS_WAY, Switchboard};
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
-use crate::conversation::{Answer, Conversation, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause};
+use crate::conversation::{Answer, Conversation, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -183,6 +183,7 @@ impl Switchboard {
     pub(super) async fn carry_on(&self, session: &mut Session, unsaid: Vec<Unsaid>, arrived: Instant) -> Vec<Verb> {
         if session.mode == Mode::Stream {
             session.mode = Mode::Gather;
+            session.conversation.not_recorded();
             // A stream that is still somewhere on its way in is not let in any more.
             session.token = None;
             info!(call_sid = %session.call_sid, "carrying on in gather");
@@ -235,6 +236,8 @@ impl Switchboard {
             }
         }
         session.awaited = session.awaited.saturating_add(1);
+        let private = self.private_speech(&agent, &reply.says);
+        session.note_speech(private);
         let patience = if reply.voiceless { KEPT } else { RENDER };
         let by = (Instant::now() + patience).min(arrived + SPOKEN);
         let prompts = if self.last_turns().is_cancelled() {
@@ -280,10 +283,10 @@ impl Switchboard {
         Gather {
             action,
             language: language.code.clone(),
-            hints: if choosing { LANGUAGE_HINTS.map(str::to_owned).to_vec() } else { Vec::new() },
+            hints: if choosing { language::names(agent) } else { Vec::new() },
             timeout_s: agent.limits.silence_seconds,
             speech_timeout_s: SPEECH_TIMEOUT,
-            num_digits: choosing.then_some(1),
+            num_digits: session.conversation.awaits_one_key(agent).then_some(1),
             prompts,
         }
     }
@@ -346,6 +349,9 @@ impl Switchboard {
             let language = agent.language_or_first(session.conversation.language()).code.clone();
             reply.says.push((said.clone(), language));
         }
+        if answer.is_err() {
+            counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
+        }
         let local = session.local();
         reply.mind_failed = answer.is_err();
         let answer = answer.as_ref().map_err(|()| MindFailed);
@@ -393,10 +399,9 @@ const MIND_IN_ALL: Duration = Duration::from_secs(9);
 /// Silence that ends the caller's words, in whole seconds as Twilio wants it.
 const SPEECH_TIMEOUT: u32 = 2;
 /// By when the caller hears something, whatever failed.
-pub(super) const HEARD: Duration = Duration::from_millis(2_950);
+pub(super) const HEARD: Duration = Duration::from_millis(2_800);
 /// How long the telephone of a person to whom a call is handed rings.
 pub(super) const DIAL_SECONDS: u32 = 30;
 /// How long a caller and that person may speak.
 pub(super) const TRANSFER_SECONDS: u32 = 3_600;
 const MAX_ANSWER: usize = 16 * 1024;
-const LANGUAGE_HINTS: [&str; 4] = ["English", "Hindi", "हिंदी", "अंग्रेज़ी"];

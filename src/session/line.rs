@@ -64,8 +64,10 @@ impl Switchboard {
         let (Some(line), Some(from)) = (&self.parts().line, self.config().caller_id.clone()) else {
             return Err(StartCallError::NoPhoneLine);
         };
-        self.admission()
+        let place = self
+            .admission(true)
             .map_err(|refusal| if refusal == "draining" { StartCallError::Draining } else { StartCallError::Busy })?;
+        self.rules().count_call_to(&phone)?;
         // Keys in alphabetical order and few: Twilio has been seen to sort a query that it signed unsorted.
         let mut url = format!("{}/voice?agent_type={}", self.config().public_url, agent.agent_type);
         if let Some(language) = language {
@@ -91,6 +93,9 @@ impl Switchboard {
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
+            if !matches!(error, RestError::Timeout) {
+                self.rules().no_call_to(&phone);
+            }
             refused(&error)
         })?;
         info!(%call_sid, agent = agent.agent_type, "call started");
@@ -99,7 +104,8 @@ impl Switchboard {
             let opening = self.opening(&agent, language.map(|language| language.code.clone()), variables);
             let conversation = Conversation::new(&agent, opening);
             let mode = mode.unwrap_or(agent.mode);
-            let entry = self.add(self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation));
+            let session = self.session(&call_sid, agent, OUTBOUND, Some(phone), mode, conversation);
+            let entry = self.add(session, Some(place));
             let mut session = entry.session.lock().await;
             if !session.connected {
                 self.save(&entry, &mut session).await;
@@ -115,12 +121,23 @@ impl Switchboard {
         let Ok(webhook) = VoiceWebhook::read(&form) else { return excuse() };
         let call_sid = &webhook.call_sid;
         let inbound = webhook.direction == Direction::Inbound;
-        if self.entry(call_sid).is_none()
-            && let Err(refusal) = self.admission()
-        {
-            warn!(%call_sid, refusal, "call refused");
+        if inbound && self.entry(call_sid).is_none() && !self.rules().admits_call_from(&webhook.from) {
+            warn!(%call_sid, refusal = "too_many_calls", "call refused");
             return excuse();
         }
+        // One of ours that is answered before Twilio has told us its name has its place already.
+        let awaited = !inbound && self.is_starting();
+        let place = if awaited || self.entry(call_sid).is_some() {
+            None
+        } else {
+            match self.admission(false) {
+                Ok(place) => Some(place),
+                Err(refusal) => {
+                    warn!(%call_sid, refusal, "call refused");
+                    return excuse();
+                }
+            }
+        };
         let started = query.start.as_deref().and_then(|start| self.starts().remove(start));
         // A call that another instance started with variables may be on its way from there; nothing else is waited for.
         let known = if query.start.is_some() && started.is_none() {
@@ -142,7 +159,8 @@ impl Switchboard {
                 let opening = self.opening(agent, query.language.clone(), variables);
                 let conversation = Conversation::new(agent, opening);
                 let mode = query.mode.as_deref().and_then(Mode::parse).unwrap_or(agent.mode);
-                self.add(self.session(call_sid, agent.clone(), direction, other.e164(), mode, conversation))
+                let session = self.session(call_sid, agent.clone(), direction, other.e164(), mode, conversation);
+                self.add(session, place)
             }
         };
         let mut session = entry.session.lock().await;
@@ -159,6 +177,9 @@ impl Switchboard {
         let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
+        }
+        if session.mode == Mode::Gather {
+            session.conversation.not_recorded();
         }
         let agent = session.agent.clone();
         let name = agent.agent_type.clone();

@@ -1,10 +1,13 @@
 //! Words to sound: the cache, the vendor's voice, and Twilio's own where both fail.
 
+use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use metrics::counter;
 use tokio::time::{Instant, timeout_at};
 
@@ -12,6 +15,8 @@ use super::switchboard::Switchboard;
 use crate::agent::text::fill;
 use crate::agent::{Agent, Language};
 use crate::conversation::clause;
+use crate::provider::breaker::Circuit;
+use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::{ProviderError, ProviderErrorKind, SpeechFormat, VoiceSpec};
 use crate::store::speech_cache::{SpeechForm, SpeechKey};
 use crate::telemetry;
@@ -115,40 +120,60 @@ impl Switchboard {
         }
     }
 
-    /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them. Variables have their
-    /// defaults; a text with others is rendered when it is first said.
+    /// Of words that are about to be said in a call, the files of cached speech that say something of this call alone.
+    pub(super) fn private_speech(&self, agent: &Agent, says: &[(String, String)]) -> Vec<String> {
+        if self.parts().voice.is_none() {
+            return Vec::new();
+        }
+        let names = says.iter().map(|(text, code)| {
+            let language = agent.language_or_first(Some(code));
+            key(language, &understand::speakable(text, &language.code), SpeechForm::Mp3).file_name()
+        });
+        names.filter(|name| !self.is_everybodys(name)).collect()
+    }
+
+    /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them; again later what the voice
+    /// does not give. Variables have their defaults; a text with others is rendered when it is first said.
     pub(super) async fn render_ahead(&self) {
         let Some(voice) = self.parts().voice.clone() else { return };
-        let mut failures = 0;
-        for agent in self.agents().iter() {
-            for language in &agent.languages {
-                let spec = Arc::new(voice_spec(language));
-                let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
-                let texts = language.texts.all().filter(|(name, _)| *name != "read_back").map(|(_, text)| text);
-                for text in texts.chain(questions.map(String::as_str)) {
-                    let filled = fill(text, &agent.variables);
-                    let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
-                    for (text, form) in sentences.chain([(filled.as_str(), SpeechForm::Mp3)]) {
-                        let speakable = understand::speakable(text, &language.code);
-                        let key = key(language, &speakable, form);
-                        let format = match form {
-                            SpeechForm::Mp3 => SpeechFormat::Mp3,
-                            SpeechForm::Ulaw => SpeechFormat::Ulaw,
-                        };
-                        let render = async { voice.render(&speakable, &spec, format).await };
-                        if let Err(error) = self.speech_cache().get_or_render(&key, render).await {
-                            note(&error);
-                            failures += 1;
-                        }
-                        if failures > MAX_FAILURES_AHEAD {
-                            tracing::warn!("fixed texts are not rendered ahead: the voice keeps failing");
-                            return;
-                        }
-                    }
-                }
+        let agents = self.agents();
+        let mut rest = FIRST_REST;
+        while !self.all_rendered(&voice, &agents).await {
+            tracing::warn!(seconds = rest.as_secs(), "fixed texts are not all rendered; tried again later");
+            tokio::time::sleep(rest).await;
+            rest = (rest * 2).min(LONGEST_REST);
+            if !Arc::ptr_eq(&agents, &self.agents()) {
+                // The agents that came after them have a task of their own.
+                return;
             }
         }
         tracing::info!("every fixed text is rendered");
+    }
+
+    /// False once a few texts have failed, or while the voice is left alone.
+    async fn all_rendered(&self, voice: &Voice, agents: &[Arc<Agent>]) -> bool {
+        let texts: Vec<_> = agents.iter().flat_map(|agent| fixed_texts(agent)).collect();
+        let rendering = texts.into_iter().map(|(speakable, key, spec)| async move {
+            if self.breakers().voice.circuit() == Circuit::Open {
+                return false;
+            }
+            let format = match key.form {
+                SpeechForm::Mp3 => SpeechFormat::Mp3,
+                SpeechForm::Ulaw => SpeechFormat::Ulaw,
+            };
+            let render = async { voice.render(&speakable, &spec, format).await };
+            let rendered = self.speech_cache().get_or_render(&key, render).await;
+            rendered.inspect_err(note).is_ok()
+        });
+        let mut rendering = pin!(stream::iter(rendering).buffer_unordered(AT_A_TIME));
+        let mut failures = 0;
+        while let Some(rendered) = rendering.next().await {
+            failures += u32::from(!rendered);
+            if failures > MAX_FAILURES_AHEAD {
+                return false;
+            }
+        }
+        failures == 0
     }
 
     /// Fixed speech for a stream, if it is kept.
@@ -158,6 +183,31 @@ impl Switchboard {
         }
         self.speech_cache().get(key).await
     }
+}
+
+/// The names of the files of all speech that is the same for every caller.
+pub(super) fn everybodys(agents: &[Arc<Agent>]) -> HashSet<String> {
+    agents.iter().flat_map(|agent| fixed_texts(agent)).map(|(_, key, _)| key.file_name()).collect()
+}
+
+/// What the agent says word for word, ready to be spoken, in the forms of both modes.
+fn fixed_texts(agent: &Agent) -> Vec<(String, SpeechKey, Arc<VoiceSpec>)> {
+    let mut all = Vec::new();
+    for language in &agent.languages {
+        let spec = Arc::new(voice_spec(language));
+        let questions = agent.fields.iter().filter_map(|field| field.question.get(&language.code));
+        let texts = language.texts.all().filter(|(name, _)| *name != "read_back").map(|(_, text)| text);
+        for text in texts.chain(questions.map(String::as_str)) {
+            let filled = fill(text, &agent.variables);
+            let sentences = clause::sentences(&filled).map(|sentence| (sentence, SpeechForm::Ulaw));
+            all.extend(sentences.chain([(filled.as_str(), SpeechForm::Mp3)]).map(|(text, form)| {
+                let speakable = understand::speakable(text, &language.code);
+                let key = key(language, &speakable, form);
+                (speakable, key, spec.clone())
+            }));
+        }
+    }
+    all
 }
 
 /// The answer of a voice that is not asked, because it keeps failing.
@@ -178,3 +228,8 @@ pub(super) const KEPT: Duration = Duration::from_millis(150);
 /// From the request to the answer, whatever the mind took of it: the caller waits three seconds at most.
 pub(super) const SPOKEN: Duration = Duration::from_millis(2_600);
 const MAX_FAILURES_AHEAD: u32 = 3;
+/// Fixed texts asked of the voice at a time, while calls may want it too.
+const AT_A_TIME: usize = 3;
+/// Until fixed texts that the voice did not give are tried again, at first and at most.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(300);

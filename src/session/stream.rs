@@ -179,6 +179,9 @@ impl Driver {
                 }
                 self.handle(Event::SpeechAudio { turn, clause, audio }, actions);
             }
+            VoiceEvent::Letters { turn, clause, ends_ms } => {
+                self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
+            }
             VoiceEvent::Done { turn, clause } => {
                 if let Some((key, bytes)) = self.upstream.collecting.remove(&(turn, clause))
                     && !bytes.is_empty()
@@ -267,7 +270,7 @@ impl Driver {
                     self.upstream.speak(&self.board, &self.agent, turn, clause, text, &language, fixed).await;
                 }
                 Action::DropSpeech { turn } => self.upstream.drop_speech(turn),
-                Action::Report(report) => note_turn(&self.entry, report).await,
+                Action::Report(report) => note_turn(&self.entry, self.began.elapsed(), report).await,
                 Action::Save => {
                     self.upstream.language_news = true;
                     let mut session = self.entry.session.lock().await;
@@ -333,20 +336,9 @@ async fn feed(socket: &mut WebSocket, text: &str) -> bool {
     matches!(timeout(STALLED, socket.feed(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 
-async fn note_turn(entry: &Entry, report: TurnReport) {
-    let seconds = |from: Option<u64>, to: Option<u64>| {
-        #[expect(clippy::cast_precision_loss, reason = "a call is far shorter than 2^52 ms")]
-        from.zip(to).map(|(from, to)| to.saturating_sub(from) as f64 / 1_000.0)
-    };
-    for (name, value) in [
-        (telemetry::TURN_FINAL_WORDS_SECONDS, seconds(report.speech_ended_ms, report.final_words_ms)),
-        (telemetry::TURN_FIRST_TOKEN_SECONDS, seconds(report.asked_ms, report.first_token_ms)),
-        (telemetry::TURN_FIRST_AUDIO_SECONDS, seconds(report.speech_ended_ms, report.first_audio_ms)),
-        (telemetry::TURN_HEARD_SECONDS, seconds(report.speech_ended_ms, report.first_heard_ms)),
-    ] {
-        if let Some(value) = value {
-            histogram!(name).record(value);
-        }
+async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
+    if report.mind_failed {
+        counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "understand").increment(1);
     }
     if report.speculated {
         counter!(telemetry::SPECULATIONS, "outcome" => "used").increment(1);
@@ -357,7 +349,11 @@ async fn note_turn(entry: &Entry, report: TurnReport) {
     if report.interrupted_ms.is_some() {
         counter!(telemetry::BARGE_INS, "outcome" => "interrupted").increment(1);
     }
+    if report.resumed > 0 {
+        counter!(telemetry::BARGE_INS, "outcome" => "resumed").increment(report.resumed.into());
+    }
     let mut session = entry.session.lock().await;
+    telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
         session.turns.push(json!(report));
     }

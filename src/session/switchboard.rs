@@ -1,6 +1,6 @@
 //! All calls of this process: opened, found, saved, drained, swept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use super::entry::{Entry, Session};
 use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
 use super::rules::{Rules, RulesConfig};
+use super::speech::everybodys;
 use crate::agent::Agent;
 use crate::conversation::Ending;
 use crate::provider::breaker::{Breaker, Circuit};
@@ -73,7 +74,8 @@ pub struct Parts {
 pub(super) struct Circuits {
     pub(super) ears: Breaker,
     pub(super) voice: Breaker,
-    pub(super) mind: Breaker,
+    /// Of each model.
+    pub(super) mind: Vec<Breaker>,
 }
 
 /// The agents in force.
@@ -90,10 +92,14 @@ struct Inside {
     circuits: Circuits,
     rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
+    /// Files of cached speech that say nothing of any one call.
+    everybodys: ArcSwap<HashSet<String>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
     pub(super) starts: Mutex<HashMap<String, super::line::Start>>,
     live: AtomicUsize,
+    /// Calls that Twilio is being asked for.
+    starting: AtomicUsize,
     draining: AtomicBool,
     /// Tells calls in gather that their next turn is their last: turns are slow there.
     last_turns: CancellationToken,
@@ -103,14 +109,33 @@ struct Inside {
     tracker: TaskTracker,
 }
 
+/// A place among the calls that are held at once; given back where no call takes it.
+pub(super) struct Place {
+    board: Switchboard,
+    starting: bool,
+    taken: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.board.0.starting.fetch_sub(usize::from(self.starting), Ordering::Relaxed);
+        if !self.taken {
+            self.board.one_less();
+        }
+    }
+}
+
 impl Switchboard {
     /// Puts the parts together and starts what runs beside the calls: rendering fixed texts ahead, sweeping, cleaning the cache.
     pub fn open(config: Config, parts: Parts, agents: Vec<Agent>) -> Self {
-        let agents = agents.into_iter().map(Arc::new).collect();
+        let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
             voice: Breaker::new("voice"),
-            mind: parts.mind.as_ref().map_or_else(|| Breaker::new("mind"), |mind| mind.breaker().clone()),
+            mind: parts
+                .mind
+                .as_ref()
+                .map_or_else(|| vec![Breaker::new("mind")], |mind| mind.breakers().cloned().collect()),
         };
         let rules = Rules::new(config.rules.clone());
         let board = Self(Arc::new(Inside {
@@ -118,10 +143,12 @@ impl Switchboard {
             parts,
             circuits,
             rules,
+            everybodys: ArcSwap::from_pointee(everybodys(&agents)),
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
             live: AtomicUsize::new(0),
+            starting: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             last_turns: CancellationToken::new(),
             goodbye: CancellationToken::new(),
@@ -149,8 +176,26 @@ impl Switchboard {
 
     /// New versions of the agents, for calls that come from now on.
     pub fn set_agents(&self, agents: Vec<Agent>) {
-        self.0.agents.store(Arc::new(agents.into_iter().map(Arc::new).collect()));
+        let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
+        self.0.everybodys.store(Arc::new(everybodys(&agents)));
+        self.0.agents.store(Arc::new(agents));
         self.spawn_rendering();
+    }
+
+    /// Whether a file of cached speech says nothing of any one call.
+    pub(super) fn is_everybodys(&self, name: &str) -> bool {
+        self.0.everybodys.load().contains(name)
+    }
+
+    /// Whether the call goes on: here, or, as far as is known, at another instance.
+    pub async fn is_live(&self, call_sid: &CallSid) -> bool {
+        if let Some(entry) = self.entry(call_sid) {
+            return entry.session.lock().await.ended_at.is_none();
+        }
+        let Ok(Some(call)) = self.store().load(call_sid).await else { return false };
+        // One that is silent for so long was lost with its process.
+        let silent = Timestamp::now().duration_since(call.updated_at).as_secs();
+        call.ended_at.is_none() && silent < LOST_AFTER
     }
 
     fn spawn_rendering(&self) {
@@ -230,9 +275,9 @@ impl Switchboard {
     }
 
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.
-    pub fn circuits(&self) -> [(&'static str, Circuit); 3] {
+    pub fn circuits(&self) -> Vec<(&'static str, Circuit)> {
         let Circuits { ears, voice, mind } = &self.0.circuits;
-        [ears, voice, mind].map(|breaker| (breaker.part(), breaker.circuit()))
+        [ears, voice].into_iter().chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
     }
 
     pub(super) fn breakers(&self) -> &Circuits {
@@ -271,15 +316,25 @@ impl Switchboard {
         self.0.agents.load().iter().find(|agent| agent.agent_type == agent_type).cloned()
     }
 
-    /// Whether one more call may be taken; why not.
-    pub(super) fn admission(&self) -> Result<(), &'static str> {
-        let refusal = match (self.draining(), self.live_calls() >= self.0.config.max_calls) {
-            (false, false) => return Ok(()),
-            (true, _) => "draining",
-            (false, true) => "busy",
+    /// Takes a place for one more call; why there is none. Of many calls that come at the same moment no more get one than fit.
+    pub(super) fn admission(&self, starting: bool) -> Result<Place, &'static str> {
+        let most = self.0.config.max_calls;
+        let one_more = |live: usize| (live < most).then_some(live + 1);
+        let refusal = if self.draining() {
+            "draining"
+        } else if self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
+            self.0.starting.fetch_add(usize::from(starting), Ordering::Relaxed);
+            return Ok(Place { board: self.clone(), starting, taken: false });
+        } else {
+            "busy"
         };
         counter!(telemetry::CALLS_REFUSED, "reason" => refusal).increment(1);
         Err(refusal)
+    }
+
+    /// Whether Twilio is being asked for a call, which may be answered before we know its name.
+    pub(super) fn is_starting(&self) -> bool {
+        self.0.starting.load(Ordering::Relaxed) > 0
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<CallSid, Arc<Entry>>> {
@@ -290,8 +345,8 @@ impl Switchboard {
         self.calls().get(call_sid).cloned()
     }
 
-    /// Adds a call; gives the one that is there already if there is one.
-    pub(super) fn add(&self, session: Session) -> Arc<Entry> {
+    /// Adds a call, in its place where it was given one; gives the one that is there already if there is one.
+    pub(super) fn add(&self, session: Session, place: Option<Place>) -> Arc<Entry> {
         let call_sid = session.call_sid.clone();
         let ended = session.ended_at.is_some();
         let mut calls = self.calls();
@@ -302,8 +357,11 @@ impl Switchboard {
         calls.insert(call_sid, entry.clone());
         drop(calls);
         if !ended {
-            let live = self.0.live.fetch_add(1, Ordering::Relaxed) + 1;
-            gauge!(telemetry::CALLS_LIVE).set(count(live));
+            match place {
+                Some(mut place) => place.taken = true,
+                None => _ = self.0.live.fetch_add(1, Ordering::Relaxed),
+            }
+            gauge!(telemetry::CALLS_LIVE).set(count(self.live_calls()));
         }
         entry
     }
@@ -325,7 +383,7 @@ impl Switchboard {
         let zone = zone(&agent);
         let session = Session::restore(known.call, agent, zone)?;
         info!(%call_sid, "carrying on with a call from the store");
-        let entry = self.add(session);
+        let entry = self.add(session, None);
         if let Some(rival) = known.rival {
             let mut session = entry.session.lock().await;
             self.take_in(&entry, &mut session, *rival).await;
@@ -389,6 +447,7 @@ impl Switchboard {
         }
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
+        telemetry::traces::call(&session.call_sid, session.started_at, &session.facts());
         info!(call_sid = %session.call_sid, outcome = session.outcome(), seconds = lasted.as_secs(), "call over");
     }
 
@@ -475,8 +534,8 @@ const QUIET: i64 = 60;
 const LOST_AFTER: i64 = 600;
 /// How often a version that is on its way from another instance is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long it is looked for.
-pub(super) const ON_ITS_WAY: Duration = Duration::from_millis(300);
+/// How long it is looked for: without it the call would end, or go on from what it was a turn ago.
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
 /// How long before the end of the drain time calls in gather get their last turn: some words, a silence, Twilio's time to hear.

@@ -16,7 +16,7 @@ mod sql;
 mod threads;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,6 +82,29 @@ pub enum Errand {
     Delete,
 }
 
+/// What a journal holds, as seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Calls in it.
+    pub calls: u64,
+    /// Records that wait for MongoDB.
+    pub waiting: u64,
+    /// Records that MongoDB refused for good.
+    pub refused: u64,
+    /// How long the oldest of those that wait has waited.
+    pub oldest_waits: Duration,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+/// Looks into the journal of a folder and changes nothing; a server may be using it. `None`: there is none yet.
+///
+/// # Errors
+/// It cannot be read, or a newer program wrote it. Blocks on the disk.
+pub fn look_into(dir: &Path) -> Result<Option<Census>, StoreError> {
+    file::open_to_look(dir)?.map(|connection| sql::census(&connection)).transpose()
+}
+
 /// How the journal is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalStatus {
@@ -93,6 +116,8 @@ pub struct JournalStatus {
     pub backlog_age: Duration,
     /// Records that MongoDB refused for good.
     pub refused: u64,
+    /// Size of the file in bytes, its free pages included.
+    pub bytes: u64,
     /// Why the last write failed, if it did.
     pub last_error: Option<String>,
 }
@@ -217,6 +242,19 @@ impl Journal {
         self.read(Query::Deletions).await
     }
 
+    /// What is remembered of a deleted call, here and in MongoDB.
+    pub(super) fn hash(call_sid: &CallSid) -> Vec<u8> {
+        sql::hash(call_sid)
+    }
+
+    /// The calls here whose names have one of these hashes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) async fn hashed(&self, hashes: HashSet<Vec<u8>>) -> Result<Vec<CallSid>, StoreError> {
+        self.read(|answer| Query::Hashed(hashes, answer)).await
+    }
+
     /// Takes records out of the outbox, because MongoDB has acknowledged them. A newer version that came since stays.
     ///
     /// # Errors
@@ -278,6 +316,7 @@ impl Journal {
                 Duration::from_millis(u64::try_from(age).unwrap_or(0))
             },
             refused: shared.refused.load(Ordering::Relaxed),
+            bytes: shared.bytes.load(Ordering::Relaxed),
             last_error: shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -335,6 +374,7 @@ struct Inner {
 struct Shared {
     backlog: AtomicU64,
     refused: AtomicU64,
+    bytes: AtomicU64,
     oldest_waiting_ms: AtomicI64,
     writable: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -346,6 +386,7 @@ impl Default for Shared {
         Self {
             backlog: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
             oldest_waiting_ms: AtomicI64::new(0),
             writable: AtomicBool::new(true),
             last_error: Mutex::new(None),
@@ -370,6 +411,12 @@ impl Shared {
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
             tracing::info!("finished turns are being kept again");
         }
+    }
+
+    /// Notes the file's size, after a commit.
+    fn size(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        gauge!(telemetry::JOURNAL_BYTES).set(bytes as f64);
     }
 
     /// Notes the outbox's size, after a commit.

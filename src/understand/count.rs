@@ -82,7 +82,7 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
             Role::Bare | Role::Quantity | Role::Percent => {
                 !is_pronoun(heard, num) && (heard.roles[k] != Role::Bare || !priced(heard, k))
             }
-            Role::Duration => !is_pronoun(heard, num),
+            Role::Duration => !is_pronoun(heard, num) && !is_pause(heard, num),
             Role::Clock | Role::Date | Role::Foreign | Role::Label | Role::Money | Role::Phone => false,
         };
         if !counts || money && is_rate_unit(heard, num) {
@@ -126,6 +126,15 @@ fn is_pronoun(heard: &Heard, num: &Num) -> bool {
     let preceded =
         matches!(heard.before(num.from), Some(Word::This | Word::Wh | Word::No | Word::Each | Word::Ordinal(_)));
     one && (preceded || followed && !is_filler(after.unwrap_or(Word::Other)))
+}
+
+/// "give me two minutes", "wait five minutes", "do minute ruko": a while to wait, and no count.
+fn is_pause(heard: &Heard, num: &Num) -> bool {
+    let (start, end) = (heard.clause_start(num.from), heard.clause_end(num.to));
+    heard.word(num.to) == Some(Word::Unit(Unit::Minute))
+        && (heard.any(start, end, |w| w == Word::Give)
+            || heard.word(num.to + 1) == Some(Word::Correct)
+            || heard.before(num.from) == Some(Word::Correct))
 }
 
 fn priced(heard: &Heard, k: usize) -> bool {

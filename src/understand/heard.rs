@@ -67,6 +67,17 @@ impl Heard {
         heard
     }
 
+    /// Whether no token has a meaning.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.nums.is_empty()
+            && self.tokens.iter().all(|token| {
+                matches!(
+                    token.word,
+                    Word::Other | Word::Filler | Word::Comma | Word::Stop | Word::Ellipsis | Word::Hyphen
+                )
+            })
+    }
+
     /// The word at token `i`.
     pub(super) fn word(&self, i: usize) -> Option<Word> {
         self.tokens.get(i).map(|t| t.word)

@@ -1,7 +1,7 @@
 //! Which language the speaker wants.
 
 use super::heard::{Heard, ends_clause};
-use super::lexicon::{Unit, Word};
+use super::lexicon::{self, Unit, Word};
 use super::settle::{self, Said};
 use super::{Kind, Reading, Value};
 
@@ -47,6 +47,11 @@ pub(super) fn read(heard: &Heard) -> Reading {
         return Reading { value: value(first), ambiguous: false, readings: Vec::new(), unfinished, span };
     }
     Reading { value: None, ambiguous: true, readings: options.iter().map(value).collect(), unfinished, span }
+}
+
+/// Names of a language as callers say them, in English and in some script of its own; none for a language that is not known.
+pub fn names(iso639: &str) -> Vec<String> {
+    lexicon::language_names(iso639)
 }
 
 /// A language refused or not known.

@@ -37,6 +37,7 @@ use jiff::civil::{Date, DateTime, Time};
 use heard::Heard;
 
 pub use display::{amount, clock as clock_text, display};
+pub use language::names as language_names;
 pub use refusal::refuses_calls;
 pub use spoken::{speakable, words};
 
@@ -53,6 +54,12 @@ pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
         Kind::TimeWindow => time::read(&mut heard, scene),
         Kind::YesNo => yes_no::read(&heard),
     }
+}
+
+/// Whether a text in Latin letters or Devanagari has no word that this reader knows, hesitations left out. A name is such a text, too.
+pub fn is_gibberish(text: &str) -> bool {
+    let readable = |c: char| !c.is_alphabetic() || c <= '\u{24f}' || ('\u{900}'..'\u{980}').contains(&c);
+    text.chars().all(readable) && Heard::new(text, None).says_nothing()
 }
 
 /// What is looked for in a text.

@@ -222,6 +222,8 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         .is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::And | Word::But | Word::Please));
     match before {
         Some(Word::Ko) if ends => Word::Give,
+        // "mujhe do minute do"
+        Some(Word::Unit(Unit::Minute)) if ends && earlier.is_some_and(is_number) => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,
         Some(Word::Other | Word::Machine) if ends && latin => Word::Other,
         _ => Word::Count(2),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::civil::date;
 use trunkline::agent::{self, Agent};
+use trunkline::audio::mulaw;
 use trunkline::call::{Action, Call, Closing, Event, Stop, TurnReport};
 use trunkline::conversation::prompt::{Prompt, Speaker};
 use trunkline::conversation::{Conversation, Opening};
@@ -27,6 +28,7 @@ pub(crate) enum Outside {
     Partial(String),
     SpeechAudio(u32, u32, Bytes),
     SpeechDone(u32, u32),
+    SpeechLetters(u32, u32, Vec<u32>),
     SpeechFailed(u32, u32),
     Started,
     Stop(Stop),
@@ -74,6 +76,24 @@ pub(crate) struct Rig {
     /// The voice says nothing at all, or fails.
     pub(crate) voice: Voice,
     pub(crate) ms_per_character: u64,
+    /// The voice speaks with the sound of the recordings, this much louder (dB), so that it is a voice to the detector.
+    pub(crate) human: Option<f32>,
+    /// The voice dwells on some letters and hurries over others, and tells when it spoke each: with every piece of audio, or of the
+    /// whole clause with the first.
+    pub(crate) pace: Option<(u32, Told)>,
+    /// The voice's audio of a clause comes in one piece, as from the cache.
+    pub(crate) cached: bool,
+    /// How long the line takes, each way, ms.
+    pub(crate) line_ms: u64,
+    /// What is on its way to the phone.
+    on_its_way: VecDeque<(u64, Down)>,
+    /// The line gives back what it plays: how late (ms) and how loud (dB).
+    pub(crate) echo: Option<Echo>,
+    /// What the line played, from time zero on.
+    line: Vec<u8>,
+    /// What is being said: turn, text, words given to the echo, bytes; and where in what was heard it begins.
+    saying: VecDeque<(u32, String, usize, usize)>,
+    said_from: usize,
     pub(crate) log: Vec<String>,
     sending: bool,
     pub(crate) closed: Option<(u64, Closing)>,
@@ -88,6 +108,31 @@ pub(crate) struct Rig {
     /// When the recogniser was to hear all there was.
     pub(crate) hurries: Vec<u64>,
     pub(crate) spoken: Vec<(u32, String)>,
+}
+
+/// What the phone is sent.
+#[derive(Clone, Debug)]
+enum Down {
+    Audio(Bytes),
+    Clear,
+    Mark(String),
+}
+
+/// How a voice tells the times of its letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    AtOnce,
+    PieceByPiece,
+    TheFirstHalf,
+}
+
+/// The echo of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Echo {
+    pub(crate) delay_ms: u64,
+    pub(crate) gain_db: f32,
+    /// The recogniser hears its words too, so many ms after they were played.
+    pub(crate) words_after_ms: Option<u64>,
 }
 
 /// What the caller heard of some clauses.
@@ -140,7 +185,10 @@ impl Rig {
     }
 
     pub(crate) fn new(agent: Agent, language: Option<&str>, mind: bool) -> Self {
-        let opening = Opening { language: language.map(str::to_owned), mind, ..Opening::default() };
+        Self::opened(agent, Opening { language: language.map(str::to_owned), mind, ..Opening::default() })
+    }
+
+    pub(crate) fn opened(agent: Agent, opening: Opening) -> Self {
         let agent = Arc::new(agent);
         let conversation = Conversation::new(&agent, opening);
         let began = date(2026, 11, 23).at(10, 0, 0, 0);
@@ -166,6 +214,15 @@ impl Rig {
             voice_delay: 75,
             voice: Voice::Speaks,
             ms_per_character: 50,
+            human: None,
+            pace: None,
+            cached: false,
+            line_ms: 0,
+            on_its_way: VecDeque::new(),
+            echo: None,
+            line: Vec::new(),
+            saying: VecDeque::new(),
+            said_from: 0,
             log: Vec::new(),
             sending: false,
             closed: None,
@@ -226,6 +283,9 @@ impl Rig {
                 Event::SpeechAudio { turn: *turn, clause: *clause, audio: audio.clone() }
             }
             Outside::SpeechDone(turn, clause) => Event::SpeechDone { turn: *turn, clause: *clause },
+            Outside::SpeechLetters(turn, clause, ends_ms) => {
+                Event::SpeechLetters { turn: *turn, clause: *clause, ends_ms }
+            }
             Outside::SpeechFailed(turn, clause) => Event::SpeechFailed { turn: *turn, clause: *clause },
             Outside::Started => Event::Started,
             Outside::Stop(stop) => Event::Stop(*stop),
@@ -280,13 +340,16 @@ impl Rig {
     }
 
     fn step(&mut self) {
-        let (played, marks) = self.playback.advance(self.now * 1_000);
-        if let Some(played) = played {
-            self.heard_at.push(self.now);
-            self.heard.extend(played.audio);
+        self.arrive();
+        for mark in self.hear(self.now) {
+            if self.line_ms == 0 {
+                self.give(Outside::Mark(mark));
+            } else {
+                self.later(self.now + self.line_ms, Outside::Mark(mark));
+            }
         }
-        for mark in marks {
-            self.give(Outside::Mark(mark));
+        if let Some(after) = self.echo.and_then(|echo| echo.words_after_ms) {
+            self.echo_words(after);
         }
         while let Some(entry) = self.inbox.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let what = entry.remove();
@@ -303,7 +366,10 @@ impl Rig {
             && self.lost.is_none_or(|(from, to)| !(from..to).contains(&self.now))
         {
             // The frame that ends now.
-            let audio = self.sound(self.now - 20);
+            let audio = match (self.now - 20).checked_sub(self.line_ms) {
+                Some(at) => self.sound(at),
+                None => [0xFF; 160],
+            };
             let event = Event::Media { timestamp_ms: Some(self.now - 20), audio: &audio };
             self.call.handle(Duration::from_millis(self.now), event, &mut self.actions);
             self.carry_out();
@@ -322,6 +388,18 @@ impl Rig {
         }
     }
 
+    /// What the phone plays up to now.
+    fn hear(&mut self, at: u64) -> Vec<String> {
+        let (played, marks) = self.playback.advance(at * 1_000);
+        if let Some(played) = played {
+            self.line.resize((played.at_us / 125) as usize, 0xFF);
+            self.line.extend(&played.audio);
+            self.heard_at.push(at);
+            self.heard.extend(played.audio);
+        }
+        marks
+    }
+
     fn sound(&self, at: u64) -> [u8; 160] {
         let mut frame = [0xFF; 160];
         if let Some((_, utterance)) = self.caller.range(..=at + 19).next_back() {
@@ -332,7 +410,28 @@ impl Rig {
                 }
             }
         }
+        if let Some(echo) = self.echo {
+            for (n, slot) in frame.iter_mut().enumerate() {
+                let place = (at * 8 + n as u64).checked_sub(echo.delay_ms * 8);
+                let back = place.and_then(|place| self.line.get(place as usize)).map_or(0.0, |byte| sample(*byte));
+                *slot = byte(sample(*slot) + back * 10_f32.powf(echo.gain_db / 20.0));
+            }
+        }
         frame
+    }
+
+    /// The voice's sound of a text.
+    pub(crate) fn sound_of(&self, text: &str) -> Vec<u8> {
+        match self.human {
+            None if self.pace.is_some() => {
+                let ms = self.letter_ends(text).last().copied().unwrap_or(0);
+                let mut sound = audio_of(text, 400);
+                sound.truncate(ms as usize * 8);
+                sound
+            }
+            None => audio_of(text, self.ms_per_character),
+            Some(gain_db) => human(text, gain_db),
+        }
     }
 
     /// The words that the recogniser has by now, since the last commit.
@@ -374,11 +473,8 @@ impl Rig {
             Action::Clear => {
                 self.note("Clear");
                 self.clears.push(self.now);
-                self.playback.advance(self.now * 1_000);
-                for mark in self.playback.clear() {
-                    self.later(self.now + 10, Outside::Mark(mark));
-                }
                 self.sending = false;
+                self.send_down(Down::Clear);
             }
             Action::Close(how) => {
                 self.note(&format!("Close {how:?}"));
@@ -409,8 +505,10 @@ impl Rig {
                 if self.spoken.iter().any(|(of, _)| *of == turn) {
                     self.note(&format!("DropSpeech {turn}"));
                 }
+                self.saying.retain(|(of, ..)| *of != turn);
+                self.said_from = self.heard.len();
                 self.inbox.retain(
-                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
+                    |_, what| !matches!(what, Outside::SpeechAudio(of, ..) | Outside::SpeechLetters(of, ..) | Outside::SpeechDone(of, _) if *of == turn),
                 );
             }
             Action::ListenNow => self.hurries.push(self.now),
@@ -418,9 +516,7 @@ impl Rig {
             Action::Report(report) => self.reports.push(report),
             Action::SendMark(mark) => {
                 self.sending = false;
-                if let Some(name) = self.playback.mark(&mark.to_string()) {
-                    self.later(self.now, Outside::Mark(name));
-                }
+                self.send_down(Down::Mark(mark.to_string()));
             }
             Action::SendMedia(audio) => {
                 if !self.sending {
@@ -428,9 +524,7 @@ impl Rig {
                     self.sending = true;
                 }
                 self.sent_bytes += audio.len();
-                self.playback.advance(self.now * 1_000);
-                assert!(self.playback.push(self.now * 1_000, &audio));
-                assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
+                self.send_down(Down::Audio(audio));
             }
             Action::Speak { turn, clause, text, .. } => {
                 self.note(&format!("Speak {turn}.{clause} \"{text}\""));
@@ -444,14 +538,104 @@ impl Rig {
         }
     }
 
+    fn send_down(&mut self, what: Down) {
+        self.on_its_way.push_back((self.now + self.line_ms, what));
+        if self.line_ms == 0 {
+            self.arrive();
+        }
+    }
+
+    /// What has reached the phone by now.
+    fn arrive(&mut self) {
+        while let Some((at, what)) = self.on_its_way.pop_front_if(|(at, _)| *at <= self.now) {
+            for mark in self.hear(at) {
+                self.later(self.now + self.line_ms, Outside::Mark(mark));
+            }
+            match what {
+                Down::Audio(audio) => {
+                    assert!(self.playback.push(at * 1_000, &audio));
+                    assert!(self.playback.buffered_ms() <= 420, "{} ms ahead", self.playback.buffered_ms());
+                }
+                Down::Clear => {
+                    for mark in self.playback.clear() {
+                        self.later(self.now + 10 + self.line_ms, Outside::Mark(mark));
+                    }
+                }
+                Down::Mark(name) => {
+                    if let Some(name) = self.playback.mark(&name) {
+                        self.later(self.now + self.line_ms, Outside::Mark(name));
+                    }
+                }
+            }
+        }
+    }
+
     fn voice_speaks(&mut self, turn: u32, clause: u32, text: &str) {
-        let audio = audio_of(text, self.ms_per_character);
+        let audio = self.sound_of(text);
+        if self.saying.is_empty() {
+            self.said_from = self.heard.len();
+        }
+        self.saying.push_back((turn, text.to_owned(), 0, audio.len()));
         let mut at = self.now + self.voice_delay;
-        for piece in audio.chunks(800) {
+        let ends = self.letter_ends(text);
+        for (n, piece) in (0..).zip(audio.chunks(if self.cached { usize::MAX } else { 800 })) {
+            let told: Vec<u32> = match self.pace {
+                Some((_, Told::AtOnce)) if n == 0 => ends.clone(),
+                Some((_, Told::TheFirstHalf)) if n == 0 => ends[..ends.len() / 2].to_vec(),
+                Some((_, Told::PieceByPiece)) => {
+                    let within = ends.iter().filter(|end| (n * 100 + 1..=n * 100 + 100).contains(*end));
+                    within.map(|end| end - n * 100).collect()
+                }
+                Some(_) | None => Vec::new(),
+            };
+            if !told.is_empty() {
+                self.later(at, Outside::SpeechLetters(turn, clause, told));
+            }
             self.later(at, Outside::SpeechAudio(turn, clause, Bytes::copy_from_slice(piece)));
             at += 20;
         }
         self.later(at, Outside::SpeechDone(turn, clause));
+    }
+
+    /// When each letter that is no space has been spoken, ms.
+    pub(crate) fn letter_ends(&self, text: &str) -> Vec<u32> {
+        let seed = self.pace.map_or(0, |(seed, _)| seed);
+        let (mut at, mut ends) = (0, Vec::new());
+        for (n, letter) in (0..).zip(text.chars()) {
+            let chance = (seed ^ n).wrapping_mul(2_654_435_761) >> 16;
+            at += match letter {
+                ',' | '.' | '?' => 40 + chance % 300,
+                ' ' => chance % 60,
+                _ => 15 + chance % 130,
+            };
+            if letter != ' ' {
+                ends.push(at);
+            }
+        }
+        ends
+    }
+
+    /// The line gives back the words that were played, and the recogniser hears them.
+    fn echo_words(&mut self, after_ms: u64) {
+        while let Some(saying) = self.saying.front_mut() {
+            let played = self.heard.len() - self.said_from;
+            let words: Vec<&str> = saying.1.split_whitespace().collect();
+            while saying.2 < words.len() && played >= saying.3 * (saying.2 + 1) / words.len() {
+                let word = words[saying.2].to_owned();
+                saying.2 += 1;
+                let at = self.now + after_ms;
+                let place = self.words.partition_point(|(other, _)| *other <= at);
+                self.words.insert(place, (at, word));
+                self.seq += 1;
+                let at = self.now + after_ms + self.partial_delay;
+                self.inbox.insert((at, self.seq), Outside::Partial(String::new()));
+            }
+            if played < saying.3 {
+                return;
+            }
+            self.said_from += saying.3;
+            self.saying.pop_front();
+        }
     }
 
     fn think(&mut self, turn: u32, delay: u64, text: &str) {
@@ -494,9 +678,7 @@ impl Rig {
 
     /// Fails unless the caller heard exactly these, one after the other; gives the ms heard of each.
     pub(crate) fn assert_said(&self, said: &[Said<'_>]) -> Vec<usize> {
-        let sound = |clauses: &[&str]| -> Vec<u8> {
-            clauses.iter().flat_map(|text| audio_of(text, self.ms_per_character)).collect()
-        };
+        let sound = |clauses: &[&str]| -> Vec<u8> { clauses.iter().flat_map(|text| self.sound_of(text)).collect() };
         let mut rest = &self.heard[..];
         let mut lengths = Vec::new();
         for said in said {
@@ -525,6 +707,40 @@ impl Rig {
     pub(crate) fn count(&self, what: &str) -> usize {
         self.log.iter().filter(|line| line.contains(what)).count()
     }
+}
+
+fn sample(byte: u8) -> f32 {
+    f32::from(mulaw::decode(byte))
+}
+
+fn byte(sample: f32) -> u8 {
+    mulaw::encode(sample.clamp(-32_768.0, 32_767.0) as i16)
+}
+
+/// Recordings one after the other, other ones for other texts, about as long as the text takes to be said.
+fn human(text: &str, gain_db: f32) -> Vec<u8> {
+    const NAMES: [&str; 7] = [
+        "charge_and_time",
+        "do_se_paanch_baje",
+        "hello_who_is_calling",
+        "let_me_talk_to_a_person",
+        "no_six_hundred_rupees",
+        "tomorrow_at_ten_am",
+        "two_pm_to_five_pm",
+    ];
+    let mut next = text.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte.into()));
+    let mut sound = Vec::new();
+    while sound.len() < text.chars().count() * 50 * 8 {
+        sound.extend(recording(NAMES[next % NAMES.len()]));
+        next += 3;
+    }
+    louder(&sound, gain_db)
+}
+
+/// The same sound, so much louder.
+pub(crate) fn louder(sound: &[u8], gain_db: f32) -> Vec<u8> {
+    let gain = 10_f32.powf(gain_db / 20.0);
+    sound.iter().map(|slot| if *slot == 0xFF { 0xFF } else { byte(sample(*slot) * gain) }).collect()
 }
 
 /// The voice's sound for a text: no two stretches are alike, so that a byte lost or doubled shows.

@@ -49,6 +49,32 @@ fn a_whole_call_collects_both_values_and_hangs_up() {
 }
 
 #[test]
+fn one_key_answers_a_choice_at_once_and_a_number_waits_for_more() {
+    let agent = trunkline::agent::parse("a.toml", include_str!("../../agents/appointment.toml")).unwrap();
+    let mut rig = Rig::begun(agent, Some("en-IN"), false);
+    rig.run_until_quiet(300);
+    rig.give(Outside::Digit('1'));
+    assert_eq!(rig.history()[1], "caller: 1", "will you come?");
+    rig.run_until_quiet(300);
+    let pressed = rig.now;
+    rig.give(Outside::Digit('2'));
+    assert_eq!(rig.history().len(), 3, "how many people may have two digits: {:?}", rig.history());
+    rig.run(pressed + 1_900);
+    assert_eq!(rig.history().len(), 3);
+    rig.run(pressed + 2_100);
+    assert_eq!(rig.history()[3], "caller: 2");
+    rig.run_until_quiet(300);
+    for (key, turn) in [('1', "place"), ('1', "read-back")] {
+        let lines = rig.history().len();
+        rig.give(Outside::Digit(key));
+        assert_eq!(rig.history()[lines], format!("caller: {key}"), "{turn}");
+        rig.run_until_quiet(300);
+    }
+    rig.run_to_the_end(rig.now + 15_000);
+    assert_eq!(rig.call.conversation().stage(), Stage::Completed);
+}
+
+#[test]
 fn a_hindi_call_without_a_mind_ends_after_the_last_value() {
     let mut rig = Rig::begun(logistics(), None, false);
     for (name, text) in
@@ -287,14 +313,41 @@ fn a_gap_in_the_timestamps_is_silence() {
 
 #[test]
 fn a_late_mind_gets_one_filler_and_never_two() {
+    for (late_ms, fillers) in [(1_000, 0), (1_800, 1), (4_500, 1), (60_000, 1)] {
+        let mut rig = Rig::english();
+        rig.run_until_quiet(700);
+        let at_last = "At last, what do you charge?";
+        rig.thoughts.push_back(Thought::Late(late_ms, json(at_last, "NEED_MORE_INFO")));
+        let welcome = rig.heard.clone();
+        rig.say(rig.now, "hello_who_is_calling", "hello who is calling");
+        rig.run(rig.now + late_ms.min(9_500) + 5_500);
+        let filler = ["One moment."];
+        assert_eq!(rig.spoken.iter().filter(|(_, text)| *text == filler[0]).count(), fillers, "{}", rig.log());
+        assert_eq!(rig.reports.last().unwrap().filler, fillers == 1);
+        let after: Vec<&str> = filler[..fillers]
+            .iter()
+            .copied()
+            .chain(rig.spoken.iter().map(|(_, text)| text.as_str()).skip(3 + fillers))
+            .collect();
+        let expected: Vec<u8> = after.iter().flat_map(|text| rig.sound_of(text)).collect();
+        assert_eq!(rig.heard[welcome.len()..].len(), expected.len(), "{after:?}\n{}", rig.log());
+        assert!(rig.heard[welcome.len()..] == expected, "the filler, then the answer");
+        let last =
+            if late_ms < 10_000 { at_last } else { "Could you please tell me your charge and your pickup time?" };
+        assert_eq!(after.last(), Some(&last), "{}", rig.log());
+    }
+}
+
+#[test]
+fn a_caller_who_speaks_over_the_filler_gets_no_second_one_for_the_same_words() {
     let mut rig = Rig::english();
     rig.run_until_quiet(700);
-    rig.thoughts.push_back(Thought::Late(4_500, json("At last, what do you charge?", "NEED_MORE_INFO")));
+    rig.thoughts.push_back(Thought::Never);
     rig.say(rig.now, "hello_who_is_calling", "hello who is calling");
-    rig.run(rig.now + 9_000);
+    rig.run_until_heard();
+    rig.say(rig.now + 150, "okay", "okay");
+    rig.run(rig.now + 7_000);
     assert_eq!(rig.spoken.iter().filter(|(_, text)| text == "One moment.").count(), 1, "{}", rig.log());
-    assert_eq!(rig.spoken.last().unwrap().1, "At last, what do you charge?");
-    assert!(rig.reports.last().unwrap().filler);
 }
 
 #[test]

@@ -4,7 +4,10 @@
 mod alone;
 mod caller;
 mod corrections;
+mod disclosure;
+mod gibberish;
 mod grounding;
+mod keys;
 mod language;
 mod mind;
 mod read_back;

@@ -222,3 +222,24 @@ fn a_conversation_behaves_the_same_whether_it_is_restored_or_not() {
     }
     assert_eq!(kept.stage(), Stage::Completed);
 }
+
+#[test]
+fn without_read_backs_a_bare_number_that_was_not_asked_for_needs_the_minds_word() {
+    let never = |text: String| text.replace("read_back = \"ambiguous\"", "read_back = \"never\"");
+    for (data, stored) in [(json!({}), None), (json!({"charge": "six hundred"}), Some("₹600"))] {
+        let mut phone = Phone::welcomed(agent(LOGISTICS, never), "en-IN", true);
+        phone.says("hello?");
+        phone.mind("NEED_MORE_INFO", "Between what times can you pick up?", json!({}));
+        phone.says("six hundred");
+        phone.mind("NEED_MORE_INFO", "Between what times can you pick up?", data);
+        assert_eq!(phone.data().first().map(|(_, text)| *text), stored);
+    }
+}
+
+#[test]
+fn a_call_with_a_known_language_is_never_in_the_choice_of_one() {
+    let phone = Phone::ringing(agent(LOGISTICS, |text| text), Some("hi-IN"), false);
+    assert_eq!(phone.stage(), Stage::Welcome);
+    let phone = Phone::ringing(agent(LOGISTICS, |text| text), None, false);
+    assert_eq!(phone.stage(), Stage::LanguageSelection);
+}

@@ -1,11 +1,14 @@
 //! MongoDB, a real one, that is away, frozen, slow, cut off, without a primary or locked: no call waits for it, and once it is back
 //! it has everything.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use mongodb::bson::{Document, deserialize_from_bson, doc};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use trunkline::simulator::caller::Party;
 use trunkline::simulator::twilio::Happening;
 
@@ -19,9 +22,9 @@ const MODES: [&str; 2] = ["stream", "gather"];
 pub(crate) async fn rows() -> Vec<Row> {
     // Each lane has a server of its own and breaks it in one way after the other.
     let lanes: [&[(&str, &str)]; 3] = [
-        &[("refused", "greeting"), ("hangs", "greeting"), ("401", "greeting")],
-        &[("killed", "collecting"), ("slow", "collecting"), ("resets", "collecting")],
-        &[("hangs", "collecting"), ("steps down", "collecting"), ("500", "collecting")],
+        &[("refused", "greeting"), ("hangs", "greeting"), ("401", "greeting"), ("malformed", "greeting")],
+        &[("killed", "collecting"), ("slow", "collecting"), ("resets", "collecting"), ("500", "greeting")],
+        &[("hangs", "collecting"), ("steps down", "collecting"), ("500", "collecting"), ("slow", "greeting"), ("resets", "greeting")],
     ];
     let lanes = join_all(lanes.map(async |faults| {
         let mut mongod = Mongod::start().await;
@@ -35,10 +38,13 @@ pub(crate) async fn rows() -> Vec<Row> {
 }
 
 async fn run(mongod: &mut Mongod, fault: &'static str, moment: &'static str) -> Vec<Row> {
-    let database = format!("faults_{}", fault.replace(' ', "_"));
+    let database = format!("faults_{}_{moment}", fault.replace(' ', "_"));
     let mut uri = mongod.uri();
     if fault == "401" {
         uri = uri.replace("mongodb://", "mongodb://user:wrong@");
+    }
+    if fault == "malformed" {
+        uri = format!("mongodb://{}/?directConnection=true", garbage().await);
     }
     let house = House::with(|plan| {
         plan.words(SAYS);
@@ -68,7 +74,7 @@ async fn run(mongod: &mut Mongod, fault: &'static str, moment: &'static str) -> 
         rows.push((row, document));
     }
     mend(mongod, fault).await;
-    if fault != "401" {
+    if !matches!(fault, "401" | "malformed") {
         for (row, document) in &mut rows {
             compare(mongod, &database, document, row).await;
         }
@@ -119,7 +125,7 @@ async fn break_it(mongod: &mut Mongod, fault: &str) {
             // It closes connections as it goes, this one too.
             admin.run_command(doc! {"replSetStepDown": 4, "secondaryCatchUpPeriodSecs": 0, "force": true}).await.ok();
         }
-        "401" => {}
+        "401" | "malformed" => {}
         other => panic!("{other}"),
     }
 }
@@ -131,6 +137,24 @@ async fn mend(mongod: &mut Mongod, fault: &str) {
         "slow" | "resets" | "500" => fail(mongod, doc! {"mode": "off"}).await,
         _ => {}
     }
+}
+
+/// A server that answers everything with what is no message of MongoDB's.
+async fn garbage() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {
+                    if stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    at
 }
 
 async fn fail(mongod: &Mongod, mut how: Document) {

@@ -1,6 +1,7 @@
 //! What came of a case, and the table of all.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use trunkline::simulator::caller::{CallReport, Party};
@@ -16,11 +17,14 @@ pub(crate) struct Row {
     /// How it went, in a word or two.
     pub(crate) outcome: String,
     pub(crate) problems: Vec<String>,
+    /// Whether the caller's waits count.
+    timed: bool,
 }
 
 impl Row {
     pub(crate) fn new(part: &'static str, fault: &'static str, moment: &'static str, mode: &'static str) -> Self {
-        Self { part, fault, moment, mode, longest_ms: 0, outcome: String::new(), problems: Vec::new() }
+        let timed = TIMED.load(Ordering::Relaxed);
+        Self { part, fault, moment, mode, longest_ms: 0, outcome: String::new(), problems: Vec::new(), timed }
     }
 
     /// What the caller of a whole call must have got.
@@ -33,7 +37,9 @@ impl Row {
                 self.problems.push(what);
             }
         };
-        wrong(self.longest_ms > LIMIT_MS, format!("the caller heard nothing for {} ms", self.longest_ms));
+        // A table that is not read for its times is made on whatever machine there is.
+        let limit = if self.timed { LIMIT_MS } else { u64::MAX - 1 };
+        wrong(self.longest_ms > limit, format!("the caller heard nothing for {} ms", self.longest_ms));
         wrong(document["stage"] != "completed", format!("stage {}", document["stage"]));
         wrong(document["data"]["charge"] != "₹500", format!("charge {}", document["data"]["charge"]));
         wrong(document["data"]["time"] != "2-5pm", format!("time {}", document["data"]["time"]));
@@ -112,5 +118,56 @@ pub(crate) fn show(rows: &[Row]) {
     println!("cases {}, failed {}", rows.len(), rows.iter().filter(|row| !row.problems.is_empty()).count());
 }
 
+/// What each part × fault × moment × mode without a case is not applicable for. `None`: it has no reason, and should have a case.
+fn reason(part: &str, fault: &str, moment: &str, mode: &str) -> Option<&'static str> {
+    match (part, fault, moment, mode) {
+        ("ears", _, _, "gather") => Some("in gather Twilio hears"),
+        ("mind", _, "greeting", _) => Some("the greeting needs no thinking"),
+        ("Twilio REST" | "MongoDB", "closes 1008", ..) => Some("it has no WebSocket"),
+        ("Twilio REST", _, "greeting", "gather") => Some("the start is the same request in both modes"),
+        ("MongoDB", "429", ..) => Some("it knows no such answer; an overloaded one is slow or answers an error (500)"),
+        ("MongoDB", "refused", "collecting", _) => Some("that is `killed`"),
+        ("MongoDB", "401" | "malformed", "collecting", _) => Some("it greets and authenticates once, before any call"),
+        ("MongoDB", _, "during speech", _) => Some("a call touches the journal alone; writes follow turns, as in collecting"),
+        _ => None,
+    }
+}
+
+/// Whether the row is a case of the moment. Twilio's REST interface is used at two moments of its own.
+fn is_at(row: &Row, moment: &str) -> bool {
+    match row.moment {
+        "start" => moment == "greeting",
+        "hang up" => moment != "greeting",
+        other => other == moment,
+    }
+}
+
+/// Prints what has no case and why; gives what has neither case nor reason.
+pub(crate) fn show_the_rest(rows: &[Row]) -> Vec<String> {
+    let mut reasons: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut open = Vec::new();
+    for part in ["speech", "ears", "mind", "Twilio REST", "MongoDB"] {
+        for fault in ["refused", "401", "429", "500", "hangs", "slow", "resets", "malformed", "closes 1008"] {
+            for moment in ["greeting", "collecting", "during speech"] {
+                for mode in ["stream", "gather"] {
+                    let known =
+                        rows.iter().any(|row| (row.part, row.fault, row.mode) == (part, fault, mode) && is_at(row, moment));
+                    match reason(part, fault, moment, mode) {
+                        _ if known => {}
+                        Some(why) => *reasons.entry((part, why)).or_default() += 1,
+                        None => open.push(format!("{part} {fault} {moment} {mode}")),
+                    }
+                }
+            }
+        }
+    }
+    for ((part, why), count) in reasons {
+        println!("{part:<14} not applicable {count:>3} times: {why}");
+    }
+    open
+}
+
+/// Whether [`Row::judge`] counts times.
+pub(crate) static TIMED: AtomicBool = AtomicBool::new(true);
 /// Section 6 of the design.
 const LIMIT_MS: u64 = 3_000;

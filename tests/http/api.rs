@@ -226,6 +226,28 @@ async fn collected_data_is_given_as_json_and_as_a_table() {
 }
 
 #[tokio::test]
+async fn filters_have_the_names_that_people_try_and_unknown_ones_change_nothing() {
+    let server = with_calls().await;
+    for route in ["/api/calls", "/api/collected"] {
+        for (query, wanted) in [
+            ("agent=LOGISTICS", &["CA3", "CA1"][..]),
+            ("agent_type=LOGISTICS", &["CA3", "CA1"]),
+            ("from=2026-11-24T09:20:00Z", &["CA3", "CA2"]),
+            ("since=2026-11-24T09:20:00Z", &["CA3", "CA2"]),
+            ("to=2026-11-24T09:20:00Z", &["CA1"]),
+            ("until=2026-11-24T09:20:00Z", &["CA1"]),
+            ("from=2026-11-24T09:20:00Z&to=2026-11-24T09:30:00Z&agent=LOGISTICS", &[]),
+            ("limit=1", &["CA3"]),
+            ("verbose=1&agnet=LOGISTICS", &["CA3", "CA2", "CA1"]),
+        ] {
+            let (status, found) = get(&server, &format!("{route}?{query}")).await;
+            assert_eq!((status, sids(&found).as_slice()), (StatusCode::OK, wanted), "{route}?{query}");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn wrong_parameters_are_named() {
     let server = Server::start(|_| {}).await;
     for (target, field) in [
@@ -233,7 +255,8 @@ async fn wrong_parameters_are_named() {
         ("/api/calls?limit=1001", "limit"),
         ("/api/calls?since=yesterday", "since"),
         ("/api/calls?cursor=x", "cursor"),
-        ("/api/calls?agent=LOGISTICS", "agent"),
+        ("/api/calls?from=yesterday", "from"),
+        ("/api/calls?agent=A&agent_type=B", "agent_type"),
         ("/api/calls?limit=1&limit=2", "limit"),
         ("/api/collected?format=xml", "format"),
         ("/api/collected?until=2026-13-01", "until"),

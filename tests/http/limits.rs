@@ -109,3 +109,72 @@ async fn an_open_connection_does_not_hold_up_the_end() {
     let mut rest = Vec::new();
     socket.read_to_end(&mut rest).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_more_is_closed() {
+    let server = Server::start(|_| {}).await;
+    let mut socket = TcpStream::connect(server.addr).await.unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    socket.read_exact(&mut answer).await.unwrap();
+    tokio::time::pause();
+    let mut rest = Vec::new();
+    // Time is paused: nothing but the server's own limit ends this.
+    socket.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(b"ok\n"), "{rest:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_holds_up_itself_alone() {
+    let server = Server::start(|_| {}).await;
+    let mut socket = TcpStream::connect(server.addr).await.unwrap();
+    // Far more answers than any buffer on the way takes.
+    let many = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100_000);
+    let alive = async {
+        for _ in 0..20 {
+            assert_eq!(Client::new().get(server.url("/healthz")).send().await.unwrap().status(), StatusCode::OK);
+        }
+    };
+    tokio::select! {
+        sent = socket.write_all(&many) => panic!("the server took all of it: {sent:?}"),
+        () = alive => {}
+    }
+    drop(socket);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_keeps_browsers_careful() {
+    let server = signed().await;
+    let client = Client::new();
+    for target in [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/openapi.json",
+        "/api/calls",
+        "/api/collected?format=csv",
+        "/api/calls/CA1",
+        "/audio/none.mp3",
+        "/voice",
+        "/media-stream",
+        "/nowhere",
+        "/start-call",
+    ] {
+        let answer = client.get(server.url(target)).send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap());
+        assert_eq!(header("x-content-type-options"), "nosniff", "{target}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{target}");
+        assert_eq!(header("x-frame-options"), "DENY", "{target}");
+        assert_eq!(header("cache-control"), "no-store", "{target}");
+        let policy = header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{target}: {policy}"
+        );
+        assert!(header("access-control-allow-origin").is_empty() && header("server").is_empty(), "{target}");
+    }
+    server.stop().await;
+}

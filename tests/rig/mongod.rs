@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
+use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
@@ -67,6 +68,34 @@ impl Mongod {
 
     /// Starts it, on the files of the last time if there was one; returns once it is primary.
     pub async fn restart(&mut self) {
+        let log = self.launch();
+        if self.initiated {
+            // A set that knows its only member may elect it before it listens, or after.
+            wait_for(&log, &[LISTENS, IS_PRIMARY]);
+        } else {
+            wait_for(&log, &[LISTENS]);
+            self.initiate(doc! { "_id": "rs0", "members": [{ "_id": 0, "host": self.host() }] }).await;
+            wait_for(&log, &[IS_PRIMARY]);
+        }
+    }
+
+    async fn initiate(&mut self, set: Document) {
+        let admin = self.direct().await.database("admin");
+        admin.run_command(doc! { "replSetInitiate": set }).await.expect("the replica set starts");
+        self.initiated = true;
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A client of this member alone.
+    async fn direct(&self) -> Client {
+        connect(&format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)).await
+    }
+
+    /// Starts the program; what it says.
+    fn launch(&mut self) -> Receiver<String> {
         assert!(self.running.is_none(), "it is running");
         let mut shell = Command::new("sh")
             .arg("-c")
@@ -101,22 +130,7 @@ impl Mongod {
         });
         let pid = log.recv_timeout(PATIENCE).expect("the shell says the server's pid");
         self.running = Some(Running { shell, pid: pid.trim_start_matches("pid ").to_owned() });
-        if self.initiated {
-            // A set that knows its only member may elect it before it listens, or after.
-            wait_for(&log, &[LISTENS, IS_PRIMARY]);
-        } else {
-            wait_for(&log, &[LISTENS]);
-            let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
-            let member = format!("127.0.0.1:{}", self.port);
-            connect(&direct)
-                .await
-                .database("admin")
-                .run_command(doc! { "replSetInitiate": { "_id": "rs0", "members": [{ "_id": 0, "host": member }] } })
-                .await
-                .expect("the replica set starts");
-            self.initiated = true;
-            wait_for(&log, &[IS_PRIMARY]);
-        }
+        log
     }
 
     /// Kills it with SIGKILL; its files stay.
@@ -140,6 +154,105 @@ impl Mongod {
         let pid = &self.running.as_ref().expect("it is running").pid;
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().unwrap();
         assert!(sent.success(), "kill -{signal} {pid}");
+    }
+}
+
+/// A replica set of three, that elects quickly.
+#[derive(Debug)]
+pub struct Set {
+    members: Vec<Mongod>,
+}
+
+impl Set {
+    /// A set that takes writes.
+    pub async fn start() -> Self {
+        let mut members: Vec<Mongod> = (0..3).map(|_| Mongod::not_yet_started()).collect();
+        let logs: Vec<_> = members.iter_mut().map(Mongod::launch).collect();
+        for log in logs {
+            // Dropped then: one that nobody reads stops the server once it is full.
+            wait_for(&log, &[LISTENS]);
+        }
+        let hosts = members.iter().enumerate().map(|(n, member)| doc! { "_id": n as i32, "host": member.host() });
+        let settings = doc! { "electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200 };
+        let set = doc! { "_id": "rs0", "members": hosts.collect::<Vec<_>>(), "settings": settings };
+        members[0].initiate(set).await;
+        let set = Self { members };
+        set.primary().await;
+        set.all_up(3).await;
+        set
+    }
+
+    /// All members.
+    pub fn uri(&self) -> String {
+        let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
+        format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
+    }
+
+    /// A client of the set.
+    pub async fn client(&self) -> Client {
+        connect(&self.uri()).await
+    }
+
+    /// Which member is primary, once one is.
+    pub async fn primary(&self) -> usize {
+        let looking = tokio::time::timeout(PATIENCE, async {
+            loop {
+                for n in 0..self.members.len() {
+                    if self.hello(n).await.get_bool("isWritablePrimary").unwrap_or(false) {
+                        return n;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        looking.await.expect("a member is elected")
+    }
+
+    async fn hello(&self, n: usize) -> Document {
+        let member = &self.members[n];
+        if member.running.is_none() {
+            return Document::new();
+        }
+        let admin = member.direct().await.database("admin");
+        admin.run_command(doc! { "hello": 1 }).await.unwrap_or_default()
+    }
+
+    /// Returns once so many members hold the data.
+    async fn all_up(&self, members: usize) {
+        let up = |hello: &Document| {
+            ["isWritablePrimary", "secondary"].iter().any(|role| hello.get_bool(role).unwrap_or(false))
+        };
+        let looking = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let mut count = 0;
+                for n in 0..self.members.len() {
+                    count += usize::from(up(&self.hello(n).await));
+                }
+                if count >= members {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        looking.await.expect("the members catch up");
+    }
+
+    /// The primary gives its place to another, which is waited for; the old one and the new.
+    pub async fn step_down(&self) -> (usize, usize) {
+        let old = self.primary().await;
+        let admin = self.members[old].direct().await.database("admin");
+        // It may close connections as it goes, this one too.
+        if let Err(error) = admin.run_command(doc! { "replSetStepDown": 30, "secondaryCatchUpPeriodSecs": 5 }).await {
+            assert!(!matches!(*error.kind, ErrorKind::Command(_)), "it does not step down: {error}");
+        }
+        (old, self.primary().await)
+    }
+
+    /// Kills the primary with SIGKILL, and waits until another member is; the old one and the new.
+    pub async fn kill_primary(&mut self) -> (usize, usize) {
+        let old = self.primary().await;
+        self.members[old].kill();
+        (old, self.primary().await)
     }
 }
 

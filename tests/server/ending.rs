@@ -8,9 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use trunkline::simulator::caller::{CallEnd, Party};
+use trunkline::simulator::twilio::Happening;
 use trunkline::twilio::CallSid;
 
-use crate::house::{House, PHONE, QUICK, quick_agent, within};
+use crate::house::{House, PHONE, QUICK, caller, quick_agent, within};
 use crate::webhooks::{Call, action};
 use crate::wire::{Wire, call_sid, voice};
 
@@ -183,4 +186,24 @@ async fn the_events_of_a_call_end_with_it() {
     assert_eq!(told.last().unwrap()["event"], "ended");
     let late = call.house.developer(Method::GET, &format!("/api/calls/{}/events", call.sid)).send().await.unwrap();
     assert_eq!(late.status().as_u16(), 204);
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_a_streamed_call_say_goodbye_and_leaves_no_task() {
+    let house = House::open().await;
+    let mut events = house.line.events();
+    house.line.answer_next(caller(&["(nothing)"]));
+    let sid = house.start("stream", json!({"language": "en-IN"})).await;
+    within(async { while !matches!(events.recv().await.unwrap().what, Happening::Speaking(Party::Agent, _)) {} }).await;
+    let House { server, line, folder, vendors, .. } = house;
+    let board = server.switchboard().clone();
+    // The last eight seconds are for goodbyes: this is the time that they need.
+    server.stop(Duration::from_secs(8), CancellationToken::new()).await.unwrap();
+    assert_eq!((board.live_calls(), board.tasks()), (0, 0));
+    let report = within(line.report(&sid)).await.unwrap();
+    let heard: String =
+        report.transcript.iter().filter(|line| line.who == Party::Agent).map(|line| line.text.as_str()).collect();
+    assert!(heard.contains("Goodbye then."), "{heard}");
+    assert_eq!((report.end, report.status.as_str()), (CallEnd::Agent, "completed"), "{:#?}", report.notes);
+    drop((vendors, folder));
 }

@@ -267,3 +267,22 @@ async fn facts_that_nobody_said_are_not_collected() {
     }))
     .await;
 }
+
+#[tokio::test]
+async fn fixed_texts_that_the_voice_did_not_give_at_the_start_are_rendered_once_it_is_back() {
+    // Everything that is asked of it before the first round is given up fails.
+    let house = House::with(|plan| plan.faults.push((Route::Speech, down(), Some(9)))).await;
+    let audio = house.path("audio");
+    let rendered = || {
+        std::fs::read_dir(&audio).map_or(0, |files| {
+            files.flatten().filter(|file| file.file_name().to_string_lossy().ends_with(".mp3")).count()
+        })
+    };
+    // Eleven texts and two questions in either language; nobody calls.
+    within(async {
+        while rendered() < 20 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

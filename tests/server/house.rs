@@ -10,7 +10,8 @@ use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use trunkline::config::Config;
 use trunkline::config::agents::Folder;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) line: FarEndConfig,
     pub(crate) vendors: VendorsConfig,
     pub(crate) record_all: bool,
+    /// The server speaks TLS, and everybody reaches it through a tunnel with this client.
+    pub(crate) tls: Option<TlsConnector>,
     /// What goes wrong from the beginning.
     pub(crate) faults: Vec<(Route, FaultKind, Option<u32>)>,
 }
@@ -93,6 +96,7 @@ impl House {
             line: FarEndConfig::new(ACCOUNT_SID, AUTH_TOKEN, None),
             vendors: VendorsConfig::default(),
             record_all: false,
+            tls: None,
             faults: Vec::new(),
         };
         plan.words([]);
@@ -103,7 +107,10 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
+        let mut at = listener.local_addr().unwrap();
+        if let Some(client) = plan.tls {
+            at = tunnel(at, client).await;
+        }
         let vendors = Vendors::start(plan.vendors).await.unwrap();
         for (route, kind, times) in plan.faults {
             vendors.fail(route, kind, times);
@@ -155,6 +162,11 @@ impl House {
         let agents = Folder::read(&config.agents_dir).agents();
         let server = Server::open(&config, agents, listener, Options::default()).await.unwrap();
         Self { vendors, line, server, at, url: format!("http://{at}"), folder, client, config }
+    }
+
+    /// The certificate in force.
+    pub(crate) fn tls(&self) -> Option<&trunkline::http::Tls> {
+        self.config.tls.as_ref()
     }
 
     /// How many calls the server knows.
@@ -278,6 +290,27 @@ impl House {
     }
 }
 
+/// Passes plain bytes on over TLS.
+pub(crate) async fn tunnel(to: SocketAddr, client: TlsConnector) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut plain, _)) = listener.accept().await {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let socket = TcpStream::connect(to).await.unwrap();
+                let Ok(mut tls) =
+                    client.connect(rustls::pki_types::ServerName::try_from(CERTIFIED).unwrap(), socket).await
+                else {
+                    return;
+                };
+                tokio::io::copy_bidirectional(&mut plain, &mut tls).await.ok();
+            });
+        }
+    });
+    at
+}
+
 /// `X-Twilio-Signature` over a URL and the parameters of a POST.
 pub(crate) fn sign(token: &str, url: &str, params: &[(&str, &str)]) -> String {
     use base64::Engine as _;
@@ -349,4 +382,6 @@ pub(crate) fn attribute(twiml: &str, name: &str) -> Option<String> {
     Some(value.replace("&amp;", "&"))
 }
 
+/// The name in the certificate of a house that speaks TLS.
+pub(crate) const CERTIFIED: &str = "voice.example.in";
 const PATIENCE: Duration = Duration::from_secs(60);

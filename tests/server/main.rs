@@ -15,5 +15,8 @@ mod rig;
 mod rules;
 mod socket;
 mod starting;
+mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod webhooks;
 mod wire;

@@ -1,11 +1,13 @@
 //! What is left of a call: in MongoDB as designed, in SQLite the same, and no call that waits for either.
 
-use mongodb::Database;
 use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::{Client, Database};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::{House, PHONE, caller, within};
 use crate::rig::mongod::Mongod;
+use crate::wire::{call_sid, ringing};
 
 const SAYS: [&str; 3] = ["English", "five hundred rupees", "two pm to five pm"];
 
@@ -157,6 +159,46 @@ async fn a_mongodb_that_is_down_at_the_start_holds_nothing_up_and_gets_its_docum
     let database = mongod.database("late").await;
     for (mode, call_sid) in calls {
         check(&database, &call_sid, mode).await;
+    }
+}
+
+#[tokio::test]
+async fn no_webhook_asks_a_mongodb_that_is_known_to_be_away() {
+    let nobody = Mongod::not_yet_started();
+    let uri = nobody.uri();
+    let house = House::with(|plan| {
+        plan.set("MONGODB_URI", &uri);
+        plan.set("MONGODB_DATABASE", "away");
+    })
+    .await;
+    let known = async {
+        while house.anybody(Method::GET, "/readyz").send().await.unwrap().json::<Value>().await.unwrap()["store"]
+            ["last_error"]
+            .is_null()
+        {}
+    };
+    within(known).await;
+    // A client that does ask gives up after this time; every webhook of a call that nobody knows is answered before.
+    let client = Client::with_uri_str(format!("{uri}&serverSelectionTimeoutMS=1500")).await.unwrap();
+    for (n, target, direction) in [
+        (1, "/voice?agent_type=QUICK&mode=gather", "inbound"),
+        (2, "/voice?agent_type=QUICK&mode=gather", "outbound-api"),
+        (3, "/process-response?turn=2", "inbound"),
+        (4, "/stream-ended", "inbound"),
+        (5, "/call-status", "inbound"),
+    ] {
+        let sid = call_sid(n);
+        let mut params = ringing(&sid).to_vec();
+        params.retain(|(name, _)| *name != "Direction");
+        params.push(("Direction", direction));
+        let asking = client.database("away");
+        tokio::select! {
+            biased;
+            (status, answer) = house.webhook(target, &params) => {
+                assert!(status == 204 || answer.contains("<Say") || answer.contains("<Play"), "{target} {status} {answer}");
+            }
+            _ = asking.run_command(doc! {"ping": 1}) => panic!("{target} waits for MongoDB"),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Rules that forbid calls, in the whole server: nothing is dialled, and who asks in a call not to be called again is not.
 
 use serde_json::{Value, json};
+use trunkline::simulator::caller::Party;
 
 use crate::house::{House, PHONE, QUICK, caller, quick_agent, within};
+use crate::wire::{call_sid, ringing};
 
 const LIST: &str = "data/do_not_call.txt";
 
@@ -54,4 +56,80 @@ async fn twilio_is_not_asked_for_a_call_that_a_rule_forbids() {
     assert_eq!(answer.status(), 403);
     assert_eq!(house.get("/api/calls").await["items"], json!([]));
     assert!(house.line.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_required_disclosure_is_heard_first_in_both_modes() {
+    let agent = quick_agent("calling.disclosure_required = true")
+        .replace("filler = \"Hmm.\"", "filler = \"Hmm.\"\ndisclosure = \"A machine of {company} speaks.\"")
+        .replace(
+            "recording_announcement = \"रिकॉर्डिंग।\"",
+            "recording_announcement = \"रिकॉर्डिंग।\"\ndisclosure = \"मशीन।\"",
+        );
+    let house = House::with(|plan| plan.agents = vec![agent]).await;
+    for mode in ["gather", "stream"] {
+        let (report, document) = house.call(mode, json!({"language": "en-IN"}), caller(&["(hangs up)"])).await;
+        let first = report.transcript.iter().find(|line| line.who == Party::Agent).unwrap();
+        assert!(first.text.starts_with("A machine of Quick speaks."), "{mode}: {:#?}", report.transcript);
+        let line = document["history"][0]["text"].as_str().unwrap();
+        assert!(line.starts_with("A machine of Quick speaks."), "{mode}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn goodbye_and_apology_are_filled_and_fit_to_be_spoken() {
+    let agent = quick_agent("handover_number = \"+912240000001\"")
+        .replace("goodbye = \"Goodbye then.\"", "goodbye = \"{company} calls in 24 hours.\"")
+        .replace("apology = \"A problem. Bye.\"", "apology = \"A problem at {company} until 5.\"");
+    let house = House::with(|plan| plan.agents = vec![agent]).await;
+    let sid = call_sid(3);
+    let (_, twiml) = house.webhook("/voice?agent_type=QUICK&mode=gather&language=en-IN", &ringing(&sid)).await;
+    assert!(twiml.contains("<Gather"), "{twiml}");
+    let mut params = ringing(&sid).to_vec();
+    params.push(("DialCallStatus", "no-answer"));
+    let (_, goodbye) = house.webhook("/transfer-ended", &params).await;
+    assert!(goodbye.contains("Quick calls in twenty four hours."), "{goodbye}");
+    let (_, apology) = house.webhook("/voice?agent_type=NOBODY", &ringing(&call_sid(4))).await;
+    assert!(apology.contains("A problem at Quick until five."), "{apology}");
+}
+
+#[tokio::test]
+async fn a_number_is_called_so_often_in_an_hour_and_no_more() {
+    let house = House::with(|plan| plan.set("CALLS_TO_NUMBER_PER_HOUR", "2")).await;
+    let start = async |phone: &str| house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": phone})).await;
+    for _ in 0..2 {
+        assert_eq!(start(PHONE).await.status(), 200);
+    }
+    let refused = start(PHONE).await;
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((3_500..=3_600).contains(&wait), "{wait}");
+    let problem: Value = refused.json().await.unwrap();
+    assert_eq!(problem["type"], "urn:trunkline:problem:too_many_calls");
+    assert!(!problem.to_string().contains("98765"), "{problem}");
+    assert_eq!(start("+919811100000").await.status(), 200, "another number is another matter");
+    assert_eq!(house.line.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn a_number_that_calls_too_often_hears_a_sentence() {
+    let house = House::with(|plan| plan.set("CALLS_FROM_NUMBER_PER_HOUR", "1")).await;
+    let calls = async |n: u32, from: Option<&'static str>| {
+        let sid = call_sid(n);
+        let mut params = ringing(&sid).to_vec();
+        if let Some(from) = from {
+            params.retain(|(name, _)| *name != "From");
+            params.push(("From", from));
+        }
+        house.webhook("/voice?agent_type=QUICK&mode=gather", &params).await.1
+    };
+    let first = calls(1, None).await;
+    assert!(first.contains("<Gather"), "{first}");
+    let second = calls(2, None).await;
+    assert!(second.contains("A problem. Bye.") && second.contains("<Hangup"), "{second}");
+    assert_eq!(calls(1, None).await, first, "the same call again is no other call");
+    assert!(calls(3, Some("+919811100000")).await.contains("<Gather"));
+    for n in 4..7 {
+        assert!(calls(n, Some("anonymous")).await.contains("<Gather"), "nobody can tell them apart");
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use trunkline::simulator::phrases::PhraseBook;
 
-use crate::house::House;
+use crate::house::{House, quick_agent};
 use crate::wire::{SILENCE, Wire, call_sid, ringing, voice};
 
 /// What an abuser does with a call that awaits its stream.
@@ -152,4 +152,22 @@ async fn a_megabyte_in_the_middle_of_a_call_costs_the_stream_and_not_the_call() 
     let mut again = Wire::open(&house).await;
     again.start(&call_sid, Some(&token)).await;
     assert_eq!(again.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_socket_that_falls_silent_is_left_in_the_end() {
+    let house = House::with(|plan| {
+        plan.agents = vec![quick_agent("").replace("silence_seconds = 4", "silence_seconds = 2")];
+    })
+    .await;
+    let call_sid = call_sid(1);
+    let token = voice(&house, &call_sid, "&language=en-IN").await;
+    let mut wire = Wire::open(&house).await;
+    wire.start(&call_sid, Some(&token)).await;
+    // From here on no frame and no mark comes, as from a telephone network that has lost the call without a word.
+    assert_eq!(wire.closed().await, Some(1000));
+    let (_, twiml) = house.webhook("/stream-ended", &ringing(&call_sid)).await;
+    assert!(twiml.contains("<Response><Hangup/></Response>"), "{twiml}");
+    let document = house.document(&call_sid).await;
+    assert_eq!((&document["outcome"], house.server.switchboard().live_calls()), (&json!("abandoned"), 0));
 }

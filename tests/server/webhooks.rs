@@ -258,3 +258,19 @@ async fn status_callbacks_in_any_order_end_a_call_once() {
     assert_eq!(call.document().await, ended);
     assert_eq!(call.house.server.switchboard().live_calls(), 0);
 }
+
+#[tokio::test]
+async fn a_gather_takes_one_key_where_one_is_an_answer_and_hints_at_the_agents_languages() {
+    let call = Call::open().await;
+    let choice = call.voice().await;
+    assert_eq!(attribute(&choice, "numDigits").as_deref(), Some("1"), "{choice}");
+    assert_eq!(attribute(&choice, "hints").as_deref(), Some("English,अंग्रेज़ी,Hindi,हिंदी"), "{choice}");
+    let open = call.post(&action(&choice), &[("Digits", "1")]).await;
+    assert_eq!((attribute(&open, "numDigits"), attribute(&open, "hints")), (None, None), "{open}");
+    let read_back = call.post(&action(&open), &[("SpeechResult", "500 or 600")]).await;
+    assert_eq!(attribute(&read_back, "numDigits").as_deref(), Some("1"), "{read_back}");
+    call.post(&action(&read_back), &[("Digits", "1")]).await;
+    let document = call.document().await;
+    assert_eq!(document["data"]["charge"], "₹500", "{document}");
+    assert_eq!(document["history"].as_array().unwrap().iter().filter(|line| line["pressed"] == true).count(), 2);
+}

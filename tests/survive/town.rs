@@ -208,6 +208,16 @@ impl Town {
         last
     }
 
+    /// What an instance says of itself.
+    pub(crate) async fn readiness(&self, n: usize) -> Value {
+        self.get(n, "/readyz").await
+    }
+
+    /// The name of the database of all instances.
+    pub(crate) fn database(&self) -> &str {
+        &self.mongodb.as_ref().unwrap().1
+    }
+
     pub(crate) async fn collected(&self, n: usize) -> Value {
         self.get(n, "/api/collected").await
     }

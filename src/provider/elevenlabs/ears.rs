@@ -61,6 +61,7 @@ impl Ears {
         let mut attempts = 0;
         let mut connections = 0;
         let mut deaf_since = Instant::now();
+        let mut doubt = Doubt::default();
         loop {
             connections += 1;
             let deaf_until = deaf_since + self.config.deaf_limit;
@@ -87,6 +88,8 @@ impl Ears {
                         greeted: false,
                         begin_by,
                         alive: true,
+                        said_anything: false,
+                        doubt: &mut doubt,
                     };
                     let end = leg.run(&mut input).await;
                     if leg.greeted {
@@ -102,6 +105,13 @@ impl Ears {
             let error = match end {
                 End::Finished => return Ok(()),
                 End::Refused(error) => return Err(error.counted()),
+                End::Mute if connections < MAX_CONNECTIONS => {
+                    // It may have had nothing to say: then this is no failure of the vendor's.
+                    tracing::info!("the recogniser says nothing; connecting anew");
+                    deaf_since = Instant::now().checked_sub(self.config.commit_timeout).unwrap_or(deaf_since);
+                    continue;
+                }
+                End::Mute => fault::late("the recogniser says nothing").counted(),
                 End::Lost(error) => error.counted(),
             };
             self.breaker.failed(&error);
@@ -158,7 +168,41 @@ async fn absorbing<T>(
 enum End {
     Finished,
     Lost(ProviderError),
+    /// It is there, and did not answer a commit with a single word.
+    Mute,
     Refused(ProviderError),
+}
+
+/// Whether a recogniser that says nothing is broken. The vendor does not answer a commit of mere noise, so that one alone proves little;
+/// another connection is cheap, and where the caller did speak, his words are said again to it.
+#[derive(Debug)]
+struct Doubt {
+    /// Commits in a row without a word.
+    unanswered: u32,
+    /// How many of them are too many: twice as many after each suspicion, half as many once words come.
+    too_many: u32,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self { unanswered: 0, too_many: 1 }
+    }
+}
+
+impl Doubt {
+    fn words(&mut self) {
+        *self = Self { unanswered: 0, too_many: (self.too_many / 2).max(1) };
+    }
+
+    /// A commit was not answered with a word. Whether that is suspicious by now.
+    fn nothing(&mut self) -> bool {
+        self.unanswered += 1;
+        let suspicious = self.unanswered >= self.too_many;
+        if suspicious {
+            *self = Self { unanswered: 0, too_many: (self.too_many * 2).min(MOST_UNANSWERED) };
+        }
+        suspicious
+    }
 }
 
 /// One connection's life.
@@ -174,6 +218,9 @@ struct Leg<'a> {
     begin_by: Instant,
     /// Whether anything came since the last commit; a silent connection with an unanswered commit is dead, not slow.
     alive: bool,
+    /// Whether any words came since the last commit was answered.
+    said_anything: bool,
+    doubt: &'a mut Doubt,
 }
 
 impl Leg<'_> {
@@ -215,6 +262,9 @@ impl Leg<'_> {
                 () = sleep_until(commit_due.unwrap_or_else(Instant::now)), if commit_due.is_some() => {
                     if !(self.alive && self.greeted) && self.memory.may_ask_again() {
                         return Err(End::Lost(fault::late("the recogniser fell silent")));
+                    }
+                    if !self.said_anything && self.memory.may_ask_again() && self.doubt.nothing() {
+                        return Err(End::Mute);
                     }
                     if !self.give(Answer::TimedOut).await { return Ok(()) }
                 },
@@ -275,6 +325,8 @@ impl Leg<'_> {
         Ok(match Heard::read(&text).map_err(End::Lost)? {
             Heard::Partial(text) => {
                 self.words_came = true;
+                self.said_anything = true;
+                self.doubt.words();
                 if !self.memory.note_partial(&text) {
                     return Ok(true);
                 }
@@ -282,6 +334,7 @@ impl Leg<'_> {
             }
             Heard::Committed(text) => {
                 self.words_came = true;
+                self.doubt.words();
                 self.give(Answer::Words(text)).await
             }
             Heard::Throttled => self.give(Answer::TimedOut).await,
@@ -291,6 +344,7 @@ impl Leg<'_> {
     }
 
     async fn give(&mut self, answer: Answer) -> bool {
+        self.said_anything = false;
         for text in self.memory.answer(answer) {
             if !self.say(EarsEvent::Final(text)).await {
                 return false;
@@ -342,5 +396,7 @@ const MAX_KEYTERMS: usize = 50;
 const MAX_KEYTERM_CHARS: usize = 20;
 /// A bound on a vendor that gives words and breaks, again and again.
 const MAX_CONNECTIONS: u32 = 20;
+/// Commits without a word that even a quiet line may have in a row.
+const MOST_UNANSWERED: u32 = 16;
 const SEND_WITHIN: Duration = Duration::from_secs(2);
 const CLOSE_WITHIN: Duration = Duration::from_millis(200);

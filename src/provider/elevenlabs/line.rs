@@ -74,7 +74,7 @@ pub(super) enum News {
     /// It is open.
     Opened,
     /// Audio of a living clause; perhaps none, perhaps the last.
-    Heard { clause: ClauseId, audio: Bytes, last: bool },
+    Heard { clause: ClauseId, audio: Bytes, letters: Vec<u32>, last: bool },
     /// Something that concerns no living clause.
     Nothing,
     /// It is of no more use.
@@ -220,6 +220,7 @@ impl Line {
             Ok(said) => said,
             Err(error) => return News::Lost(error),
         };
+        let letters = Said::letters(&text);
         let Some(id) = &said.context else { return News::Nothing };
         let Some(at) = self.contexts.iter().position(|context| context.id == *id) else { return News::Nothing };
         self.stirred = Instant::now();
@@ -232,7 +233,7 @@ impl Line {
             return News::Nothing;
         }
         match said.sound() {
-            Ok(audio) => News::Heard { clause, audio: audio.into(), last },
+            Ok(audio) => News::Heard { clause, audio: audio.into(), letters, last },
             Err(error) => News::Lost(error),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Names are taken in camelCase and in snake_case, as both were seen. Key types: [`Heard`], [`Said`].
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -96,5 +98,40 @@ impl Said {
     /// It is not base64.
     pub fn sound(&self) -> Result<Vec<u8>, ProviderError> {
         STANDARD.decode(&self.audio).map_err(|_| fault::broken("audio is not base64"))
+    }
+
+    /// When the letters of a message's sound are spoken: for each that is no space, the ms from the beginning of that sound to its
+    /// end. Read apart from the rest, because without it there is still speech.
+    pub fn letters(text: &str) -> Vec<u32> {
+        serde_json::from_str::<Timed<'_>>(text).map(Timed::letters).unwrap_or_default()
+    }
+}
+
+#[derive(Deserialize)]
+struct Timed<'a> {
+    /// By the text as we gave it, or as the vendor read it.
+    #[serde(borrow)]
+    alignment: Option<Alignment<'a>>,
+    #[serde(borrow, rename = "normalizedAlignment", alias = "normalized_alignment")]
+    normalized: Option<Alignment<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Alignment<'a> {
+    #[serde(borrow)]
+    chars: Vec<Cow<'a, str>>,
+    #[serde(rename = "charStartTimesMs", alias = "charsStartTimesMs", alias = "char_start_times_ms")]
+    starts: Vec<f64>,
+    #[serde(rename = "charDurationsMs", alias = "charsDurationsMs", alias = "char_durations_ms")]
+    lengths: Vec<f64>,
+}
+
+impl Timed<'_> {
+    fn letters(self) -> Vec<u32> {
+        let Some(alignment) = self.alignment.or(self.normalized) else { return Vec::new() };
+        let times = alignment.starts.iter().zip(&alignment.lengths).map(|(start, length)| start + length);
+        let letters = alignment.chars.iter().zip(times);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+        letters.filter(|(letter, _)| !letter.trim().is_empty()).map(|(_, end)| end as u32).collect()
     }
 }

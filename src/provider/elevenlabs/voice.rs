@@ -279,7 +279,10 @@ impl<'a> Desk<'a> {
         match news {
             News::Opened | News::Nothing => {}
             News::Lost(error) => self.lose_line(&error),
-            News::Heard { clause, audio, last } => {
+            News::Heard { clause, audio, letters, last } => {
+                if !letters.is_empty() && self.find(clause).is_some() {
+                    self.outbox.push_back(VoiceEvent::Letters { turn: clause.0, clause: clause.1, ends_ms: letters });
+                }
                 if !self.hear(clause, audio) {
                     if let Some(line) = &mut self.line {
                         line.forget(clause);
@@ -463,7 +466,10 @@ async fn next_chunk(streams: &mut [Stream]) -> (usize, Option<Result<Bytes, Prov
 
 fn turn_of(event: &VoiceEvent) -> u32 {
     match event {
-        VoiceEvent::Audio { turn, .. } | VoiceEvent::Done { turn, .. } | VoiceEvent::Failed { turn, .. } => *turn,
+        VoiceEvent::Audio { turn, .. }
+        | VoiceEvent::Letters { turn, .. }
+        | VoiceEvent::Done { turn, .. }
+        | VoiceEvent::Failed { turn, .. } => *turn,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use self::stream::{Piece, Reader};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Circuit};
 use super::net::{bounded_body, endpoint, http_error, key_value};
 use super::{ProviderError, ProviderErrorKind};
 use crate::conversation::prompt::Prompt;
@@ -93,42 +93,46 @@ pub struct Gemini {
     config: GeminiConfig,
     client: reqwest::Client,
     breaker: Breaker,
+    fallback_breaker: Breaker,
 }
 
 impl Gemini {
     /// A mind that asks over `client` (see [`super::http_client`]).
     pub fn new(config: GeminiConfig, client: reqwest::Client) -> Self {
-        Self { config, client, breaker: Breaker::new("mind") }
+        Self { config, client, breaker: Breaker::new("mind"), fallback_breaker: Breaker::new("mind_fallback") }
     }
 
-    /// Whether it is asked, or left alone because it keeps failing.
-    pub fn breaker(&self) -> &Breaker {
-        &self.breaker
+    /// For each model whether it is asked, or left alone because it keeps failing: the first, and the fallback where there is one.
+    pub fn breakers(&self) -> impl Iterator<Item = &Breaker> {
+        let fallback = self.config.fallback_model.as_ref().map(|_| &self.fallback_breaker);
+        std::iter::once(&self.breaker).chain(fallback)
     }
 
     /// Asks once and passes the answer's text on as it comes, in pieces of any length. Dropping the future cancels the request;
     /// so does dropping the receiver (then the answer is `Ok`).
     ///
     /// An error after some text says that the answer is not whole (cut at its limit, blocked, broken off); before any text the same
-    /// model was asked once more where that may help, then the fallback model. While the vendor is left alone, fails at once. A blocked prompt and a bad key are
+    /// model was asked once more where that may help, then the fallback model. A model that keeps failing is left alone for a while: then
+    /// the fallback is asked at once, or, where it is left alone too, nobody. A blocked prompt and a bad key are
     /// [`ProviderErrorKind::Refused`].
     pub async fn reply(&self, prompt: &Prompt, out: mpsc::Sender<String>) -> Result<(), ProviderError> {
-        if !self.breaker.allows() {
-            return Err(fault(ProviderErrorKind::Refused, "left alone after repeated failures"));
-        }
         let ends = Instant::now() + self.config.total_timeout;
         let mut spoken = false;
-        let mut next = Some(Plan { model: &self.config.model, retries: 1, is_fallback: false });
+        let first = Plan { model: &self.config.model, retries: 1, is_fallback: false };
+        let mut next = if self.breaker.allows() { Some(first) } else { self.fallback() };
         loop {
-            let Some(plan) = next else { return Err(fault(ProviderErrorKind::Broken, "no model was asked")) };
+            let Some(plan) = next else {
+                return Err(fault(ProviderErrorKind::Refused, "left alone after repeated failures"));
+            };
+            let breaker = if plan.is_fallback { &self.fallback_breaker } else { &self.breaker };
             let Err(mut failure) = self.attempt(plan.model, prompt, &out, ends, &mut spoken).await else {
                 if spoken {
-                    self.breaker.succeeded();
+                    breaker.succeeded();
                 }
                 return Ok(());
             };
             failure.error = failure.error.counted();
-            self.breaker.failed(&failure.error);
+            breaker.failed(&failure.error);
             if spoken || out.is_closed() || Instant::now() >= ends {
                 return Err(failure.error);
             }
@@ -166,15 +170,27 @@ impl Gemini {
         if failure.is_final {
             return None;
         }
-        let fallback = self.config.fallback_model.as_deref().filter(|_| !plan.is_fallback);
-        let fallback = fallback.map(|model| Plan { model, retries: 0, is_fallback: true });
         let again = Plan { retries: plan.retries.saturating_sub(1), ..plan };
+        // One that has just been left alone, or was only asked to find out whether it is back, is not asked twice.
+        let retries = if self.breaker.circuit() == Circuit::Closed { plan.retries } else { 0 };
         match failure.error.kind {
-            ProviderErrorKind::Broken | ProviderErrorKind::Unavailable if plan.retries > 0 => Some(again),
+            ProviderErrorKind::Broken | ProviderErrorKind::Unavailable if retries > 0 => return Some(again),
             // A second silence of the same model would cost the caller as much again.
-            ProviderErrorKind::Timeout if plan.retries > 0 && fallback.is_none() => Some(again),
-            _ => fallback,
+            ProviderErrorKind::Timeout if retries > 0 && self.config.fallback_model.is_none() => return Some(again),
+            ProviderErrorKind::Broken
+            | ProviderErrorKind::Quota
+            | ProviderErrorKind::Refused
+            | ProviderErrorKind::Timeout
+            | ProviderErrorKind::Unavailable => {}
         }
+        if plan.is_fallback { None } else { self.fallback() }
+    }
+
+    /// The fallback model, where there is one and it is not left alone.
+    fn fallback(&self) -> Option<Plan<'_>> {
+        let model = self.config.fallback_model.as_deref().filter(|_| self.fallback_breaker.allows())?;
+        metrics::counter!(telemetry::PROVIDER_FALLBACKS, "part" => "mind", "to" => "model").increment(1);
+        Some(Plan { model, retries: 0, is_fallback: true })
     }
 
     async fn attempt(

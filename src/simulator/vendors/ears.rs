@@ -138,7 +138,8 @@ impl Opening {
     }
 }
 
-async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault: Option<FaultKind>, cut: Cut) {
+async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, mut fault: Option<FaultKind>, cut: Cut) {
+    let mut struck = shared.struck.subscribe();
     if fault == Some(FaultKind::Hang) {
         while let Some(Ok(_)) = socket.recv().await {}
         return;
@@ -157,11 +158,32 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
     let mut hearing = Hearing::new(settings, opening.vad.then_some((opening.silence_secs * 1_000.0) as u64));
     let mut out: VecDeque<(Instant, Say)> = VecDeque::new();
     let mut first = true;
+    let mut late = Duration::ZERO;
     loop {
         let due = out.front().map(|(at, _)| *at);
         let received = tokio::select! {
             biased;
             () = async { match due { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => None,
+            Ok((route, kind)) = struck.recv() => {
+                match kind {
+                    _ if route != Route::Ears => {}
+                    FaultKind::Refuse | FaultKind::Status { .. } => return cut.now(),
+                    FaultKind::CloseWith { code, reason } => {
+                        let text = json!({"message_type": reason, "error": reason}).to_string();
+                        if socket.send(Message::Text(text.into())).await.is_ok() {
+                            close(socket, code, &reason).await;
+                        }
+                        return;
+                    }
+                    FaultKind::Hang => {
+                        while let Some(Ok(_)) = socket.recv().await {}
+                        return;
+                    }
+                    FaultKind::Slow { ms } => late = Duration::from_millis(ms),
+                    kind @ (FaultKind::Malformed | FaultKind::ResetMidStream) => fault = Some(kind),
+                }
+                continue;
+            }
             message = socket.recv() => Some(message),
         };
         let Some(message) = received else {
@@ -208,7 +230,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, fault:
             }
         }
         for say in said {
-            let delay = Duration::from_millis(hearing.delay(&say));
+            let delay = Duration::from_millis(hearing.delay(&say)) + late;
             // A final of this commit takes the place of partials that had not gone out.
             if matches!(say, Say::Final(_)) {
                 out.retain(|(_, say)| matches!(say, Say::Final(_)));

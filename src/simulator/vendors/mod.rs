@@ -28,6 +28,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::phrases::PhraseBook;
@@ -166,6 +167,7 @@ impl Vendors {
         let shared = Arc::new(Shared {
             settings: ArcSwap::from_pointee(config.settings),
             faults: Faults::default(),
+            struck: broadcast::Sender::new(STRIKES),
             counters: Mutex::default(),
             log: Mutex::default(),
             answers: Mutex::default(),
@@ -220,6 +222,14 @@ impl Vendors {
     /// Plays a fault on a route's next `times` requests, or on all of them until [`Vendors::clear_faults`] where it is `None`.
     pub fn fail(&self, route: Route, kind: FaultKind, times: Option<u32>) {
         self.shared.faults.add(Fault { route, kind, times });
+    }
+
+    /// Plays a fault on all of a route's next requests, and on the sockets of it that are open now: the vendor itself breaks, in the
+    /// middle of whatever it does.
+    pub fn strike(&self, route: Route, kind: FaultKind) {
+        self.fail(route, kind.clone(), None);
+        // Where no socket is open, nobody listens.
+        self.shared.struck.send((route, kind)).ok();
     }
 
     /// Forgets all faults.
@@ -330,6 +340,8 @@ impl Default for MindSettings {
 struct Shared {
     settings: ArcSwap<Settings>,
     faults: Faults,
+    /// What open sockets meet from now on.
+    struck: broadcast::Sender<(Route, FaultKind)>,
     counters: Mutex<Counters>,
     log: Mutex<VecDeque<LogEntry>>,
     answers: Mutex<VecDeque<String>>,
@@ -387,6 +399,7 @@ impl Spoken {
     }
 }
 
+const STRIKES: usize = 16;
 const LOG_LIMIT: usize = 500;
 const SPOKEN_LIMIT: usize = 200;
 

@@ -98,7 +98,8 @@ async fn open(
     )
 }
 
-async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, fault: Option<FaultKind>, cut: Cut) {
+async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, mut fault: Option<FaultKind>, cut: Cut) {
+    let mut struck = shared.struck.subscribe();
     if let Some(FaultKind::CloseWith { code, reason }) = &fault {
         return close(socket, *code, reason).await;
     }
@@ -107,6 +108,20 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, fault: Opt
     let mut contexts = Contexts::new(rules, Instant::now());
     loop {
         let step = tokio::select! {
+            Ok((route, kind)) = struck.recv() => {
+                match kind {
+                    _ if route != Route::SpeechSocket => {}
+                    FaultKind::Refuse | FaultKind::Status { .. } => return cut.now(),
+                    FaultKind::CloseWith { code, reason } => return close(socket, code, &reason).await,
+                    FaultKind::Hang => {
+                        while let Some(Ok(_)) = socket.recv().await {}
+                        return;
+                    }
+                    FaultKind::Slow { ms } => contexts.rules.settings.first_byte_ms += ms,
+                    kind @ (FaultKind::Malformed | FaultKind::ResetMidStream) => fault = Some(kind),
+                }
+                continue;
+            }
             message = socket.recv() => match message {
                 Some(Ok(Message::Text(text))) => {
                     let Ok(message) = serde_json::from_str::<Value>(&text) else {
@@ -308,7 +323,8 @@ impl Contexts {
                 Format::Pcm(_) | Format::Mp3(_) => encoded.len() / 2 * at / total * 2,
             };
             let chars = alignment(text, total, start, end);
-            let first = chars.first().map_or(0, |(_, at, _)| *at);
+            // Times are told from the beginning of the message's own audio.
+            let first = start as u64 / 8;
             let alignment = json!({
                 "chars": chars.iter().map(|(letter, _, _)| letter.to_string()).collect::<Vec<_>>(),
                 "charStartTimesMs": chars.iter().map(|(_, at, _)| at - first).collect::<Vec<_>>(),

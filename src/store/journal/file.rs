@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::sql::broken;
 use crate::store::StoreError;
@@ -20,12 +21,17 @@ pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError>
             let aside = move_aside(&file).map_err(|error| StoreError::Journal(error.to_string()))?;
             tracing::error!(
                 file = %file.display(), kept_as = %aside.display(), %why,
-                "the journal is corrupt: it was moved aside and a new one is started; calls in it are not served"
+                "the journal is corrupt: it was moved aside and a new one is started"
             );
             metrics::counter!(telemetry::JOURNAL_CORRUPT).increment(1);
-            prepare(&file, max_bytes).map_err(Opening::into_error)
+            let fresh = prepare(&file, max_bytes).map_err(|why| why.into_error(&file))?;
+            match salvage(&aside, &fresh) {
+                Ok(records) => tracing::warn!(records, "what was whole in the corrupt journal was taken over"),
+                Err(error) => tracing::warn!(%error, "nothing could be taken over from the corrupt journal"),
+            }
+            Ok(fresh)
         }
-        opened => opened.map_err(Opening::into_error),
+        opened => opened.map_err(|why| why.into_error(&file)),
     }
 }
 
@@ -37,6 +43,33 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// A connection that only looks. `None`: there is no file.
+pub(super) fn open_to_look(dir: &Path) -> Result<Option<Connection>, StoreError> {
+    let file = dir.join(FILE);
+    let at = |error: &dyn std::fmt::Display| StoreError::Journal(format!("{}: {error}", file.display()));
+    match fs::metadata(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(at(&error)),
+        Ok(known) if known.len() == 0 => return Ok(None),
+        Ok(_) => {}
+    }
+    // Not read-only: what a killed server left in the log can only then be seen.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let look = || {
+        let connection = Connection::open_with_flags(&file, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "query_only", true)?;
+        let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        Ok((connection, found))
+    };
+    let (connection, found): (Connection, i64) = look().map_err(|error: rusqlite::Error| at(&error))?;
+    match found {
+        0 => Ok(None),
+        found if found > VERSION => Err(StoreError::TooNew { found, known: VERSION }),
+        _ => Ok(Some(connection)),
+    }
+}
+
 /// Why a file did not open.
 enum Opening {
     Corrupt(String),
@@ -44,9 +77,11 @@ enum Opening {
 }
 
 impl Opening {
-    fn into_error(self) -> StoreError {
+    fn into_error(self, file: &Path) -> StoreError {
         match self {
-            Self::Corrupt(why) => StoreError::Journal(why),
+            Self::Corrupt(why) | Self::Failed(StoreError::Journal(why)) => {
+                StoreError::Journal(format!("{}: {why}", file.display()))
+            }
             Self::Failed(error) => error,
         }
     }
@@ -75,6 +110,17 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
             return Err(Opening::Corrupt(verdict));
         }
     }
+    // Before anything is written: it may be another program's.
+    for (table, columns) in SALVAGED.iter().filter(|_| found == VERSION) {
+        if let Err(error) = connection.prepare(&format!("SELECT {columns} FROM {table}")) {
+            return Err(match Opening::from(error) {
+                Opening::Failed(StoreError::Journal(error)) => Opening::Failed(StoreError::Journal(format!(
+                    "it says that it is a journal of version {VERSION} and is none ({error}); move it away"
+                ))),
+                other => other,
+            });
+        }
+    }
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // A deleted call leaves no readable bytes behind.
@@ -87,6 +133,33 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
         connection.execute_batch(TABLES)?;
     }
     Ok(connection)
+}
+
+/// Takes over what can still be read of a corrupt file, from both ends of each table up to where it is broken. How many records.
+fn salvage(aside: &Path, fresh: &Connection) -> rusqlite::Result<usize> {
+    let corrupt = Connection::open(aside)?;
+    // Else SQLite does not look into a file that is shorter than it says.
+    corrupt.pragma_update(None, "writable_schema", true)?;
+    corrupt.pragma_update(None, "query_only", true)?;
+    let mut taken = 0;
+    fresh.execute_batch("BEGIN IMMEDIATE")?;
+    for (table, columns) in SALVAGED {
+        let places: Vec<String> = (1..=columns.split(", ").count()).map(|n| format!("?{n}")).collect();
+        let insert = format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({})", places.join(", "));
+        for order in ["ASC", "DESC"] {
+            let read = format!("SELECT {columns} FROM {table} ORDER BY rowid {order}");
+            let Ok(mut rows) = corrupt.prepare(&read) else { break };
+            let Ok(mut rows) = rows.query([]) else { break };
+            while let Ok(Some(row)) = rows.next() {
+                let values: rusqlite::Result<Vec<Value>> = (0..places.len()).map(|n| row.get(n)).collect();
+                // A row that breaks the table's rules is no record.
+                let Ok(values) = values else { continue };
+                taken += fresh.execute(&insert, params_from_iter(values)).unwrap_or(0);
+            }
+        }
+    }
+    fresh.execute_batch("COMMIT")?;
+    Ok(taken)
 }
 
 fn move_aside(file: &Path) -> std::io::Result<PathBuf> {
@@ -117,6 +190,13 @@ const BUSY: Duration = Duration::from_secs(2);
 /// A larger file is not checked at open: that would hold up the start.
 const CHECKED_AT_OPEN: u64 = 256 << 20;
 const LOG_KEPT: i64 = 8 << 20;
+
+/// The tables whose records are worth saving, and their columns. The outbox is made anew from what was not fed.
+const SALVAGED: [(&str, &str); 3] = [
+    ("calls", "call_sid, version, fed, agent_type, stage, outcome, started_at, ended, document"),
+    ("collected", "call_sid, version, fed, agent_type, started_at, document"),
+    ("deleted", "call_hash, at"),
+];
 
 const TABLES: &str = "
 BEGIN;

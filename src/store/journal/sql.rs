@@ -1,10 +1,13 @@
 //! The journal's statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter, types::Value};
 use sha2::{Digest, Sha256};
 
-use super::{Errand, Found, Waiting};
+use super::{Census, Errand, Found, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::twilio::CallSid;
@@ -119,7 +122,7 @@ pub(super) fn save(
 pub(super) fn find(connection: &Connection, call_sid: &CallSid) -> Result<Found, StoreError> {
     let document: Option<String> = connection
         .prepare_cached("SELECT document FROM calls WHERE call_sid = ?1")
-        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| row.get(0)).optional())
+        .and_then(|mut statement| statement.query_row([call_sid.as_str()], |row| document_of(row, 0)).optional())
         .map_err(broken)?;
     match document {
         Some(json) => from_json(&json).map(|call| Found::Call(Box::new(call))),
@@ -134,7 +137,10 @@ pub(super) fn delete(
     call_sid: &CallSid,
     outbox: bool,
 ) -> Result<(Deletion, Growth), StoreError> {
-    let found = find(connection, call_sid)?;
+    let found = match find(connection, call_sid) {
+        Err(StoreError::Record(_)) => None,
+        found => Some(found?),
+    };
     let sid = call_sid.as_str();
     let now = Timestamp::now().as_millisecond();
     let mut growth = Growth::default();
@@ -165,8 +171,14 @@ pub(super) fn delete(
         enqueue(connection, call_sid, DELETE, 0, &mut growth)?;
     }
     let deletion = match found {
-        Found::Call(call) => Deletion { found: true, recording: call.recording, mongodb_pending: outbox },
-        Found::Deleted | Found::Unknown => Deletion { found: false, recording: None, mongodb_pending: outbox },
+        Some(Found::Call(call)) => {
+            Deletion { found: true, recording: call.recording, speech: call.speech, mongodb_pending: outbox }
+        }
+        // A damaged record is deleted like any other.
+        None => Deletion { found: true, recording: None, speech: Vec::new(), mongodb_pending: outbox },
+        Some(Found::Deleted | Found::Unknown) => {
+            Deletion { found: false, recording: None, speech: Vec::new(), mongodb_pending: outbox }
+        }
     };
     Ok((deletion, growth))
 }
@@ -249,7 +261,7 @@ pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Wait
                 row.get::<_, String>(1)?,
                 row.get::<_, i64>(2)?,
                 row.get::<_, i64>(3)?,
-                row.get::<_, Option<String>>(4)?,
+                document_of(row, 4)?,
             ))
         })
         .map_err(broken)?;
@@ -262,8 +274,8 @@ pub(super) fn waiting(connection: &Connection, limit: usize) -> Result<(Vec<Wait
         }
         let Some(call_sid) = readable(&sid) else { continue };
         let what = match what.as_str() {
-            CALL => Errand::Call(document.unwrap_or_default()),
-            COLLECTED => Errand::Collected(document.unwrap_or_default()),
+            CALL => Errand::Call(document),
+            COLLECTED => Errand::Collected(document),
             _ => Errand::Delete,
         };
         all.push(Waiting { call_sid, version: u64::try_from(version).unwrap_or(0), what });
@@ -278,6 +290,35 @@ pub(super) fn deletions_waiting(connection: &Connection) -> Result<Vec<CallSid>,
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
     let sids: Result<Vec<String>, _> = rows.collect();
     Ok(sids.map_err(broken)?.iter().filter_map(|sid| readable(sid)).collect())
+}
+
+/// What the journal holds, for people.
+pub(super) fn census(connection: &Connection) -> Result<Census, StoreError> {
+    let calls: i64 = connection.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).map_err(broken)?;
+    let calls = u64::try_from(calls).unwrap_or(0);
+    let (waiting, refused) = outbox_size(connection)?;
+    let oldest: Option<i64> = connection
+        .query_row("SELECT min(queued_at) FROM outbox WHERE refused <> ?1", [REFUSED], |row| row.get(0))
+        .map_err(broken)?;
+    let age = oldest.map_or(0, |oldest| Timestamp::now().as_millisecond().saturating_sub(oldest));
+    let oldest_waits = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+    Ok(Census { calls, waiting, refused, oldest_waits, bytes: bytes(connection)? })
+}
+
+/// The size of the file, its free pages included.
+pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let pragma = |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).map_err(broken);
+    Ok(u64::try_from(pragma("page_count")?.saturating_mul(pragma("page_size")?)).unwrap_or(0))
+}
+
+/// The calls in either table whose names have one of these hashes.
+pub(super) fn hashed(connection: &Connection, hashes: &HashSet<Vec<u8>>) -> Result<Vec<CallSid>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT call_sid FROM calls UNION SELECT call_sid FROM collected").map_err(broken)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
+    let sids: Result<Vec<String>, _> = rows.collect();
+    let sids = sids.map_err(broken)?;
+    Ok(sids.iter().filter_map(|sid| readable(sid)).filter(|sid| hashes.contains(&hash(sid))).collect())
 }
 
 /// Calls, newest first.
@@ -358,8 +399,7 @@ fn list<T: serde::de::DeserializeOwned>(
         values.len()
     );
     let mut statement = connection.prepare_cached(&text).map_err(broken)?;
-    let rows =
-        statement.query_map(params_from_iter(values), |row: &Row<'_>| row.get::<_, String>(0)).map_err(broken)?;
+    let rows = statement.query_map(params_from_iter(values), |row: &Row<'_>| document_of(row, 0)).map_err(broken)?;
     let mut all = Vec::new();
     for json in rows {
         match from_json(&json.map_err(broken)?) {
@@ -407,6 +447,11 @@ fn readable(sid: &str) -> Option<CallSid> {
     CallSid::parse(sid).map_err(|error| damaged(&StoreError::Record(error.to_string()))).ok()
 }
 
+/// A document; nothing where it is no text, which is no JSON either.
+fn document_of(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(row.get_ref(column)?.as_str().unwrap_or_default().to_owned())
+}
+
 fn damaged(error: &StoreError) {
     metrics::counter!(crate::telemetry::JOURNAL_DAMAGED).increment(1);
     tracing::warn!(%error, "a damaged record of the journal was passed over");
@@ -419,7 +464,8 @@ fn is_deleted(connection: &Connection, call_sid: &CallSid) -> Result<bool, Store
         .map_err(broken)
 }
 
-fn hash(call_sid: &CallSid) -> Vec<u8> {
+/// What is remembered of a deleted call: the SHA-256 of its name.
+pub(super) fn hash(call_sid: &CallSid) -> Vec<u8> {
     Sha256::digest(call_sid.as_str().as_bytes()).to_vec()
 }
 

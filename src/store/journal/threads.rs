@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file;
 use super::sql::{self, Growth};
-use super::{Found, JournalConfig, Shared, Waiting};
+use super::{Errand, Found, JournalConfig, Shared, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::telemetry;
@@ -49,6 +49,7 @@ pub(super) enum Query {
     Waiting(usize, Answer<Vec<Waiting>>),
     Deletions(Answer<HashSet<CallSid>>),
     Contested(usize, Answer<Vec<CallSid>>),
+    Hashed(HashSet<Vec<u8>>, Answer<Vec<CallSid>>),
     Stop(Answer<()>),
 }
 
@@ -104,6 +105,7 @@ impl Writer {
         }
         let (waiting, refused) = sql::outbox_size(&connection)?;
         shared.outbox(waiting, refused);
+        shared.size(sql::bytes(&connection)?);
         shared.outbox_changed.notify_one();
         Ok(Self { connection, shared, outbox: config.outbox, waiting, refused })
     }
@@ -150,6 +152,7 @@ impl Writer {
             Err(_) => self.one_by_one(&writes),
         };
         let took = started.elapsed();
+        self.shared.size(sql::bytes(&self.connection).unwrap_or(0));
         histogram!(telemetry::JOURNAL_SECONDS).record(took.as_secs_f64());
         for ((write, result), answer) in writes.iter().zip(results).zip(answers) {
             match (&result, write) {
@@ -200,7 +203,12 @@ impl Writer {
                 self.shared.outbox_changed.notify_one();
             }
         }
-        if writes.iter().any(|write| matches!(write, Write::Delete(_))) {
+        // The second time it is the errand of the deletion, which names the call.
+        let deletes = |write: &Write| {
+            matches!(write, Write::Delete(_))
+                || matches!(write, Write::Fed(fed) if fed.iter().any(|errand| errand.what == Errand::Delete))
+        };
+        if writes.iter().any(deletes) {
             self.empty_log();
         }
         Ok(results)
@@ -308,6 +316,7 @@ fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Share
                 respond(Some(answer), deletions);
             }
             Query::Contested(limit, answer) => respond(Some(answer), sql::contested(&connection, limit)),
+            Query::Hashed(hashes, answer) => respond(Some(answer), sql::hashed(&connection, &hashes)),
             Query::Stop(answer) => {
                 drop(connection);
                 respond(Some(answer), Ok(()));

@@ -14,6 +14,7 @@ use mongodb::options::{IndexOptions, ReadConcern};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use super::deletions::Seen;
 use super::{CALLS, COLLECTED, Failure, Inner, OPERATION, bounded, documents, late};
 use crate::store::journal::{Errand, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
@@ -24,6 +25,8 @@ impl Inner {
     pub(super) async fn feed(&self) {
         let mut indexed = false;
         let mut failures = 0;
+        let mut seen = Seen::default();
+        let mut looked: Option<Instant> = None;
         loop {
             let round = tokio::select! {
                 biased;
@@ -34,6 +37,13 @@ impl Inner {
                 Ok(fed) => {
                     failures = 0;
                     self.worked();
+                    if looked.is_none_or(|looked| looked.elapsed() >= PING) {
+                        looked = Some(Instant::now());
+                        // It is looked for again with the next round; MongoDB's state is known from the feeding.
+                        if let Some(Err(why)) = self.stop.run_until_cancelled(self.follow_deletions(&mut seen)).await {
+                            warn!(why, "deletions of other instances were not looked for");
+                        }
+                    }
                     if fed > 0 {
                         continue;
                     }
@@ -153,6 +163,7 @@ impl Inner {
                 self.keep(COLLECTED, errand, document).await
             }
             Errand::Delete => {
+                self.leave_word(&errand.call_sid).await?;
                 for collection in [COLLECTED, CALLS] {
                     let collection = self.collection(collection).await?;
                     bounded(OPERATION, collection.delete_many(doc! { "call_sid": errand.call_sid.as_str() })).await?;
@@ -189,7 +200,7 @@ impl Inner {
         } else if lineage.includes(version, &theirs, their_version) {
             Err(Failure::Away("another version is not yet held by a majority".to_owned()))
         } else {
-            counter!(telemetry::MONGO_CONTESTED).increment(1);
+            counter!(telemetry::MONGO_WRITES, "outcome" => "contested").increment(1);
             info!(call_sid = %errand.call_sid, version, their_version, "another instance wrote the call from the same beginning");
             Ok(Kept::Contested)
         }
@@ -213,6 +224,9 @@ impl Inner {
                     _ => return Err(Failure::from(error).into_text()),
                 },
             }
+        }
+        if let Err(why) = self.make_words_expire().await {
+            warn!(why = why.into_text(), "what was deleted is remembered for ever");
         }
         info!(database = self.database, "mongodb is connected");
         Ok(())

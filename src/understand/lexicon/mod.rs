@@ -300,6 +300,8 @@ impl Part {
     }
 }
 
+pub(super) use names::of as language_names;
+
 /// Rows of a language: a meaning and its spellings.
 pub(super) type Table = &'static [(Word, &'static str)];
 

@@ -50,3 +50,43 @@ pub(super) const WORDS: Table = &[
          magahi awadhi kumaoni garhwali फ्रेंच छत्तीसगढ़ी अवधी",
     ),
 ];
+
+/// The first spelling of a language's name in Latin letters, in Devanagari and in its own script.
+pub(in crate::understand) fn of(iso639: &str) -> Vec<String> {
+    let own = match iso639 {
+        "bn" => '\u{980}'..'\u{a00}',
+        "pa" => '\u{a00}'..'\u{a80}',
+        "gu" => '\u{a80}'..'\u{b00}',
+        "ta" => '\u{b80}'..'\u{c00}',
+        "te" => '\u{c00}'..'\u{c80}',
+        "kn" => '\u{c80}'..'\u{d00}',
+        "ml" => '\u{d00}'..'\u{d80}',
+        _ => '\u{900}'..'\u{980}',
+    };
+    let row = WORDS.iter().find(|(word, _)| matches!(word, Language(code) if code.split('-').next() == Some(iso639)));
+    let spellings = || row.map_or("", |(_, spellings)| *spellings).split_whitespace();
+    let mut names: Vec<String> = Vec::new();
+    for script in ['a'..'{', '\u{900}'..'\u{980}', own] {
+        let Some(name) = spellings().find(|name| name.chars().next().is_some_and(|c| script.contains(&c))) else {
+            continue;
+        };
+        let mut letters = name.chars();
+        let name: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_language_is_named_in_the_scripts_its_speakers_use() {
+        assert_eq!(super::of("en"), ["English", "अंग्रेज़ी"]);
+        assert_eq!(super::of("hi"), ["Hindi", "हिंदी"]);
+        assert_eq!(super::of("ta"), ["Tamil", "तमिल", "தமிழ்"]);
+        assert_eq!(super::of("pa"), ["Punjabi", "पंजाबी", "ਪੰਜਾਬੀ"]);
+        assert!(super::of("fr").is_empty());
+    }
+}
