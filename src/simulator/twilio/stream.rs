@@ -3,7 +3,9 @@
 //! One task and one timer a call. Wire facts: Twilio's documentation of Media Streams messages; see [`super::LineOptions`] for the
 //! ways in which a line may be worse than the default.
 
-use std::borrow::Cow;
+mod open;
+mod outbound;
+
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::pin::pin;
@@ -12,16 +14,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::tungstenite::Message;
 
+use self::open::{Socket, check, connect, lost_code};
+use self::outbound::Outbound;
 use super::call::Call;
 use super::document::Element;
 use super::{Command, Happening, LineOptions};
@@ -38,8 +36,6 @@ pub(super) enum StreamEnd {
     TimeLimit,
     Told(Command),
 }
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens the stream of a `<Stream>` and carries it to its end.
 pub(super) async fn run(call: &mut Call, noun: &Element) -> StreamEnd {
@@ -110,71 +106,6 @@ impl Notices {
         params.push(("Timestamp", &now));
         let params = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         call.post_later(url.clone(), params);
-    }
-}
-
-/// What Twilio refuses of a `<Stream>`; else its parameters.
-fn check(url: &str, noun: &Element) -> Result<serde_json::Map<String, serde_json::Value>, (u32, String)> {
-    let parsed = url::Url::parse(url).map_err(|error| (31_923, format!("stream URL: {error}")))?;
-    let loopback = matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    match parsed.scheme() {
-        "wss" => {}
-        // Twilio takes wss only; on loopback there is no certificate to be had.
-        "ws" if loopback => {}
-        other => {
-            return Err((31_922, format!("stream URL scheme '{other}' is not supported")));
-        }
-    }
-    if parsed.query().is_some() {
-        return Err((31_920, "a stream URL has no query string".to_owned()));
-    }
-    if noun.attribute("track").is_some_and(|track| track != "inbound_track") {
-        return Err((31_941, "only inbound_track is possible in <Connect>".to_owned()));
-    }
-    let mut parameters = serde_json::Map::new();
-    for parameter in noun.children.iter().filter(|child| child.name == "Parameter") {
-        let (name, value) = (parameter.attribute("name").unwrap_or(""), parameter.attribute("value").unwrap_or(""));
-        if name.chars().count() + value.chars().count() >= 500 {
-            return Err((12_200, format!("<Parameter> '{name}' is over 500 characters")));
-        }
-        parameters.insert(name.to_owned(), json!(value));
-    }
-    Ok(parameters)
-}
-
-async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
-    let mut request = url.into_client_request().map_err(|error| (31_923, error.to_string()))?;
-    let signature =
-        HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
-    request.headers_mut().insert("x-twilio-signature", signature);
-    // Small buffers: there may be a thousand calls, and a message has some 400 bytes.
-    let config = WebSocketConfig::default()
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT));
-    let failed = |error: tungstenite::Error| match error {
-        tungstenite::Error::Http(response) => {
-            (31_920, format!("the server answered {} to the upgrade", response.status()))
-        }
-        tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            (31_902, error.to_string())
-        }
-        tungstenite::Error::Tls(error) => (31_910, error.to_string()),
-        other => (31_920, other.to_string()),
-    };
-    match call.shared.courier.connect_to() {
-        Some(addr) => {
-            let tcp = TcpStream::connect(addr).await.map_err(|error| (31_902, error.to_string()))?;
-            tcp.set_nodelay(true).map_err(|error| (31_900, error.to_string()))?;
-            let upgraded =
-                tokio_tungstenite::client_async_with_config(request, MaybeTlsStream::Plain(tcp), Some(config)).await;
-            upgraded.map(|(socket, _)| socket).map_err(failed)
-        }
-        None => {
-            let upgraded = tokio_tungstenite::connect_async_with_config(request, Some(config), true).await;
-            upgraded.map(|(socket, _)| socket).map_err(failed)
-        }
     }
 }
 
@@ -497,111 +428,9 @@ impl Stream {
     }
 }
 
-/// What a server may send: `media`, `mark`, `clear`, with no field more or less.
-#[derive(Debug, PartialEq)]
-enum Outbound {
-    Clear,
-    Mark(String),
-    Media(Vec<u8>),
-}
-
-impl Outbound {
-    fn read(text: &str, sid: &str) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Wire<'a> {
-            #[serde(borrow)]
-            event: Cow<'a, str>,
-            #[serde(borrow, rename = "streamSid")]
-            stream_sid: Cow<'a, str>,
-            #[serde(borrow)]
-            media: Option<Media<'a>>,
-            mark: Option<Mark>,
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Media<'a> {
-            #[serde(borrow)]
-            payload: Cow<'a, str>,
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Mark {
-            name: String,
-        }
-        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| format!("invalid message: {error}"))?;
-        if wire.stream_sid != sid {
-            return Err("invalid message: wrong streamSid".to_owned());
-        }
-        match (wire.event.as_ref(), wire.media, wire.mark) {
-            ("media", Some(media), None) => BASE64_STANDARD
-                .decode(media.payload.as_bytes())
-                .map(Self::Media)
-                .map_err(|error| format!("invalid message: payload: {error}")),
-            ("mark", None, Some(mark)) => Ok(Self::Mark(mark.name)),
-            ("clear", None, None) => Ok(Self::Clear),
-            (event, _, _) => Err(format!("invalid message: event '{event}' with these fields")),
-        }
-    }
-}
-
 const TICK_US: u64 = 20_000;
 /// A frame that the simulator sends later than this is counted as its own fault.
 const LATE_US: u64 = 10_000;
-const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const SEND_LIMIT: Duration = Duration::from_secs(5);
-
-fn lost_code(error: &tungstenite::Error) -> u32 {
-    match error {
-        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => 31_903,
-        tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) | tungstenite::Error::Capacity(_) => 31_924,
-        _ => 31_903,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_twilio_takes_is_taken() {
-        let read = |text: &str| Outbound::read(text, "MZ1");
-        assert_eq!(
-            read(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/v8="}}"#),
-            Ok(Outbound::Media(vec![0xFE, 0xFF]))
-        );
-        assert_eq!(
-            read(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"a"}}"#),
-            Ok(Outbound::Mark("a".to_owned()))
-        );
-        assert_eq!(read(r#"{"event":"clear","streamSid":"MZ1"}"#), Ok(Outbound::Clear));
-        for refused in [
-            "hello",
-            r#"{"event":"clear"}"#,
-            r#"{"event":"clear","streamSid":"MZ2"}"#,
-            r#"{"event":"clear","streamSid":"MZ1","sequenceNumber":"1"}"#,
-            r#"{"event":"media","streamSid":"MZ1"}"#,
-            r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/v8=","track":"outbound"}}"#,
-            r#"{"event":"media","streamSid":"MZ1","media":{"payload":"*"}}"#,
-            r#"{"event":"stop","streamSid":"MZ1"}"#,
-        ] {
-            assert!(read(refused).is_err(), "{refused}");
-        }
-    }
-
-    #[test]
-    fn a_stream_that_twilio_would_refuse_is_refused() {
-        let stream = |url: &str, track: Option<&str>| {
-            let attributes = track.map(|track| ("track".to_owned(), track.to_owned())).into_iter().collect();
-            check(url, &Element { attributes, ..Element::default() }).map(|_| ()).map_err(|(code, _)| code)
-        };
-        assert_eq!(stream("wss://h/m", None), Ok(()));
-        assert_eq!(stream("ws://127.0.0.1:80/m", Some("inbound_track")), Ok(()));
-        assert_eq!(stream("ws://h/m", None), Err(31_922));
-        assert_eq!(stream("/m", None), Err(31_923));
-        assert_eq!(stream("wss://h/m?token=1", None), Err(31_920));
-        assert_eq!(stream("wss://h/m", Some("both_tracks")), Err(31_941));
-    }
-}
