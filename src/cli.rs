@@ -226,8 +226,9 @@ fn reload(folder: &mut Folder, switchboard: &Switchboard) {
     }
     if changed {
         let agents = folder.agents();
-        info!(agents = agents.len(), "agents read again");
+        let count = agents.len();
         switchboard.set_agents(agents);
+        info!(agents = count, "agents read again");
     }
 }
 

@@ -26,6 +26,7 @@ use crate::store::recording::Recordings;
 use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
 use crate::store::{Store, StoreConfig, retention};
 use crate::telemetry::{self, traces};
+use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{Rest, RestConfig};
 
@@ -85,8 +86,17 @@ impl Server {
                 metrics.upkeep();
             }
         });
+        let traces = retention::Traces {
+            recordings: config.data_dir.join("recordings"),
+            speech: switchboard.speech_cache().clone(),
+        };
+        let forgetting = switchboard.clone();
+        let gone = move |call_sid: &CallSid| forgetting.forget(call_sid);
+        let following = retention::follow(switchboard.store().clone(), traces.clone(), gone);
+        let ending = stop.clone();
+        tokio::spawn(async move { ending.run_until_cancelled(following).await });
         if let Some(days) = config.retention_days {
-            let expiring = retention::keep(switchboard.store().clone(), config.data_dir.join("recordings"), days);
+            let expiring = retention::keep(switchboard.store().clone(), traces, days);
             let ending = stop.clone();
             tokio::spawn(async move { ending.run_until_cancelled(expiring).await });
         }
@@ -169,7 +179,7 @@ async fn switchboard(
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
         store,
-        speech_cache: SpeechCache::open(SpeechCacheConfig::new(&config.audio_dir))?,
+        speech_cache: SpeechCache::open(speech_cache(config))?,
         recordings: Some(Recordings::start(&recordings, RECORDING_THREADS)?),
         ears: elevenlabs.clone().map(Ears::new),
         voice: elevenlabs.map(|known| Voice::new(known, client)),
@@ -190,6 +200,13 @@ async fn switchboard(
         },
     };
     Ok(Switchboard::open(known, parts, agents))
+}
+
+/// Speech that nobody asked for is not kept for longer than the calls that it was made for.
+fn speech_cache(config: &Config) -> SpeechCacheConfig {
+    let usual = SpeechCacheConfig::new(&config.audio_dir);
+    let days = config.retention_days.map(|days| Duration::from_secs(24 * 3_600 * u64::from(days)));
+    SpeechCacheConfig { max_age: days.map_or(usual.max_age, |days| days.min(usual.max_age)), ..usual }
 }
 
 /// Looks for a renewed certificate now and again: files behind links, as Kubernetes has them, are not always told of.

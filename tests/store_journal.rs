@@ -212,7 +212,6 @@ async fn of_a_damaged_file_what_is_whole_is_taken_over_and_the_file_is_kept() {
         let aside = set_aside(dir.path());
         assert_eq!(aside.iter().filter(|file| fs::read(file).unwrap() == bytes).count(), 1, "{aside:?}");
         let kept = journal.list(ListFilter { limit: 1000, ..ListFilter::default() }).await.unwrap();
-        println!("{left}: {} of 400 calls taken over", kept.len());
         assert!(kept.len() >= 100 && kept.iter().all(|one| one.version == 3), "{}", kept.len());
         // They wait for MongoDB like all others, and the journal works.
         assert!(journal.status().backlog >= kept.len() as u64);

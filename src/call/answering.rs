@@ -26,11 +26,16 @@ impl Call {
     /// Carries out what the stage flow wants.
     pub(super) fn perform(&mut self, effects: Vec<Effect>, now: Duration, actions: &mut Vec<Action>) {
         let mut asked = false;
+        self.say_what_is_owed(now, actions);
         for effect in effects {
             match effect {
                 Effect::Say(say) => {
+                    let from = self.speech.clauses();
                     for text in clause::sentences(&say.text) {
                         self.speak(text, &say.language, say.fixed, now, actions);
+                    }
+                    if self.conversation.must_be_heard(&self.agent, &say.text) {
+                        self.speech.must_be_heard(from);
                     }
                 }
                 Effect::Ask(prompt) => {
@@ -47,6 +52,21 @@ impl Call {
         if !asked {
             self.speech.close();
         }
+    }
+
+    /// What had to be heard and was cut off comes first, whatever comes next.
+    fn say_what_is_owed(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let owed = std::mem::take(&mut self.owed);
+        if owed.is_empty() {
+            return;
+        }
+        let texts: Vec<&str> = owed.iter().map(|(text, _)| text.as_str()).collect();
+        let local = self.local(now);
+        self.conversation.said_first(&texts.join(" "), local);
+        for (text, language) in &owed {
+            self.speak(text, language, true, now, actions);
+        }
+        self.speech.must_be_heard(0);
     }
 
     fn speak(&mut self, text: &str, language: &str, fixed: bool, now: Duration, actions: &mut Vec<Action>) {

@@ -1,4 +1,5 @@
-//! Words that only say "I am listening": they do not interrupt. The words are data, a line a language, in `backchannels.txt`.
+//! Words that only say "I am listening", and at the end of a call those that only say goodbye: they do not interrupt. The words are
+//! data, a line a language, in `backchannels.txt`.
 
 use std::sync::LazyLock;
 
@@ -7,15 +8,27 @@ use crate::agent::Agent;
 /// Whether the words are nothing but backchannels of the agent's languages. Of words that are not final yet, the last ones may be the
 /// beginning of one: "I" of "I see".
 pub(super) fn is_only(words: &str, settled: bool, agent: &Agent) -> bool {
+    only(words, settled, agent, false)
+}
+
+/// Whether they are nothing but these and goodbyes.
+pub(super) fn is_only_closing(words: &str, settled: bool, agent: &Agent) -> bool {
+    only(words, settled, agent, true)
+}
+
+fn only(words: &str, settled: bool, agent: &Agent, closing: bool) -> bool {
     let words: Vec<String> = words
-        .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || "।…".contains(c))
+        .split(|c: char| c.is_whitespace() || (c.is_ascii_punctuation() && c != '\'') || "।…’".contains(c))
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect();
     let mut rest = &words[..];
     while !rest.is_empty() {
         let spoken = |language: &str| agent.languages.iter().any(|spoken| spoken.iso639() == language);
-        let known = PHRASES.iter().filter(|(language, _)| spoken(language)).map(|(_, phrase)| phrase);
+        let known = PHRASES
+            .iter()
+            .filter(|phrase| spoken(phrase.language) && (closing || !phrase.closing))
+            .map(|phrase| &phrase.words);
         let longest = known.clone().filter(|phrase| rest.starts_with(phrase)).map(Vec::len).max();
         match longest {
             Some(length) => rest = &rest[length..],
@@ -25,14 +38,25 @@ pub(super) fn is_only(words: &str, settled: bool, agent: &Agent) -> bool {
     true
 }
 
-/// Language and words of each phrase.
-static PHRASES: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| {
-    let lines = include_str!("backchannels.txt").lines().filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.split_once(':'))
-        .flat_map(|(language, phrases)| phrases.split_whitespace().map(move |phrase| (language, phrase)))
-        .map(|(language, phrase)| (language, phrase.split('_').map(str::to_owned).collect()))
-        .collect()
+struct Phrase {
+    language: &'static str,
+    /// It ends a call.
+    closing: bool,
+    words: Vec<String>,
+}
+
+static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    for line in include_str!("backchannels.txt").lines().filter(|line| !line.starts_with('#')) {
+        let Some((key, phrases)) = line.split_once(':') else { continue };
+        let (language, kind) = key.split_once(' ').unwrap_or((key, ""));
+        all.extend(phrases.split_whitespace().map(|phrase| Phrase {
+            language,
+            closing: kind == "closing",
+            words: phrase.split('_').map(str::to_owned).collect(),
+        }));
+    }
+    all
 });
 
 #[cfg(test)]
@@ -60,6 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn goodbyes_are_asked_for_apart() {
+        for words in
+            ["Thank you, bye!", "okay thank you so much", "जी धन्यवाद", "theek hai shukriya", "that's all, thanks"]
+        {
+            assert!(is_only_closing(words, true, &agent()), "{words}");
+            assert!(!is_only(words, true, &agent()), "{words}");
+        }
+        for words in ["no six hundred", "wait", "thank you but", "bye the way"] {
+            assert!(!is_only_closing(words, true, &agent()), "{words}");
+        }
+    }
+
+    #[test]
     fn each_language_has_its_own() {
         let mut english = agent();
         english.languages.truncate(1);
@@ -71,8 +108,9 @@ mod tests {
     fn every_line_of_the_list_is_read() {
         let lines = include_str!("backchannels.txt").lines().filter(|line| !line.starts_with('#'));
         for line in lines {
-            let (language, phrases) = line.split_once(": ").unwrap();
-            assert_eq!(language.len(), 2, "{line}");
+            let (key, phrases) = line.split_once(": ").unwrap();
+            let (language, kind) = key.split_once(' ').unwrap_or((key, "closing"));
+            assert_eq!((language.len(), kind), (2, "closing"), "{line}");
             assert!(phrases.split(' ').all(|phrase| !phrase.is_empty() && phrase == phrase.to_lowercase()), "{line}");
         }
         assert!(PHRASES.len() > 50);

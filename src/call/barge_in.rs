@@ -11,36 +11,58 @@ use crate::conversation::Completeness;
 impl Call {
     /// Step one: sustained voice while we speak. Step two, by duration: voice that goes on.
     pub(super) fn barge_in(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let tuning = self.agent.turn_taking;
-        if !tuning.barge_in || self.leaving() || !self.hearing.speaking(now) {
+        if !self.may_be_interrupted() || !self.hearing.speaking(now) {
             return;
         }
+        let tuning = self.agent.turn_taking;
         let lasted = self.hearing.speech_ms();
         if !self.paused && self.speech.audible() && lasted >= u64::from(tuning.barge_in_ms) {
-            self.paused = true;
+            (self.paused, self.paused_at) = (true, now);
             self.speech.pause(now, actions);
             self.timers.set(Timer::Pause, now + PAUSE);
         }
         // Somebody who says "haan haan haan" may do so for a while.
         let patience = if self.hearing.words().is_empty() || self.meant() { 1 } else { 2 };
-        if self.paused && lasted >= u64::from(tuning.interrupt_ms) * patience {
+        if self.paused && !self.leaving() && lasted >= u64::from(tuning.interrupt_ms) * patience {
             self.interrupt(now, actions);
         }
     }
 
+    /// Whether a voice may stop us now: not where the agent forbids it, not while we say what must be heard, and into the thanks only
+    /// once.
+    fn may_be_interrupted(&self) -> bool {
+        self.agent.turn_taking.barge_in && self.speech.owed().next().is_none() && (!self.leaving() || self.may_reopen())
+    }
+
     /// Step two, by words, while the agent is being heard.
     pub(super) fn words_over_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if self.leaving() || !self.agent.turn_taking.barge_in {
+        if !self.may_be_interrupted() {
             return;
         }
         // Where we noticed no voice, one word alone may be anything.
         let voice = self.paused || self.hearing.voiced_lately(now);
-        let enough = if voice { 1 } else { 2 };
-        if self.meant() && self.hearing.words().split_whitespace().count() >= enough {
+        let enough = self.hearing.words().split_whitespace().count() >= if voice { 1 } else { 2 };
+        if enough && self.leaving() && self.asks_for_more() {
+            self.reopen_call(now, actions);
+        } else if enough && !self.leaving() && self.meant() {
             self.interrupt(now, actions);
         } else if self.paused && self.hearing.settled() && !self.hearing.speaking(now) {
             self.resume(now);
         }
+    }
+
+    /// Once what must be heard was heard: what the caller said meanwhile counts now.
+    pub(super) fn hear_out(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let owes = self.speech.owed().next().is_some();
+        let was_owing = std::mem::replace(&mut self.owing, owes);
+        if was_owing && !owes && self.exchange.is_some() && !self.tentative() && !self.hearing.words().is_empty() {
+            self.words_over_speech(now, actions);
+        }
+    }
+
+    /// Whether words said into the thanks want more than to end the call.
+    pub(super) fn asks_for_more(&self) -> bool {
+        !backchannel::is_only_closing(self.hearing.words(), self.hearing.settled(), &self.agent)
     }
 
     /// Whether the words are more than a sign of listening. What answers the question is, were it only a "yes".
@@ -54,7 +76,15 @@ impl Call {
             return;
         }
         let silence = self.hearing.silence(now);
-        if self.hearing.speaking(now) {
+        if now.saturating_sub(self.paused_at) >= LONGEST_PAUSE {
+            // Sounds that come and go, and no words: the caller goes before us, but not once all has been said.
+            if self.leaving() {
+                self.reopened = true;
+                self.resume(now);
+            } else {
+                self.interrupt(now, actions);
+            }
+        } else if self.hearing.speaking(now) {
             self.timers.set(Timer::Pause, now + PAUSE / 5);
             self.barge_in(now, actions);
         } else if silence < PAUSE {
@@ -68,6 +98,9 @@ impl Call {
     fn resume(&mut self, now: Duration) {
         self.timers.stop(Timer::Pause);
         self.paused = false;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.report.resumed += 1;
+        }
         self.hearing.forget();
         self.speech.release(now);
     }
@@ -118,6 +151,9 @@ impl Call {
         self.turn += 1;
         self.paused = false;
         self.ending = None;
+        let owed = self.speech.owed().map(|(text, language)| (text.to_owned(), language.to_owned()));
+        self.owed = std::mem::take(&mut self.owed).into_iter().chain(owed).collect();
+        self.owing = false;
         self.speech.start(self.turn, false);
         self.speech.close();
         for timer in [Timer::Filler, Timer::MindLate, Timer::SpeechLate, Timer::Drained, Timer::Pause] {
@@ -128,5 +164,7 @@ impl Call {
     }
 }
 
+/// We do not stand silent for longer, waiting for words.
+const LONGEST_PAUSE: Duration = Duration::from_millis(3_000);
 /// A pause without voice and without words is over after so much silence.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -127,6 +127,9 @@ pub struct TurnReport {
     pub first_heard_ms: Option<u64>,
     /// The caller interrupted the answer at this time.
     pub interrupted_ms: Option<u64>,
+    /// Times the agent stopped for a voice that was no interruption, and went on.
+    #[serde(default)]
+    pub resumed: u32,
     /// Starts of the mind that were thrown away because the caller went on.
     pub wasted_starts: u32,
     /// The answer was prepared before the turn was surely over, and used.

@@ -13,6 +13,19 @@ impl Call {
         self.ending.is_some() && !self.tentative()
     }
 
+    /// Whether the caller may still be heard although the call is ending: once, while he is thanked.
+    pub(super) fn may_reopen(&self) -> bool {
+        self.leaving() && !self.reopened && self.conversation.stage() == Stage::Completed
+    }
+
+    /// The caller has more to say: the call does not end yet.
+    pub(super) fn reopen_call(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.reopened = true;
+        self.cut_short(now, actions);
+        self.conversation.reopen();
+        actions.push(Action::Save);
+    }
+
     /// Carries on in gather: a part without which a stream cannot go on is gone.
     pub(super) fn move_to_gather(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let unheard = self.wind_up(now, actions);
@@ -47,6 +60,7 @@ impl Call {
         self.keep_words(now, actions);
         self.started = true;
         self.cut_short(now, actions);
+        self.owed.clear();
         self.hearing.forget();
         self.timers.stop(Timer::NoInput);
         let local = self.local(now);

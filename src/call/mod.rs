@@ -53,11 +53,18 @@ pub struct Call {
     exchange: Option<Exchange>,
     /// The agent stopped because the caller seems to speak.
     paused: bool,
+    paused_at: Duration,
     /// How far below our voice the line's echo of it stays, dB.
     echo_db: f32,
     /// Whether the recogniser is known to hear that echo.
     echoes_words: bool,
     ending: Option<Ending>,
+    /// The caller has spoken into the thanks once, and the call went on.
+    reopened: bool,
+    /// What must be heard and was cut off, with its language: it is said again first.
+    owed: Vec<(String, String)>,
+    /// Whether something that must be heard was still being said at the last look.
+    owing: bool,
     /// Starts of the mind thrown away since the caller's turn began.
     wasted: u32,
     /// What was heard of the agent in this turn of the stage flow, before the exchange in progress.
@@ -85,9 +92,13 @@ impl Call {
             speech: Speech::new(recorded),
             exchange: None,
             paused: false,
+            paused_at: Duration::ZERO,
             echo_db: echo::ECHO_DB,
             echoes_words: false,
             ending: None,
+            reopened: false,
+            owed: Vec::new(),
+            owing: false,
             wasted: 0,
             heard_before: (0, String::new()),
             listening_since: Duration::ZERO,
@@ -186,6 +197,7 @@ impl Call {
 
     /// After the speech moved: note the timeline, and act once all was said.
     fn follow_speech(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.hear_out(now, actions);
         if let Some(exchange) = &mut self.exchange {
             let report = &mut exchange.report;
             report.first_audio_ms = report.first_audio_ms.or_else(|| self.speech.first_audio().map(ms));

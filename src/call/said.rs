@@ -18,6 +18,8 @@ pub(super) struct Clause {
     pub(super) spoken: Option<String>,
     pub(super) language: String,
     pub(super) fixed: bool,
+    /// It must be heard to its end.
+    pub(super) must: bool,
     /// Audio that was not sent yet.
     pub(super) queue: VecDeque<Bytes>,
     /// For each letter that is no space, as far as the voice told: the byte at which it has been spoken.

@@ -125,6 +125,19 @@ impl Speech {
         u32::try_from(self.clauses.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// The clauses from this one on must be heard to their end.
+    pub(super) fn must_be_heard(&mut self, from: usize) {
+        for clause in self.clauses.iter_mut().skip(from) {
+            clause.must = true;
+        }
+    }
+
+    /// The clauses that must be heard and were not, to their end.
+    pub(super) fn owed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let owed = self.clauses.iter().filter(|clause| clause.must && !clause.whole());
+        owed.map(|clause| (clause.text.as_str(), clause.language.as_str()))
+    }
+
     /// No more clauses will come.
     pub(super) fn close(&mut self) {
         self.closed = true;

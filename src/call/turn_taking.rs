@@ -65,6 +65,8 @@ impl Call {
             if self.paused || self.speech.first_sent().is_some() {
                 if self.paused || !self.speech.drained() {
                     self.words_over_speech(now, actions);
+                } else if self.may_reopen() && self.asks_for_more() {
+                    self.reopen_call(now, actions);
                 } else if self.meant() && !self.leaving() {
                     // All was said; only the far end's word for it is missing.
                     self.all_heard(now, actions);
@@ -210,7 +212,7 @@ impl Call {
     }
 
     /// Throws a tentative answer away: the words are others.
-    fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
             self.go_back(exchange.before, now, actions);
         }

@@ -8,6 +8,7 @@ impl Conversation {
     pub fn absorb(&mut self, other: &Self) {
         self.history.absorb(&other.history);
         self.values.absorb(&other.values);
+        self.calls_refused |= other.calls_refused;
         self.turn = self.turn.max(other.turn);
         self.language = self.language.take().or_else(|| other.language.clone());
         for (name, value) in &other.variables {

@@ -3,10 +3,8 @@
 use jiff::civil::DateTime;
 
 use super::prompt::{self, Prompt};
-use super::{
-    Answer, Conversation, Decision, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language, letters,
-};
-use crate::agent::field::{Field, FieldKind};
+use super::{Answer, Conversation, Decision, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
+use crate::agent::field::Field;
 use crate::agent::text::fill;
 use crate::agent::{Agent, Language};
 use crate::understand::{self, Kind, Scene, Value};
@@ -56,20 +54,6 @@ impl Conversation {
             }
         }
         effects
-    }
-
-    /// A caller who does not want to be called again is told that he will not be, and let go.
-    fn refuses_calls(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime, effects: &mut Vec<Effect>) -> bool {
-        let UserTurn::Said { text, .. } = turn else { return false };
-        let language = agent.language_or_first(self.language.as_deref());
-        let Some(farewell) = language.texts.do_not_call.as_ref().filter(|_| understand::refuses_calls(text)) else {
-            return false;
-        };
-        let text = fill(farewell, &self.variables);
-        self.calls_refused = true;
-        self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
-        self.end(Stage::Abandoned, Ending::HangUp, effects);
-        true
     }
 
     /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, or ask for a person.
@@ -218,25 +202,6 @@ impl Conversation {
             None => return self.ask_language(agent, now, effects),
         }
         self.welcome(agent, now, effects);
-    }
-
-    /// Says the disclosure, in all languages while none is chosen, unless the caller has heard it.
-    fn disclose(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
-        if !std::mem::take(&mut self.undisclosed) {
-            self.disclosing = None;
-            return;
-        }
-        let chosen = self.language.clone();
-        let languages =
-            agent.languages.iter().filter(|language| chosen.as_ref().is_none_or(|code| language.code == *code));
-        let mut whole = Vec::new();
-        for language in languages {
-            let Some(text) = &language.texts.disclosure else { continue };
-            let text = fill(text, &self.variables);
-            whole.push(text.clone());
-            self.say(Say { text, language: language.code.clone(), fixed: true }, now, effects);
-        }
-        self.disclosing = agent.calling.disclosure_required.then(|| whole.join(" "));
     }
 
     fn ask_language(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
@@ -403,34 +368,6 @@ impl Conversation {
         }
     }
 
-    /// Counts a turn of which nothing was understood, with no mind to understand it; true if it was one too many.
-    fn blank(&mut self) -> bool {
-        self.blanks = self.blanks.saturating_add(1);
-        self.said_to_blank.clear();
-        self.blanks > MAX_REPROMPTS
-    }
-
-    /// Counts a turn of which nothing was understood, by what the mind said to it. A mind that has something new to say has understood
-    /// something; one that repeats itself to words that are none, has not.
-    fn note_blank(&mut self, heard: bool, spoken: &str) {
-        let words = self.history.caller().next().map_or("", |entry| &entry.text);
-        if heard || !understand::is_gibberish(words) {
-            self.blanks = 0;
-            self.said_to_blank.clear();
-            return;
-        }
-        let said = letters(spoken);
-        self.blanks = if self.blanks == 0 || said == self.said_to_blank { self.blanks.saturating_add(1) } else { 1 };
-        self.said_to_blank = said;
-    }
-
-    /// Whether the mind has said the same to gibberish as often as anything is asked again, and this is gibberish once more. Free words
-    /// may look like it.
-    fn talks_to_no_purpose(&self, agent: &Agent, text: &str) -> bool {
-        let free = self.asked_fields(agent).iter().any(|field| field.kind == FieldKind::Text);
-        self.blanks >= MAX_REPROMPTS && !self.said_to_blank.is_empty() && !free && understand::is_gibberish(text)
-    }
-
     /// The default response's first sentence; what follows it there would ask for what is known.
     fn say_not_understood(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         let language = agent.language_or_first(self.language.as_deref());
@@ -471,7 +408,7 @@ impl Conversation {
         self.end(Stage::Abandoned, Ending::HangUp, effects);
     }
 
-    fn end(&mut self, stage: Stage, ending: Ending, effects: &mut Vec<Effect>) {
+    pub(super) fn end(&mut self, stage: Stage, ending: Ending, effects: &mut Vec<Effect>) {
         self.stage = stage;
         self.ending = Some(ending.clone());
         effects.push(Effect::End(ending));
@@ -521,7 +458,7 @@ fn asks(spoken: &str) -> bool {
 }
 
 /// How often a caller is asked again who says nothing, or nothing that is understood, before the call is ended.
-const MAX_REPROMPTS: u8 = 2;
+pub(super) const MAX_REPROMPTS: u8 = 2;
 /// Rounds that the mind may go on although nothing is missing.
 const MAX_LINGERING: u8 = 2;
 const REQUESTS: [&str; 12] = [

@@ -110,6 +110,16 @@ impl History {
         self.agent_said(text, turn, at);
     }
 
+    /// Puts words before those that the agent has said in this turn.
+    pub(super) fn agent_said_first(&mut self, text: &str, turn: u32, at: DateTime) {
+        match self.0.last_mut() {
+            Some(last) if last.role == Speaker::Agent && last.turn == turn && !last.interrupted => {
+                last.text = format!("{text} {}", last.text);
+            }
+            Some(_) | None => self.agent_said(text, turn, at),
+        }
+    }
+
     pub(super) fn amend_caller(&mut self, text: &str, audio_ms: Option<(u32, u32)>) {
         if let Some(last) = self.0.iter_mut().rev().find(|entry| entry.role == Speaker::Caller) {
             text.clone_into(&mut last.text);

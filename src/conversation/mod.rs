@@ -6,8 +6,10 @@
 //! plain data: any instance can load it and carry on.
 
 mod absorb;
+mod blanks;
 pub mod clause;
 pub mod decision;
+mod duties;
 mod flow;
 mod grounding;
 pub mod history;
@@ -24,6 +26,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
+use crate::agent::text::fill;
+use duties::letters;
 use history::History;
 use prompt::Prompt;
 use values::Values;
@@ -290,6 +294,27 @@ impl Conversation {
         self.history.cut(heard, self.turn, now);
     }
 
+    /// The caller speaks into the thanks: there is more to be said.
+    pub fn reopen(&mut self) {
+        if self.stage == Stage::Completed {
+            self.stage = Stage::Collecting;
+            self.ending = None;
+            self.asked.clear();
+        }
+    }
+
+    /// Whether these words of ours must be heard to their end, whoever speaks: that the call is recorded.
+    pub fn must_be_heard(&self, agent: &Agent, text: &str) -> bool {
+        let language = agent.language_or_first(self.language.as_deref());
+        let announcement = language.texts.recording_announcement.as_ref();
+        self.recorded && announcement.is_some_and(|announcement| fill(announcement, &self.variables) == text)
+    }
+
+    /// Words that were cut off are said again before anything else of this turn.
+    pub fn said_first(&mut self, text: &str, now: DateTime) {
+        self.history.agent_said_first(text, self.turn, now);
+    }
+
     /// The answer to the caller's last words was cut off before it was whole: what they say is kept all the same.
     pub fn keep_what_was_said(&mut self, agent: &Agent) {
         if self.stage == Stage::Collecting {
@@ -330,9 +355,4 @@ impl Conversation {
     pub fn is_over(&self) -> bool {
         self.stage.is_over()
     }
-}
-
-/// What is left of words when only their letters count.
-fn letters(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

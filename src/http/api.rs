@@ -21,6 +21,7 @@ use super::serve::Closing;
 use super::{App, Problem, audio};
 use crate::session::{HangUpError, Switchboard};
 use crate::store::record::CallDocument;
+use crate::store::retention::{self, EraseError, Traces};
 use crate::store::{ListFilter, Place, StoreError};
 use crate::telemetry;
 use crate::twilio::CallSid;
@@ -99,20 +100,19 @@ pub(super) async fn hang_up(
 pub(super) async fn delete(State(app): State<App>, Path(sid): Path<String>) -> Result<Response, Problem> {
     let call_sid = CallSid::parse(&sid).map_err(|_| Problem::no_such_call())?;
     let switchboard = app.switchboard();
-    if switchboard.events(&call_sid).is_some() {
+    if switchboard.is_live(&call_sid).await {
         return Err(Problem::new(StatusCode::CONFLICT, "the call is live; hang it up first"));
     }
     switchboard.forget(&call_sid);
-    let deletion = switchboard.store().delete(&call_sid).await.map_err(not_kept)?;
-    if let Some(name) = deletion.recording.as_deref().and_then(|name| FilePath::new(name).file_name()) {
-        match tokio::fs::remove_file(app.config().recordings.join(name)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::error!(%call_sid, %error, "recording not deleted");
-                return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the recording could not be deleted"));
-            }
-            Ok(()) | Err(_) => {}
+    let traces = Traces { recordings: app.config().recordings.clone(), speech: switchboard.speech_cache().clone() };
+    let deletion = match retention::erase(switchboard.store(), &traces, &call_sid).await {
+        Ok(deletion) => deletion,
+        Err(EraseError::Store(error)) => return Err(not_kept(error)),
+        Err(EraseError::Recording(error)) => {
+            tracing::error!(%call_sid, %error, "recording not deleted");
+            return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the recording could not be deleted"));
         }
-    }
+    };
     match (deletion.found, deletion.mongodb_pending) {
         (_, true) => {
             let told = json!({ "deleted": "here; MongoDB follows as soon as it answers" });

@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::session::Rule;
+
 /// What went wrong with a request, as `application/problem+json`: `type`, `title`, `status`, `detail`, `field` where one is wrong, and
 /// `permitted_from` where a later request will be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +19,24 @@ pub struct Problem {
     status: StatusCode,
     detail: Box<str>,
     field: Option<Box<str>>,
-    /// Name and title of the rule that forbids it.
-    rule: Option<(&'static str, &'static str)>,
-    permitted_from: Option<Timestamp>,
-    retry_after: Option<Duration>,
+    forbidden: Option<Box<Forbidden>>,
+}
+
+/// What a rule forbids, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Forbidden {
+    /// The rule.
+    pub(super) rule: Rule,
+    /// From when on the same request will be granted, where that is a time of the day.
+    pub(super) permitted_from: Option<Timestamp>,
+    /// How long to wait before the next try, as `Retry-After`.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Problem {
     /// A problem of the whole request; `detail` is a sentence for the developer who sent it.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let detail = detail.into().into_boxed_str();
-        Self { status, detail, field: None, rule: None, permitted_from: None, retry_after: None }
+        Self { status, detail: detail.into().into_boxed_str(), field: None, forbidden: None }
     }
 
     /// A problem of one field or parameter, 422.
@@ -42,20 +51,8 @@ impl Problem {
     }
 
     /// A rule forbids it: the problem's type is named after the rule.
-    pub(super) fn of_rule(mut self, name: &'static str, title: &'static str) -> Self {
-        self.rule = Some((name, title));
-        self
-    }
-
-    /// From when on the same request will be granted.
-    pub(super) fn permitted_from(mut self, at: Timestamp) -> Self {
-        self.permitted_from = Some(at);
-        self
-    }
-
-    /// How long to wait before the next try, as `Retry-After`.
-    pub(super) fn retry_after(mut self, after: Option<Duration>) -> Self {
-        self.retry_after = after;
+    pub(super) fn of_rule(mut self, forbidden: Forbidden) -> Self {
+        self.forbidden = Some(Box::new(forbidden));
         self
     }
 
@@ -78,25 +75,35 @@ impl IntoResponse for Problem {
             #[serde(skip_serializing_if = "Option::is_none")]
             permitted_from: Option<Timestamp>,
         }
+        let forbidden = self.forbidden.as_deref();
+        let rule = forbidden.map(|forbidden| forbidden.rule);
         let kind =
-            self.rule.map_or_else(|| "about:blank".to_owned(), |(name, _)| format!("urn:trunkline:problem:{name}"));
+            rule.map_or_else(|| "about:blank".to_owned(), |rule| format!("urn:trunkline:problem:{}", rule.as_str()));
         let status_says = self.status.canonical_reason().unwrap_or("Error");
         let document = Document {
             r#type: &kind,
-            title: self.rule.map_or(status_says, |(_, title)| title),
+            title: rule.map_or(status_says, title),
             status: self.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
-            permitted_from: self.permitted_from,
+            permitted_from: forbidden.and_then(|forbidden| forbidden.permitted_from),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(after) = self.retry_after {
+        if let Some(after) = forbidden.and_then(|forbidden| forbidden.retry_after) {
             // Whole seconds, and never too early.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+fn title(rule: Rule) -> &'static str {
+    match rule {
+        Rule::DoNotCall => "The number is not to be called",
+        Rule::QuietHours => "Nobody is called at this time",
+        Rule::TooManyCalls => "The number was called too often",
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
+use super::problem::Forbidden;
 use super::{Problem, auth};
 use crate::session::{StartCall, StartCallError, Switchboard};
 
@@ -32,15 +33,9 @@ pub(super) async fn start_call(
 
 fn refusal(error: &StartCallError) -> Problem {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let problem = Problem::new(status, error.to_string()).about(error.field()).retry_after(error.retry_after());
+    let problem = Problem::new(status, error.to_string()).about(error.field());
     let Some(rule) = error.rule() else { return problem };
-    match error {
-        StartCallError::QuietHours { next, .. } => {
-            problem.of_rule(rule, "Nobody is called at this time").permitted_from(next.timestamp())
-        }
-        StartCallError::TooOften { .. } => problem.of_rule(rule, "The number was called too often"),
-        _ => problem.of_rule(rule, "The number is not to be called"),
-    }
+    problem.of_rule(Forbidden { rule, permitted_from: error.permitted_from(), retry_after: error.retry_after() })
 }
 
 fn request(mut fields: Map<String, Value>) -> Result<StartCall, Problem> {

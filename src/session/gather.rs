@@ -236,6 +236,8 @@ impl Switchboard {
             }
         }
         session.awaited = session.awaited.saturating_add(1);
+        let private = self.private_speech(&agent, &reply.says);
+        session.note_speech(private);
         let patience = if reply.voiceless { KEPT } else { RENDER };
         let by = (Instant::now() + patience).min(arrived + SPOKEN);
         let prompts = if self.last_turns().is_cancelled() {

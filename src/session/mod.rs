@@ -20,10 +20,10 @@ mod upstream;
 
 use std::time::Duration;
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 use serde_json::{Map, Value};
 
-pub use rules::RulesConfig;
+pub use rules::{Rule, RulesConfig};
 pub use switchboard::{Agents, Config, Parts, Switchboard};
 
 /// A call to start.
@@ -143,12 +143,12 @@ impl StartCallError {
         }
     }
 
-    /// The rule that forbids the call now, by the name that never changes; `None` where no rule does.
-    pub fn rule(&self) -> Option<&'static str> {
+    /// The rule that forbids the call now, if one does.
+    pub fn rule(&self) -> Option<Rule> {
         match self {
-            Self::DoNotCall => Some("do_not_call"),
-            Self::QuietHours { .. } => Some("quiet_hours"),
-            Self::TooOften { .. } => Some("too_many_calls"),
+            Self::DoNotCall => Some(Rule::DoNotCall),
+            Self::QuietHours { .. } => Some(Rule::QuietHours),
+            Self::TooOften { .. } => Some(Rule::TooManyCalls),
             Self::BadLanguage { .. }
             | Self::BadMode
             | Self::BadPhone
@@ -160,6 +160,11 @@ impl StartCallError {
             | Self::Twilio { .. }
             | Self::UnknownAgent { .. } => None,
         }
+    }
+
+    /// From when on the same request will be granted, where that is a time of the day.
+    pub fn permitted_from(&self) -> Option<Timestamp> {
+        if let Self::QuietHours { next, .. } = self { Some(next.timestamp()) } else { None }
     }
 
     /// How long to wait before the same request may be granted, where that is known.

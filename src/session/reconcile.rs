@@ -77,6 +77,15 @@ impl Switchboard {
 }
 
 impl Session {
+    /// Remembers files of cached speech that go with the call.
+    pub(super) fn note_speech(&mut self, names: Vec<String>) {
+        for name in names {
+            if !self.speech.contains(&name) && self.speech.len() < MAX_SPEECH {
+                self.speech.push(name);
+            }
+        }
+    }
+
     /// How far the call got.
     fn progress(&self) -> (bool, bool, u32) {
         let stage = self.conversation.stage();
@@ -97,6 +106,8 @@ impl Session {
         self.conversation.absorb(&other.conversation);
         self.started_at = self.started_at.min(other.started_at);
         self.connected |= other.connected;
+        self.collected |= other.collected;
+        self.answered_at = self.answered_at.or(other.answered_at);
         self.awaited = self.awaited.max(other.awaited);
         self.phone = self.phone.take().or(other.phone);
         self.recording = self.recording.take().or(other.recording);
@@ -106,11 +117,7 @@ impl Session {
         if self.mode == Mode::Stream {
             self.next = self.next.take().or(other.next);
         }
-        for name in other.speech {
-            if !self.speech.contains(&name) {
-                self.speech.push(name);
-            }
-        }
+        self.note_speech(other.speech);
         for turn in other.turns {
             if !self.turns.contains(&turn) {
                 self.turns.push(turn);
@@ -126,5 +133,7 @@ impl Session {
     }
 }
 
+/// Far more than a call has turns.
+const MAX_SPEECH: usize = 1_000;
 /// Between two looks, so that two instances that differ again and again do not keep MongoDB busy.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -31,6 +31,28 @@ pub struct RulesConfig {
     pub calls_from_number_per_hour: u32,
 }
 
+/// A rule that forbids a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The number is on the list.
+    DoNotCall,
+    /// The agent calls nobody at this time of the callee's.
+    QuietHours,
+    /// The number has had as many calls in an hour as it may.
+    TooManyCalls,
+}
+
+impl Rule {
+    /// The name in problem documents and metrics; it never changes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DoNotCall => "do_not_call",
+            Self::QuietHours => "quiet_hours",
+            Self::TooManyCalls => "too_many_calls",
+        }
+    }
+}
+
 /// The rules in force.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -95,7 +117,7 @@ impl Rules {
         let Some(number) = from.e164() else { return true };
         let admitted = lock(&self.from).admit(&number, self.began.elapsed()).is_ok();
         if !admitted {
-            counter!(telemetry::CALLS_REFUSED, "reason" => "too_many_calls").increment(1);
+            counter!(telemetry::CALLS_REFUSED, "reason" => Rule::TooManyCalls.as_str()).increment(1);
         }
         admitted
     }
@@ -126,7 +148,7 @@ fn quiet(agent: &Agent, zone: &str, now: Zoned) -> Result<(), StartCallError> {
 }
 
 fn refused(error: &StartCallError) {
-    let Some(rule) = error.rule() else { return };
+    let Some(rule) = error.rule().map(Rule::as_str) else { return };
     counter!(telemetry::CALLS_REFUSED, "reason" => rule).increment(1);
     warn!(rule, "call not started");
 }

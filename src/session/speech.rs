@@ -1,5 +1,6 @@
 //! Words to sound: the cache, the vendor's voice, and Twilio's own where both fail.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,18 @@ impl Switchboard {
         }
     }
 
+    /// Of words that are about to be said in a call, the files of cached speech that say something of this call alone.
+    pub(super) fn private_speech(&self, agent: &Agent, says: &[(String, String)]) -> Vec<String> {
+        if self.parts().voice.is_none() {
+            return Vec::new();
+        }
+        let names = says.iter().map(|(text, code)| {
+            let language = agent.language_or_first(Some(code));
+            key(language, &understand::speakable(text, &language.code), SpeechForm::Mp3).file_name()
+        });
+        names.filter(|name| !self.is_everybodys(name)).collect()
+    }
+
     /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them; again later what the voice
     /// does not give. Variables have their defaults; a text with others is rendered when it is first said.
     pub(super) async fn render_ahead(&self) {
@@ -170,6 +183,11 @@ impl Switchboard {
         }
         self.speech_cache().get(key).await
     }
+}
+
+/// The names of the files of all speech that is the same for every caller.
+pub(super) fn everybodys(agents: &[Arc<Agent>]) -> HashSet<String> {
+    agents.iter().flat_map(|agent| fixed_texts(agent)).map(|(_, key, _)| key.file_name()).collect()
 }
 
 /// What the agent says word for word, ready to be spoken, in the forms of both modes.

@@ -349,6 +349,9 @@ async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
     if report.interrupted_ms.is_some() {
         counter!(telemetry::BARGE_INS, "outcome" => "interrupted").increment(1);
     }
+    if report.resumed > 0 {
+        counter!(telemetry::BARGE_INS, "outcome" => "resumed").increment(report.resumed.into());
+    }
     let mut session = entry.session.lock().await;
     telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {

@@ -1,6 +1,6 @@
 //! All calls of this process: opened, found, saved, drained, swept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use super::entry::{Entry, Session};
 use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
 use super::rules::{Rules, RulesConfig};
+use super::speech::everybodys;
 use crate::agent::Agent;
 use crate::conversation::Ending;
 use crate::provider::breaker::{Breaker, Circuit};
@@ -91,6 +92,8 @@ struct Inside {
     circuits: Circuits,
     rules: Rules,
     agents: ArcSwap<Vec<Arc<Agent>>>,
+    /// Files of cached speech that say nothing of any one call.
+    everybodys: ArcSwap<HashSet<String>>,
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
     pub(super) starts: Mutex<HashMap<String, super::line::Start>>,
@@ -125,7 +128,7 @@ impl Drop for Place {
 impl Switchboard {
     /// Puts the parts together and starts what runs beside the calls: rendering fixed texts ahead, sweeping, cleaning the cache.
     pub fn open(config: Config, parts: Parts, agents: Vec<Agent>) -> Self {
-        let agents = agents.into_iter().map(Arc::new).collect();
+        let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
             voice: Breaker::new("voice"),
@@ -140,6 +143,7 @@ impl Switchboard {
             parts,
             circuits,
             rules,
+            everybodys: ArcSwap::from_pointee(everybodys(&agents)),
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
@@ -172,8 +176,26 @@ impl Switchboard {
 
     /// New versions of the agents, for calls that come from now on.
     pub fn set_agents(&self, agents: Vec<Agent>) {
-        self.0.agents.store(Arc::new(agents.into_iter().map(Arc::new).collect()));
+        let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
+        self.0.everybodys.store(Arc::new(everybodys(&agents)));
+        self.0.agents.store(Arc::new(agents));
         self.spawn_rendering();
+    }
+
+    /// Whether a file of cached speech says nothing of any one call.
+    pub(super) fn is_everybodys(&self, name: &str) -> bool {
+        self.0.everybodys.load().contains(name)
+    }
+
+    /// Whether the call goes on: here, or, as far as is known, at another instance.
+    pub async fn is_live(&self, call_sid: &CallSid) -> bool {
+        if let Some(entry) = self.entry(call_sid) {
+            return entry.session.lock().await.ended_at.is_none();
+        }
+        let Ok(Some(call)) = self.store().load(call_sid).await else { return false };
+        // One that is silent for so long was lost with its process.
+        let silent = Timestamp::now().duration_since(call.updated_at).as_secs();
+        call.ended_at.is_none() && silent < LOST_AFTER
     }
 
     fn spawn_rendering(&self) {

@@ -122,7 +122,9 @@ impl Upstream {
         fixed: bool,
     ) {
         let language = agent.language_or_first(Some(language));
-        if fixed {
+        // What a variable makes this call's own is not kept.
+        let name = || key(language, &text, SpeechForm::Ulaw).file_name();
+        if fixed && board.is_everybodys(&name()) {
             let key = key(language, &text, SpeechForm::Ulaw);
             if let Some(audio) = board.kept_speech(&key).await {
                 self.hand_in(board, turn, clause, audio);

@@ -242,6 +242,19 @@ impl Journal {
         self.read(Query::Deletions).await
     }
 
+    /// What is remembered of a deleted call, here and in MongoDB.
+    pub(super) fn hash(call_sid: &CallSid) -> Vec<u8> {
+        sql::hash(call_sid)
+    }
+
+    /// The calls here whose names have one of these hashes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) async fn hashed(&self, hashes: HashSet<Vec<u8>>) -> Result<Vec<CallSid>, StoreError> {
+        self.read(|answer| Query::Hashed(hashes, answer)).await
+    }
+
     /// Takes records out of the outbox, because MongoDB has acknowledged them. A newer version that came since stays.
     ///
     /// # Errors

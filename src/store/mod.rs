@@ -110,10 +110,12 @@ pub struct Known {
 /// What a deletion found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// Whether the call was known here. One that only MongoDB knew is deleted there all the same.
+    /// Whether the call was known, here or in MongoDB. One that MongoDB alone may know, while it is away, is deleted there all the same.
     pub found: bool,
     /// File name of its recording, for whoever keeps recordings to delete.
     pub recording: Option<String>,
+    /// Names of the files of cached speech that say something of this call alone, for whoever keeps them to delete.
+    pub speech: Vec<String>,
     /// MongoDB has not confirmed yet: the deletion is queued durably and will be carried out when it answers.
     pub mongodb_pending: bool,
 }
@@ -321,12 +323,30 @@ impl Store {
     /// # Errors
     /// The journal failed: nothing was deleted.
     pub async fn delete(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
+        // What only MongoDB knows may name files that are here.
+        let known = self.known(call_sid).await.ok().flatten();
         let mut deletion = self.journal.delete(call_sid).await?;
+        for call in known.into_iter().flat_map(|known| [Some(known.call), known.rival.map(|rival| *rival)]).flatten() {
+            deletion.found = true;
+            deletion.recording = deletion.recording.or(call.recording);
+            deletion.speech.extend(call.speech);
+        }
         if let Some(mongo) = &self.mongo {
             let confirmed = timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await;
             deletion.mongodb_pending = !matches!(confirmed, Ok(Ok(())));
         }
         Ok(deletion)
+    }
+
+    /// The next call that another instance deleted. Its records here are deleted by then; its files are the asker's. Never without
+    /// MongoDB.
+    pub async fn deleted_elsewhere(&self) -> (CallSid, Deletion) {
+        if let Some(mongo) = &self.mongo
+            && let Some(deleted) = mongo.deleted_elsewhere().await
+        {
+            return deleted;
+        }
+        std::future::pending().await
     }
 
     /// Both memories' records, without those whose deletion MongoDB has not carried out yet.

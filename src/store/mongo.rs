@@ -7,6 +7,7 @@
 //! is bounded here, because the driver alone may hang for most of a minute on a frozen server; a write that came too late may
 //! have happened, so each is an upsert that replaces only what it was made from: doing it twice changes nothing.
 
+mod deletions;
 mod documents;
 mod feed;
 
@@ -21,7 +22,7 @@ use futures_util::TryStreamExt;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ConnectionString, WriteConcern};
 use mongodb::{Client, Collection};
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +30,7 @@ use tracing::warn;
 
 use super::journal::Journal;
 use super::record::{CallDocument, CollectedDocument};
-use super::{ListFilter, StoreError};
+use super::{Deletion, ListFilter, StoreError};
 use crate::twilio::CallSid;
 
 /// Which MongoDB, and which database of it.
@@ -79,6 +80,7 @@ pub(super) fn parse_uri(config: &MongoConfig) -> Result<ConnectionString, StoreE
 #[derive(Clone, Debug)]
 pub(super) struct Mongo {
     inner: Arc<Inner>,
+    deleted_elsewhere: Arc<tokio::sync::Mutex<mpsc::Receiver<(CallSid, Deletion)>>>,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,8 @@ struct Inner {
     last_error: Mutex<Option<String>>,
     /// Counts rounds that took something out of the outbox.
     rounds: watch::Sender<u64>,
+    /// Calls that another instance deleted, and that are now deleted here.
+    deleted_elsewhere: mpsc::Sender<(CallSid, Deletion)>,
     /// Rings when a record was found contested.
     contest: Notify,
     /// Stop once the outbox is empty or MongoDB fails.
@@ -111,7 +115,9 @@ enum Failure {
 
 impl Mongo {
     pub(super) fn start(config: MongoConfig, uri: ConnectionString, journal: Journal) -> Self {
+        let (deleted_elsewhere, deletions) = mpsc::channel(DELETIONS);
         let inner = Arc::new(Inner {
+            deleted_elsewhere,
             uri,
             database: config.database,
             client: OnceCell::new(),
@@ -127,7 +133,12 @@ impl Mongo {
         let feeding = Arc::clone(&inner);
         inner.tasks.spawn(async move { feeding.feed().await });
         inner.tasks.close();
-        Self { inner }
+        Self { inner, deleted_elsewhere: Arc::new(tokio::sync::Mutex::new(deletions)) }
+    }
+
+    /// The next call that another instance deleted: its records here are deleted too.
+    pub(super) async fn deleted_elsewhere(&self) -> Option<(CallSid, Deletion)> {
+        self.deleted_elsewhere.lock().await.recv().await
     }
 
     /// Whether the last operation of the feeding task succeeded.
@@ -316,6 +327,10 @@ fn late(bound: Duration) -> String {
 const DATABASE: &str = "trunkline";
 const CALLS: &str = "calls";
 const COLLECTED: &str = "collected_data";
+/// Hashes of calls that were deleted, so that every instance deletes what it has of them.
+const DELETED: &str = "deleted_calls";
+/// Deletions told of and not carried out on files yet.
+const DELETIONS: usize = 1024;
 const OPERATION: Duration = Duration::from_secs(3);
 const CONNECT: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(2);

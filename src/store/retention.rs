@@ -1,30 +1,91 @@
-//! `RETENTION_DAYS`: calls older than that are deleted, with what was collected in them and their recordings.
+//! Calls that are to leave no trace: because a developer says so, or because `RETENTION_DAYS` have passed since they started.
 //!
-//! A call's age counts from its start. Key functions: [`keep`], [`expire`].
+//! Key functions: [`erase`], [`keep`], [`expire`], [`follow`].
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
-use super::{ListFilter, Store};
+use super::speech_cache::SpeechCache;
+use super::{Deletion, ListFilter, Store, StoreError};
+use crate::twilio::CallSid;
+
+/// Where calls leave traces beside the store.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The folder of recordings.
+    pub recordings: PathBuf,
+    /// Cached speech.
+    pub speech: SpeechCache,
+}
+
+/// Why traces of a call stay.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// Its recording cannot be deleted; all else is.
+    #[error("the recording could not be deleted: {0}")]
+    Recording(#[source] std::io::Error),
+    /// Nothing was deleted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Deletes a call: its document, what was collected, its recording, and the speech that says something of it alone.
+///
+/// # Errors
+/// [`EraseError`].
+pub async fn erase(store: &Store, traces: &Traces, call_sid: &CallSid) -> Result<Deletion, EraseError> {
+    let mut deletion = store.delete(call_sid).await?;
+    remove_files(traces, call_sid, &mut deletion).await.map_err(EraseError::Recording)?;
+    Ok(deletion)
+}
+
+/// Removes the files of calls that other instances delete, for ever; `gone` is told of each before.
+pub async fn follow(store: Store, traces: Traces, gone: impl Fn(&CallSid)) {
+    loop {
+        let (call_sid, mut deletion) = store.deleted_elsewhere().await;
+        gone(&call_sid);
+        if let Err(error) = remove_files(&traces, &call_sid, &mut deletion).await {
+            warn!(%call_sid, %error, "a recording of a deleted call was not deleted");
+        }
+    }
+}
+
+async fn remove_files(traces: &Traces, call_sid: &CallSid, deletion: &mut Deletion) -> std::io::Result<()> {
+    traces.speech.remove(std::mem::take(&mut deletion.speech)).await;
+    let named = deletion.recording.as_deref().and_then(|name| Path::new(name).file_name());
+    let own = format!("{call_sid}.ogg");
+    // The name is ours; even so, nothing but a name in that folder is touched. A writer may not have finished the file.
+    for name in [own.as_ref(), named.unwrap_or_else(|| own.as_ref()), format!("{own}.part").as_ref()] {
+        remove(&traces.recordings.join(name)).await?;
+    }
+    Ok(())
+}
 
 /// Deletes calls older than `days`, now and every hour, for ever.
-pub async fn keep(store: Store, recordings: PathBuf, days: u32) {
+pub async fn keep(store: Store, traces: Traces, days: u32) {
     let age = SignedDuration::from_hours(24 * i64::from(days));
     loop {
-        expire(&store, &recordings, Timestamp::now() - age).await;
+        expire(&store, &traces, Timestamp::now() - age).await;
         tokio::time::sleep(EXPIRE).await;
     }
 }
 
-/// Deletes every call that started before `before`, with its collected data and its recording, here and in MongoDB. How many.
-pub async fn expire(store: &Store, recordings: &Path, before: Timestamp) -> usize {
+/// Deletes every call that started before `before`, here and in MongoDB, and recordings of that age whose call is not known any more.
+/// How many calls.
+pub async fn expire(store: &Store, traces: &Traces, before: Timestamp) -> usize {
     let mut gone = 0;
     loop {
         let filter = ListFilter { until: Some(before), limit: EXPIRE_AT_ONCE, ..ListFilter::default() };
-        let calls = match store.list(filter).await {
+        // Facts may have outlived their call.
+        let listed = async {
+            let calls = store.list(filter.clone()).await?.into_iter().map(|call| call.call_sid);
+            let facts = store.list_collected(filter.clone()).await?.into_iter().map(|facts| facts.call_sid);
+            Ok::<Vec<CallSid>, StoreError>(calls.chain(facts).collect())
+        };
+        let mut calls = match listed.await {
             Ok(calls) => calls,
             Err(error) => {
                 warn!(%error, "calls past their retention were not deleted");
@@ -32,29 +93,53 @@ pub async fn expire(store: &Store, recordings: &Path, before: Timestamp) -> usiz
             }
         };
         let most = calls.len();
+        calls.sort_unstable();
+        calls.dedup();
         let mut deleted = 0;
-        for call in calls {
-            match store.delete(&call.call_sid).await {
-                Ok(deletion) => {
-                    deleted += 1;
-                    let recording = deletion.recording.or(call.recording);
-                    if let Some(name) = recording.as_deref().and_then(|name| Path::new(name).file_name())
-                        && let Err(error) = tokio::fs::remove_file(recordings.join(name)).await
-                        && error.kind() != std::io::ErrorKind::NotFound
-                    {
-                        warn!(call_sid = %call.call_sid, %error, "a recording past its retention was not deleted");
-                    }
-                }
-                Err(error) => warn!(call_sid = %call.call_sid, %error, "a call past its retention was not deleted"),
+        for call_sid in calls {
+            match erase(store, traces, &call_sid).await {
+                Ok(_) => deleted += 1,
+                Err(error) => warn!(%call_sid, %error, "a call past its retention was not deleted"),
             }
         }
         gone += deleted;
         if most < EXPIRE_AT_ONCE || deleted == 0 {
-            if gone > 0 {
-                info!(calls = gone, "calls past their retention deleted");
-            }
-            return gone;
+            break;
         }
+    }
+    if let Err(error) = expire_recordings(&traces.recordings, before).await {
+        warn!(%error, "recordings past their retention were not looked for");
+    }
+    if gone > 0 {
+        info!(calls = gone, "calls past their retention deleted");
+    }
+    gone
+}
+
+/// Recordings that were last written before `before`, and so belong to no call that is younger.
+async fn expire_recordings(folder: &Path, before: Timestamp) -> std::io::Result<()> {
+    let mut files = match tokio::fs::read_dir(folder).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        files => files?,
+    };
+    let before = SystemTime::from(before);
+    while let Some(file) = files.next_entry().await? {
+        let name = file.file_name();
+        let ours = name.to_str().is_some_and(|name| {
+            let name = name.strip_suffix(".part").unwrap_or(name);
+            name.strip_suffix(".ogg").is_some_and(|sid| CallSid::parse(sid).is_ok())
+        });
+        if ours && file.metadata().await?.modified()? < before {
+            remove(&file.path()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove(file: &Path) -> std::io::Result<()> {
+    match tokio::fs::remove_file(file).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -253,6 +253,25 @@ impl SpeechCache {
         Some(AudioFile { bytes, content_type: form.content_type() })
     }
 
+    /// Removes these sounds now, from memory and disk, whenever they were last used: they say something of a call that is being
+    /// deleted. Names that are not of the cache's form are passed over.
+    pub async fn remove(&self, names: Vec<String>) {
+        let inner = Arc::clone(&self.inner);
+        let removing = spawn_blocking(move || {
+            for name in names.iter().filter(|name| files::form_of(name).is_some()) {
+                inner.memory().remove(name);
+                if let Err(error) = std::fs::remove_file(inner.config.dir.join(name))
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    warn!(%error, "speech of a deleted call was not removed");
+                }
+            }
+        });
+        if let Err(error) = removing.await {
+            warn!(%error, "speech of a deleted call was not removed");
+        }
+    }
+
     /// Removes what is too old and, while the rest is too large, what was not used for longest; never what was handed out within
     /// the grace period, and nothing that does not have a cache name.
     pub async fn clean_up(&self) {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
-use trunkline::store::retention::expire;
+use trunkline::store::retention::{Traces, expire};
 
 use crate::house::{ACCOUNT_SID, API_TOKEN, AUTH_TOKEN, House, NUMBER, PHONE, caller};
 
@@ -96,10 +96,12 @@ async fn a_deleted_call_leaves_no_trace_and_old_ones_are_deleted_unasked() {
     }
     assert!(!file(&first).exists());
     let store = house.server.switchboard().store();
+    let speech = house.server.switchboard().speech_cache().clone();
+    let traces = Traces { recordings: recordings.clone(), speech };
     let hour = SignedDuration::from_hours(1);
-    assert_eq!(expire(store, &recordings, Timestamp::now() - hour).await, 0);
+    assert_eq!(expire(store, &traces, Timestamp::now() - hour).await, 0);
     assert!(file(&second).exists());
-    assert_eq!(expire(store, &recordings, Timestamp::now() + hour).await, 1);
+    assert_eq!(expire(store, &traces, Timestamp::now() + hour).await, 1);
     assert!(!file(&second).exists());
     assert_eq!(house.get("/api/collected").await["items"], json!([]));
 }

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod echoes;
+mod endings;
+#[path = "../fuzzed/call.rs"]
+mod fuzzed;
 mod heard;
 mod interruptions;
 mod invariants;

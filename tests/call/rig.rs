@@ -185,7 +185,10 @@ impl Rig {
     }
 
     pub(crate) fn new(agent: Agent, language: Option<&str>, mind: bool) -> Self {
-        let opening = Opening { language: language.map(str::to_owned), mind, ..Opening::default() };
+        Self::opened(agent, Opening { language: language.map(str::to_owned), mind, ..Opening::default() })
+    }
+
+    pub(crate) fn opened(agent: Agent, opening: Opening) -> Self {
         let agent = Arc::new(agent);
         let conversation = Conversation::new(&agent, opening);
         let began = date(2026, 11, 23).at(10, 0, 0, 0);

@@ -313,14 +313,41 @@ fn a_gap_in_the_timestamps_is_silence() {
 
 #[test]
 fn a_late_mind_gets_one_filler_and_never_two() {
+    for (late_ms, fillers) in [(1_000, 0), (1_800, 1), (4_500, 1), (60_000, 1)] {
+        let mut rig = Rig::english();
+        rig.run_until_quiet(700);
+        let at_last = "At last, what do you charge?";
+        rig.thoughts.push_back(Thought::Late(late_ms, json(at_last, "NEED_MORE_INFO")));
+        let welcome = rig.heard.clone();
+        rig.say(rig.now, "hello_who_is_calling", "hello who is calling");
+        rig.run(rig.now + late_ms.min(9_500) + 5_500);
+        let filler = ["One moment."];
+        assert_eq!(rig.spoken.iter().filter(|(_, text)| *text == filler[0]).count(), fillers, "{}", rig.log());
+        assert_eq!(rig.reports.last().unwrap().filler, fillers == 1);
+        let after: Vec<&str> = filler[..fillers]
+            .iter()
+            .copied()
+            .chain(rig.spoken.iter().map(|(_, text)| text.as_str()).skip(3 + fillers))
+            .collect();
+        let expected: Vec<u8> = after.iter().flat_map(|text| rig.sound_of(text)).collect();
+        assert_eq!(rig.heard[welcome.len()..].len(), expected.len(), "{after:?}\n{}", rig.log());
+        assert!(rig.heard[welcome.len()..] == expected, "the filler, then the answer");
+        let last =
+            if late_ms < 10_000 { at_last } else { "Could you please tell me your charge and your pickup time?" };
+        assert_eq!(after.last(), Some(&last), "{}", rig.log());
+    }
+}
+
+#[test]
+fn a_caller_who_speaks_over_the_filler_gets_no_second_one_for_the_same_words() {
     let mut rig = Rig::english();
     rig.run_until_quiet(700);
-    rig.thoughts.push_back(Thought::Late(4_500, json("At last, what do you charge?", "NEED_MORE_INFO")));
+    rig.thoughts.push_back(Thought::Never);
     rig.say(rig.now, "hello_who_is_calling", "hello who is calling");
-    rig.run(rig.now + 9_000);
+    rig.run_until_heard();
+    rig.say(rig.now + 150, "okay", "okay");
+    rig.run(rig.now + 7_000);
     assert_eq!(rig.spoken.iter().filter(|(_, text)| text == "One moment.").count(), 1, "{}", rig.log());
-    assert_eq!(rig.spoken.last().unwrap().1, "At last, what do you charge?");
-    assert!(rig.reports.last().unwrap().filler);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The journal's statements. Plain blocking functions on a connection; whoever calls them owns the transaction.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -136,7 +137,10 @@ pub(super) fn delete(
     call_sid: &CallSid,
     outbox: bool,
 ) -> Result<(Deletion, Growth), StoreError> {
-    let found = find(connection, call_sid)?;
+    let found = match find(connection, call_sid) {
+        Err(StoreError::Record(_)) => None,
+        found => Some(found?),
+    };
     let sid = call_sid.as_str();
     let now = Timestamp::now().as_millisecond();
     let mut growth = Growth::default();
@@ -167,8 +171,14 @@ pub(super) fn delete(
         enqueue(connection, call_sid, DELETE, 0, &mut growth)?;
     }
     let deletion = match found {
-        Found::Call(call) => Deletion { found: true, recording: call.recording, mongodb_pending: outbox },
-        Found::Deleted | Found::Unknown => Deletion { found: false, recording: None, mongodb_pending: outbox },
+        Some(Found::Call(call)) => {
+            Deletion { found: true, recording: call.recording, speech: call.speech, mongodb_pending: outbox }
+        }
+        // A damaged record is deleted like any other.
+        None => Deletion { found: true, recording: None, speech: Vec::new(), mongodb_pending: outbox },
+        Some(Found::Deleted | Found::Unknown) => {
+            Deletion { found: false, recording: None, speech: Vec::new(), mongodb_pending: outbox }
+        }
     };
     Ok((deletion, growth))
 }
@@ -299,6 +309,16 @@ pub(super) fn census(connection: &Connection) -> Result<Census, StoreError> {
 pub(super) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
     let pragma = |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).map_err(broken);
     Ok(u64::try_from(pragma("page_count")?.saturating_mul(pragma("page_size")?)).unwrap_or(0))
+}
+
+/// The calls in either table whose names have one of these hashes.
+pub(super) fn hashed(connection: &Connection, hashes: &HashSet<Vec<u8>>) -> Result<Vec<CallSid>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT call_sid FROM calls UNION SELECT call_sid FROM collected").map_err(broken)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(broken)?;
+    let sids: Result<Vec<String>, _> = rows.collect();
+    let sids = sids.map_err(broken)?;
+    Ok(sids.iter().filter_map(|sid| readable(sid)).filter(|sid| hashes.contains(&hash(sid))).collect())
 }
 
 /// Calls, newest first.
@@ -444,7 +464,8 @@ fn is_deleted(connection: &Connection, call_sid: &CallSid) -> Result<bool, Store
         .map_err(broken)
 }
 
-fn hash(call_sid: &CallSid) -> Vec<u8> {
+/// What is remembered of a deleted call: the SHA-256 of its name.
+pub(super) fn hash(call_sid: &CallSid) -> Vec<u8> {
     Sha256::digest(call_sid.as_str().as_bytes()).to_vec()
 }
 

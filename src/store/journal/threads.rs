@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file;
 use super::sql::{self, Growth};
-use super::{Found, JournalConfig, Shared, Waiting};
+use super::{Errand, Found, JournalConfig, Shared, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::telemetry;
@@ -49,6 +49,7 @@ pub(super) enum Query {
     Waiting(usize, Answer<Vec<Waiting>>),
     Deletions(Answer<HashSet<CallSid>>),
     Contested(usize, Answer<Vec<CallSid>>),
+    Hashed(HashSet<Vec<u8>>, Answer<Vec<CallSid>>),
     Stop(Answer<()>),
 }
 
@@ -202,7 +203,12 @@ impl Writer {
                 self.shared.outbox_changed.notify_one();
             }
         }
-        if writes.iter().any(|write| matches!(write, Write::Delete(_))) {
+        // The second time it is the errand of the deletion, which names the call.
+        let deletes = |write: &Write| {
+            matches!(write, Write::Delete(_))
+                || matches!(write, Write::Fed(fed) if fed.iter().any(|errand| errand.what == Errand::Delete))
+        };
+        if writes.iter().any(deletes) {
             self.empty_log();
         }
         Ok(results)
@@ -310,6 +316,7 @@ fn read(connection: Connection, mut queue: mpsc::Receiver<Query>, shared: &Share
                 respond(Some(answer), deletions);
             }
             Query::Contested(limit, answer) => respond(Some(answer), sql::contested(&connection, limit)),
+            Query::Hashed(hashes, answer) => respond(Some(answer), sql::hashed(&connection, &hashes)),
             Query::Stop(answer) => {
                 drop(connection);
                 respond(Some(answer), Ok(()));

@@ -14,6 +14,7 @@ use mongodb::options::{IndexOptions, ReadConcern};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use super::deletions::Seen;
 use super::{CALLS, COLLECTED, Failure, Inner, OPERATION, bounded, documents, late};
 use crate::store::journal::{Errand, Waiting};
 use crate::store::record::{CallDocument, CollectedDocument};
@@ -24,6 +25,8 @@ impl Inner {
     pub(super) async fn feed(&self) {
         let mut indexed = false;
         let mut failures = 0;
+        let mut seen = Seen::default();
+        let mut looked: Option<Instant> = None;
         loop {
             let round = tokio::select! {
                 biased;
@@ -34,6 +37,13 @@ impl Inner {
                 Ok(fed) => {
                     failures = 0;
                     self.worked();
+                    if looked.is_none_or(|looked| looked.elapsed() >= PING) {
+                        looked = Some(Instant::now());
+                        // It is looked for again with the next round; MongoDB's state is known from the feeding.
+                        if let Some(Err(why)) = self.stop.run_until_cancelled(self.follow_deletions(&mut seen)).await {
+                            warn!(why, "deletions of other instances were not looked for");
+                        }
+                    }
                     if fed > 0 {
                         continue;
                     }
@@ -153,6 +163,7 @@ impl Inner {
                 self.keep(COLLECTED, errand, document).await
             }
             Errand::Delete => {
+                self.leave_word(&errand.call_sid).await?;
                 for collection in [COLLECTED, CALLS] {
                     let collection = self.collection(collection).await?;
                     bounded(OPERATION, collection.delete_many(doc! { "call_sid": errand.call_sid.as_str() })).await?;
@@ -213,6 +224,9 @@ impl Inner {
                     _ => return Err(Failure::from(error).into_text()),
                 },
             }
+        }
+        if let Err(why) = self.make_words_expire().await {
+            warn!(why = why.into_text(), "what was deleted is remembered for ever");
         }
         info!(database = self.database, "mongodb is connected");
         Ok(())

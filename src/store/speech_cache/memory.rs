@@ -30,6 +30,13 @@ impl Memory {
         Some(bytes.clone())
     }
 
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Some((gone, used)) = self.by_name.remove(name) {
+            self.bytes -= gone.len();
+            self.by_use.remove(&used);
+        }
+    }
+
     /// One sound may take an eighth of the room at most, lest it push all others out.
     pub(super) fn put(&mut self, name: &str, bytes: Bytes) {
         if bytes.len() > self.max_bytes / 8 {
