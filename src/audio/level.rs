@@ -1,6 +1,6 @@
 //! How loud telephone sound is, measured without hum, the same way in both directions.
 //!
-//! [`HighPass`] takes out the hum; [`Recent`] remembers how loud the last 600 ms of a direction were, a level per 20 ms. Pure;
+//! `HighPass` takes out the hum; `Recent` remembers how loud the last 600 ms of a direction were, a level per 20 ms. Pure;
 //! allocates nothing.
 
 use super::{FRAME_SAMPLES, mulaw};
