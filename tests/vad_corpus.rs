@@ -1,5 +1,6 @@
 //! Voice activity against sounds made on the spot: a talking machine of formants, and what a telephone hears that is no
 //! talk. Needs nothing installed. Real voices, noises and other detectors are compared by `cargo bench --bench vad`.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::f32::consts::TAU;
 
@@ -99,6 +100,42 @@ fn a_voice_below_the_ceiling_is_an_echo_and_one_above_is_noticed() {
         sound[begins..].iter_mut().zip(talk(170.0, 6, &mut chance)).for_each(|(slot, x)| *slot += x);
         let noticed = onsets(&listen_over(&mut Vad::new(VadConfig::default()), &sound, ceiling));
         assert!(noticed.first().is_some_and(|n| (100..120).contains(n)), "{gain_db} dB: {noticed:?}");
+    }
+}
+
+/// The recordings of the simulated caller that are talk.
+fn recordings() -> Vec<Vec<Frame>> {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/speech")).unwrap();
+    let files = folder.map(|file| file.unwrap().path());
+    let talk =
+        files.filter(|path| path.extension().is_some_and(|kind| kind == "ulaw") && !path.ends_with("cough.ulaw"));
+    talk.map(|path| std::fs::read(path).unwrap().as_chunks::<FRAME_SAMPLES>().0.iter().map(|c| Frame(*c)).collect())
+        .collect()
+}
+
+#[test]
+fn what_was_said_before_a_long_silence_makes_no_later_word_harder_to_notice() {
+    let recordings = recordings();
+    let onset = |vad: &mut Vad, frames: &[Frame]| frames.iter().position(|f| vad.push(f).speech == Speech::Onset);
+    let silence = |vad: &mut Vad, frames| {
+        (0..frames).for_each(|_| {
+            vad.push(&Frame::SILENCE);
+        })
+    };
+    for before in &recordings {
+        for word in &recordings {
+            let mut fresh = Vad::new(VadConfig::default());
+            silence(&mut fresh, 50);
+            let mut used = Vad::new(VadConfig::default());
+            silence(&mut used, 50);
+            for frame in before.iter().chain(before).chain(before) {
+                used.push(frame);
+            }
+            silence(&mut used, 210);
+            let (first, later) = (onset(&mut fresh, word), onset(&mut used, word));
+            let late = later.zip(first).map(|(later, first)| later.saturating_sub(first));
+            assert!(late.is_some_and(|frames| frames <= 2), "{later:?} frames instead of {first:?}");
+        }
     }
 }
 

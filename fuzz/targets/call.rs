@@ -46,6 +46,8 @@ struct Watch {
     asked: BTreeSet<u32>,
     owed: Vec<(u32, u32)>,
     marks: Vec<String>,
+    /// Every mark that was sent.
+    sent: BTreeSet<String>,
     voiced: usize,
     closed: bool,
 }
@@ -64,6 +66,7 @@ impl Watch {
             asked: BTreeSet::new(),
             owed: Vec::new(),
             marks: Vec::new(),
+            sent: BTreeSet::new(),
             voiced: 0,
             closed: false,
         }
@@ -95,7 +98,13 @@ impl Watch {
                     self.tell(Event::Mark(&mark));
                 }
             }
-            27 => self.tell(Event::Mark(&format!("e{}t{turn}c{clause}", b % 4))),
+            // Any mark but one that was sent: the far end says that sound was played only once it was.
+            27 => {
+                let mark = format!("e{}t{turn}c{clause}", b % 4);
+                if !self.sent.contains(&mark) {
+                    self.tell(Event::Mark(&mark));
+                }
+            }
             28 => self.tell(Event::Dtmf(char::from(b'0' + b % 10))),
             29 => self.stamp += u64::from(b) * 100,
             30 => match b {
@@ -161,14 +170,23 @@ impl Watch {
                 let (_, marks) = self.playback.advance(self.now * 1_000);
                 self.marks.extend(marks);
                 self.playback.push(self.now * 1_000, &audio);
-                assert!(self.playback.buffered_ms() <= 400, "too far ahead");
+                assert!(self.playback.buffered_ms() <= 400, "{} ms ahead", self.playback.buffered_ms());
             }
-            Action::SendMark(mark) => self.marks.extend(self.playback.mark(&mark.to_string())),
+            Action::SendMark(mark) => {
+                let mark = mark.to_string();
+                self.marks.extend(self.playback.mark(&mark));
+                self.sent.insert(mark);
+            }
             Action::Close(_) => {
                 assert!(self.asked.is_empty(), "the mind is left thinking");
                 self.closed = true;
             }
-            Action::Commit | Action::Listen(_) | Action::ListenNow | Action::Record { .. } | Action::Report(_) | Action::Save => {}
+            Action::Commit
+            | Action::Listen(_)
+            | Action::ListenNow
+            | Action::Record { .. }
+            | Action::Report(_)
+            | Action::Save => {}
         }
     }
 

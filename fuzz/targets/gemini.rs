@@ -31,6 +31,6 @@ pub(crate) fn run(bytes: &[u8]) {
         let mut at_once = String::new();
         Spoken::default().push(text, &mut at_once);
         assert_eq!(early, at_once, "words depend on how the answer was cut");
-        let _ = Answer::parse(text);
+        Answer::parse(text).ok();
     }
 }

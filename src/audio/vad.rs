@@ -83,6 +83,8 @@ pub struct Vad {
     quiet_frames: u32,
     /// Frames for which a voice that was louder than the ceiling is still believed.
     near_frames: u32,
+    /// Frames since the gate was open.
+    closed_frames: u32,
 }
 
 impl Vad {
@@ -100,6 +102,7 @@ impl Vad {
             speaking: false,
             quiet_frames: 0,
             near_frames: 0,
+            closed_frames: 0,
         }
     }
 
@@ -121,8 +124,12 @@ impl Vad {
         self.high_pass = high_pass;
         let level_dbfs = dbfs(energy);
         let floor = self.floor_db.unwrap_or(FIRST_FLOOR_DB);
-        self.measures =
-            self.gate(level_dbfs).then(|| self.voice.measure(&self.window, Loudness { level: level_dbfs, floor }));
+        let open = self.gate(level_dbfs);
+        self.closed_frames = if open { 0 } else { self.closed_frames.saturating_add(1) };
+        if self.closed_frames == FORGET_FRAMES {
+            self.voice.forget();
+        }
+        self.measures = open.then(|| self.voice.measure(&self.window, Loudness { level: level_dbfs, floor }));
         let threshold = if self.speaking { self.config.keep_threshold } else { self.config.onset_threshold };
         let voice = self.measures.is_some_and(|measures| self.voice.weigh(&measures) > threshold);
         self.near_frames =
@@ -171,6 +178,8 @@ impl Vad {
     }
 }
 
+/// What the network made of the last sounds says nothing about the next after so many frames of silence, which it does not see: 4 s.
+const FORGET_FRAMES: u32 = 200;
 /// A voice dips below its own loudest frames for no longer: 300 ms.
 const NEAR_FRAMES: u32 = 15;
 const LOWEST_FLOOR_DB: f32 = -65.0;

@@ -53,6 +53,11 @@ impl Voice {
         measures
     }
 
+    /// Forgets the sounds of before.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new();
+    }
+
     /// The likelihood, 0 to 1, that these measures are of a voice, given those before.
     pub(super) fn weigh(&mut self, measures: &[f32; MEASURES]) -> f32 {
         let weights = &*WEIGHTS;

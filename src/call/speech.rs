@@ -177,7 +177,9 @@ impl Speech {
 
     /// A mark came back: its clause and all before it were heard, unless it was only flushed.
     pub(super) fn mark(&mut self, now: Duration, mark: MarkId) -> bool {
-        if mark.epoch != self.epoch || mark.turn != self.turn || mark.clause as usize >= self.clauses.len() {
+        // One that was never sent cannot have been reached.
+        let was_sent = self.clauses.get(mark.clause as usize).is_some_and(|clause| clause.marked);
+        if mark.epoch != self.epoch || mark.turn != self.turn || !was_sent {
             return false;
         }
         // First what has been played since the last look, or it would be counted twice.

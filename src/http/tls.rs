@@ -63,9 +63,9 @@ impl Tls {
     /// # Errors
     /// [`TlsError`].
     pub fn read(files: TlsFiles) -> Result<Self, TlsError> {
-        let (seen, certificates, key) = read(&files)?;
-        let config = ArcSwap::from_pointee(config(&files, &certificates, &key)?);
-        Ok(Self(Arc::new(Inside { files, config, seen: Mutex::new(seen) })))
+        let pair = read(&files)?;
+        let config = ArcSwap::from_pointee(config(&files, &pair)?);
+        Ok(Self(Arc::new(Inside { files, config, seen: Mutex::new(pair.seen) })))
     }
 
     /// Where it was read from.
@@ -78,13 +78,13 @@ impl Tls {
     /// # Errors
     /// [`TlsError`]: the old certificate stays in force. The same bad files are told of once.
     pub fn read_again(&self) -> Result<bool, TlsError> {
-        let (seen, certificates, key) = read(&self.0.files)?;
+        let pair = read(&self.0.files)?;
         let mut known = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == seen {
+        if *known == pair.seen {
             return Ok(false);
         }
-        *known = seen;
-        self.0.config.store(Arc::new(config(&self.0.files, &certificates, &key)?));
+        *known = pair.seen;
+        self.0.config.store(Arc::new(config(&self.0.files, &pair)?));
         Ok(true)
     }
 
@@ -100,8 +100,15 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// Both files, and a hash over them.
-fn read(files: &TlsFiles) -> Result<([u8; 32], Vec<u8>, Vec<u8>), TlsError> {
+/// What both files hold.
+struct Pair {
+    /// A hash over both.
+    seen: [u8; 32],
+    certificates: Vec<u8>,
+    key: Vec<u8>,
+}
+
+fn read(files: &TlsFiles) -> Result<Pair, TlsError> {
     let (path, what) = (files.certificates.clone(), |error: std::io::Error| error.to_string());
     let certificates = std::fs::read(&path).map_err(|error| TlsError::Certificates { path, what: what(error) })?;
     let path = files.key.clone();
@@ -111,26 +118,27 @@ fn read(files: &TlsFiles) -> Result<([u8; 32], Vec<u8>, Vec<u8>), TlsError> {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    Ok((hash.finalize().into(), certificates, key))
+    Ok(Pair { seen: hash.finalize().into(), certificates, key })
 }
 
-fn config(files: &TlsFiles, certificates: &[u8], key: &[u8]) -> Result<ServerConfig, TlsError> {
+fn config(files: &TlsFiles, pair: &Pair) -> Result<ServerConfig, TlsError> {
     let bad = |what: &str| TlsError::Certificates { path: files.certificates.clone(), what: what.to_owned() };
-    let chain =
-        CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>().map_err(|_| bad("not PEM"))?;
+    let chain = CertificateDer::pem_slice_iter(&pair.certificates)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| bad("not PEM"))?;
     if chain.is_empty() {
         return Err(bad("no certificate in it"));
     }
-    let key = PrivateKeyDer::from_pem_slice(key)
+    let key = PrivateKeyDer::from_pem_slice(&pair.key)
         .map_err(|_| TlsError::Key { path: files.key.clone(), what: "no private key in PEM in it".to_owned() })?;
-    let pair = |error: rustls::Error| TlsError::Pair(error.to_string());
+    let unfit = |error: rustls::Error| TlsError::Pair(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(pair)?
+        .map_err(unfit)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(pair)?;
+        .map_err(unfit)?;
     // WebSockets are upgrades of HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

@@ -115,7 +115,7 @@ fn another_value_said_into_the_thanks_counts() {
 fn a_question_into_the_thanks_is_answered() {
     let mut rig = Rig::english();
     let thanks = answer("Thank you, all is noted, and we will see you at the gate. Goodbye.", "THANK_YOU_RESPONSE");
-    rig.thoughts.extend([thanks.clone(), thanks.clone()]);
+    rig.thoughts.extend([thanks.clone(), thanks]);
     rig.run_until_quiet(700);
     rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
     rig.run_until_heard();

@@ -44,6 +44,7 @@ fn start() -> impl Strategy<Value = Start> {
     )
 }
 
+#[expect(clippy::disallowed_methods, reason = "a longer search is asked for from outside")]
 fn cases() -> ProptestConfig {
     let cases = std::env::var("TRUNKLINE_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(192);
     ProptestConfig { cases, ..ProptestConfig::default() }

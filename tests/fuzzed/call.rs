@@ -307,7 +307,12 @@ impl Watched {
                 assert!(self.asked.is_empty(), "the mind is left thinking");
                 self.closed = true;
             }
-            Action::Commit | Action::Listen(_) | Action::ListenNow | Action::Record { .. } | Action::Report(_) | Action::Save => {}
+            Action::Commit
+            | Action::Listen(_)
+            | Action::ListenNow
+            | Action::Record { .. }
+            | Action::Report(_)
+            | Action::Save => {}
         }
     }
 
