@@ -178,7 +178,7 @@ fn read_op(next: &mut impl FnMut() -> Option<u8>) -> Option<(u16, Op)> {
 
 /// Events of one call at most.
 const MOST_OPS: usize = 120;
-/// Actions of one event at most: a long gap in the frames gives two for each of them.
+/// Actions of one event at most: a gap of ten seconds gives 500 frames, each heard and recorded, and every fifth is a batch.
 const MOST_ACTIONS: usize = 1_200;
 
 static AGENT: LazyLock<Arc<Agent>> = LazyLock::new(|| {
