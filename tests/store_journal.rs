@@ -208,7 +208,8 @@ async fn of_a_damaged_file_what_is_whole_is_taken_over_and_the_file_is_kept() {
         bytes.truncate(end);
         fs::write(&file, &bytes).unwrap();
 
-        let journal = Journal::open_with(JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) }).await.unwrap();
+        let journal =
+            Journal::open_with(JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) }).await.unwrap();
         let aside = set_aside(dir.path());
         assert_eq!(aside.iter().filter(|file| fs::read(file).unwrap() == bytes).count(), 1, "{aside:?}");
         let kept = journal.list(ListFilter { limit: 1000, ..ListFilter::default() }).await.unwrap();
@@ -224,7 +225,10 @@ async fn a_file_that_is_no_journal_of_ours_is_refused_by_name_or_set_aside() {
     // Another program's database is not ours to move.
     let dir = tempdir().unwrap();
     let file = dir.path().join("trunkline.sqlite");
-    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE calls (x); PRAGMA user_version = 1").unwrap();
+    rusqlite::Connection::open(&file)
+        .unwrap()
+        .execute_batch("CREATE TABLE calls (x); PRAGMA user_version = 1")
+        .unwrap();
     let before = fs::read(&file).unwrap();
     let refused = Journal::open(dir.path()).await.unwrap_err().to_string();
     assert!(refused.contains("trunkline.sqlite") && refused.contains("move it away"), "{refused}");
@@ -292,7 +296,8 @@ async fn whoever_looks_into_it_sees_the_backlog_and_changes_nothing() {
     assert!(census.bytes > 0 && census.bytes == journal.status().bytes, "{census:?} {:?}", journal.status());
     journal.save(call("CA9", 1), None).await.unwrap();
     let other = tempdir().unwrap();
-    fs::write(other.path().join("trunkline.sqlite"), "no database, and nobody moves it because somebody looked").unwrap();
+    fs::write(other.path().join("trunkline.sqlite"), "no database, and nobody moves it because somebody looked")
+        .unwrap();
     assert!(look_into(other.path()).unwrap_err().to_string().contains("trunkline.sqlite"));
     assert_eq!(fs::read_dir(other.path()).unwrap().count(), 1);
 }

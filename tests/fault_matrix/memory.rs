@@ -24,7 +24,13 @@ pub(crate) async fn rows() -> Vec<Row> {
     let lanes: [&[(&str, &str)]; 3] = [
         &[("refused", "greeting"), ("hangs", "greeting"), ("401", "greeting"), ("malformed", "greeting")],
         &[("killed", "collecting"), ("slow", "collecting"), ("resets", "collecting"), ("500", "greeting")],
-        &[("hangs", "collecting"), ("steps down", "collecting"), ("500", "collecting"), ("slow", "greeting"), ("resets", "greeting")],
+        &[
+            ("hangs", "collecting"),
+            ("steps down", "collecting"),
+            ("500", "collecting"),
+            ("slow", "greeting"),
+            ("resets", "greeting"),
+        ],
     ];
     let lanes = join_all(lanes.map(async |faults| {
         let mut mongod = Mongod::start().await;

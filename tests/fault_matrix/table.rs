@@ -128,7 +128,9 @@ fn reason(part: &str, fault: &str, moment: &str, mode: &str) -> Option<&'static 
         ("MongoDB", "429", ..) => Some("it knows no such answer; an overloaded one is slow or answers an error (500)"),
         ("MongoDB", "refused", "collecting", _) => Some("that is `killed`"),
         ("MongoDB", "401" | "malformed", "collecting", _) => Some("it greets and authenticates once, before any call"),
-        ("MongoDB", _, "during speech", _) => Some("a call touches the journal alone; writes follow turns, as in collecting"),
+        ("MongoDB", _, "during speech", _) => {
+            Some("a call touches the journal alone; writes follow turns, as in collecting")
+        }
         _ => None,
     }
 }
@@ -150,8 +152,9 @@ pub(crate) fn show_the_rest(rows: &[Row]) -> Vec<String> {
         for fault in ["refused", "401", "429", "500", "hangs", "slow", "resets", "malformed", "closes 1008"] {
             for moment in ["greeting", "collecting", "during speech"] {
                 for mode in ["stream", "gather"] {
-                    let known =
-                        rows.iter().any(|row| (row.part, row.fault, row.mode) == (part, fault, mode) && is_at(row, moment));
+                    let known = rows
+                        .iter()
+                        .any(|row| (row.part, row.fault, row.mode) == (part, fault, mode) && is_at(row, moment));
                     match reason(part, fault, moment, mode) {
                         _ if known => {}
                         Some(why) => *reasons.entry((part, why)).or_default() += 1,
