@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod runtime;
 mod simulate;
 mod terminal;
 mod try_text;
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
         return cli::failed(&anyhow::Error::new(error));
     }
     telemetry::keep_panics_quiet();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime::start(matches!(cli.command, Command::Serve)) {
         Ok(runtime) => runtime,
         Err(error) => return cli::failed(&anyhow::Error::new(error).context("the runtime did not start")),
     };

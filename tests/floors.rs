@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("terminal", 9),
     // The binary, which names the library as `trunkline::`.
     ("main", 10),
+    ("runtime", 10),
     ("cli", 10),
     ("demo", 10),
     ("simulate", 10),
@@ -69,7 +70,7 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// Reading the clock, and the rooms that may.
 const CLOCKS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now"];
-const CLOCK_ROOMS: &[&str] = &["http", "provider", "session", "simulator", "store", "telemetry", "try_text"];
+const CLOCK_ROOMS: &[&str] = &["http", "provider", "runtime", "session", "simulator", "store", "telemetry", "try_text"];
 
 #[test]
 fn imports_point_downward_and_the_core_is_pure() {

@@ -17,13 +17,62 @@ impl HighPass {
         Self { last_in: 0.0, last_out: 0.0 }
     }
 
-    /// A mu-law byte as a sample of -1 to 1, without hum.
-    pub(super) fn pass(&mut self, byte: u8) -> f32 {
-        let sample = f32::from(mulaw::decode(byte)) / 32_768.0;
-        self.last_out = sample - self.last_in + POLE * self.last_out;
-        self.last_in = sample;
-        self.last_out
+    /// At most a frame of mu-law bytes as samples of -1 to 1, without hum. What lies behind their end says nothing.
+    ///
+    /// Each sample needs the one before it; so that eight can be made at a time, what eight inputs in a row give without those
+    /// before is added up first.
+    pub(super) fn pass(&mut self, mulaw: &[u8]) -> [f32; FRAME_SAMPLES] {
+        let mut out = [0.0; FRAME_SAMPLES];
+        // Both zeros of mu-law; a silent line is mostly this.
+        if (self.last_in, self.last_out) == (0.0, 0.0) && mulaw.iter().fold(0x7F, |all, byte| all & byte) == 0x7F {
+            return out;
+        }
+        let count = mulaw.len().min(FRAME_SAMPLES);
+        let mut samples = [0.0f32; FRAME_SAMPLES];
+        for (sample, &byte) in samples.iter_mut().zip(mulaw) {
+            *sample = LINEAR[usize::from(byte)];
+        }
+        out[0] = samples[0] - self.last_in;
+        for n in 1..FRAME_SAMPLES {
+            out[n] = samples[n] - samples[n - 1];
+        }
+        add_earlier::<1>(&mut out, POLE);
+        add_earlier::<2>(&mut out, POWERS[1]);
+        add_earlier::<4>(&mut out, POWERS[3]);
+        let mut before = POWERS.map(|power| power * self.last_out);
+        for eight in out.as_chunks_mut::<8>().0 {
+            for lane in 0..8 {
+                eight[lane] += before[lane];
+                before[lane] = POWERS[7] * eight[lane];
+            }
+        }
+        if let Some(last) = count.checked_sub(1) {
+            self.last_in = samples[last];
+            // Numbers too small for a processor's fast path are silence.
+            self.last_out = if out[last].abs() < INAUDIBLE { 0.0 } else { out[last] };
+        }
+        out
     }
+}
+
+/// Adds to each number what stood `N` before it, weighed.
+fn add_earlier<const N: usize>(numbers: &mut [f32; FRAME_SAMPLES], weight: f32) {
+    let earlier = *numbers;
+    for n in N..FRAME_SAMPLES {
+        numbers[n] += weight * earlier[n - N];
+    }
+}
+
+/// Sum of squares.
+pub(super) fn energy(samples: &[f32]) -> f32 {
+    let (eights, rest) = samples.as_chunks::<8>();
+    let mut sums = [0.0f32; 8];
+    for eight in eights {
+        for lane in 0..8 {
+            sums[lane] += eight[lane] * eight[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>()
 }
 
 /// Level of a frame's energy, dBFS (a full-scale square wave is 0); at least -96.
@@ -50,12 +99,17 @@ impl Default for Recent {
 impl Recent {
     /// Takes the next mu-law bytes, any number.
     pub fn push(&mut self, mulaw: &[u8]) {
-        for &byte in mulaw {
-            let sample = self.high_pass.pass(byte);
-            self.energy += sample * sample;
-            self.samples += 1;
-            if self.samples == FRAME_SAMPLES {
-                self.block();
+        for piece in mulaw.chunks(FRAME_SAMPLES) {
+            let passed = self.high_pass.pass(piece);
+            let mut samples = &passed[..piece.len()];
+            while !samples.is_empty() {
+                let (part, rest) = samples.split_at(samples.len().min(FRAME_SAMPLES - self.samples));
+                self.energy += energy(part);
+                self.samples += part.len();
+                if self.samples == FRAME_SAMPLES {
+                    self.block();
+                }
+                samples = rest;
             }
         }
     }
@@ -89,11 +143,57 @@ impl Recent {
 
 const BLOCKS: usize = 30;
 const POLE: f32 = 0.89;
+/// The pole's powers from the first to the eighth.
+const POWERS: [f32; 8] = {
+    let mut powers = [POLE; 8];
+    let mut n = 1;
+    while n < 8 {
+        powers[n] = powers[n - 1] * POLE;
+        n += 1;
+    }
+    powers
+};
+/// -180 dBFS.
+const INAUDIBLE: f32 = 1e-9;
+/// Each mu-law byte as a number of -1 to 1.
+static LINEAR: [f32; 256] = {
+    let mut table = [0.0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = mulaw::decode(byte as u8) as f32 / 32_768.0;
+        byte += 1;
+    }
+    table
+};
 const QUIETEST_DBFS: f32 = -96.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_filter_gives_what_it_gives_sample_by_sample() {
+        let mut seed = 1u32;
+        let sound: Vec<u8> = (0..4_000)
+            .map(|n| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Bursts with silence between them.
+                if n % 1_500 < 900 { (seed >> 24) as u8 } else { 0xFF - (n % 2) as u8 * 0x80 }
+            })
+            .collect();
+        for size in [160, 1, 7, 80, 159] {
+            let mut filter = HighPass::new();
+            let (mut last_in, mut last_out) = (0.0f32, 0.0f32);
+            for piece in sound.chunks(size) {
+                for (got, &byte) in filter.pass(piece).iter().zip(piece) {
+                    let sample = f32::from(mulaw::decode(byte)) / 32_768.0;
+                    last_out = sample - last_in + POLE * last_out;
+                    last_in = sample;
+                    assert!((got - last_out).abs() < 1e-5, "{got} for {last_out}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_loudest_of_the_last_600_ms_is_remembered_and_then_forgotten() {

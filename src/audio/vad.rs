@@ -6,7 +6,7 @@
 //! allocates nothing; how well it does is printed by `cargo bench --bench vad`.
 //! Key types: [`Vad`], [`VadConfig`], [`Activity`].
 
-use super::level::{HighPass, dbfs};
+use super::level::{HighPass, dbfs, energy};
 use super::voice::{Loudness, MEASURES, Voice};
 use super::{FRAME_MS, FRAME_SAMPLES, Frame};
 
@@ -115,14 +115,9 @@ impl Vad {
     /// louder than `ceiling_dbfs`. What is below is taken for the echo.
     pub fn push_over(&mut self, frame: &Frame, ceiling_dbfs: f32) -> Activity {
         self.window.copy_within(FRAME_SAMPLES.., 0);
-        let mut energy = 0.0;
-        let mut high_pass = self.high_pass;
-        for (slot, &byte) in self.window[FRAME_SAMPLES..].iter_mut().zip(&frame.0) {
-            *slot = high_pass.pass(byte);
-            energy += *slot * *slot;
-        }
-        self.high_pass = high_pass;
-        let level_dbfs = dbfs(energy);
+        let newest = self.high_pass.pass(&frame.0);
+        self.window[FRAME_SAMPLES..].copy_from_slice(&newest);
+        let level_dbfs = dbfs(energy(&newest));
         let floor = self.floor_db.unwrap_or(FIRST_FLOOR_DB);
         let open = self.gate(level_dbfs);
         self.closed_frames = if open { 0 } else { self.closed_frames.saturating_add(1) };

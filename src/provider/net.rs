@@ -70,7 +70,7 @@ pub(super) async fn open_socket(plan: SocketPlan<'_>) -> Result<Socket, Provider
     request.headers_mut().insert(plan.key_header, key_value(plan.vendor, plan.key)?);
     let config = WebSocketConfig::default()
         .read_buffer_size(plan.read_buffer)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(Some(plan.max_message))
         .max_frame_size(Some(plan.max_message));
@@ -203,6 +203,8 @@ fn tls_config() -> Arc<rustls::ClientConfig> {
     }))
 }
 
+/// What is fed goes out together when it is flushed, in one call of the kernel, unless it grows to so many bytes before.
+const WRITE_BUFFER: usize = 4 * 1024;
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! Invariant: helpers own sockets and decide nothing; every decision is the core's.
 
 mod answers;
+mod bell;
 mod entry;
 mod gather;
 pub mod intake;

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
+use super::bell::Bell;
 use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
 use super::intake::Intake;
 use super::speech::note;
@@ -57,6 +58,7 @@ pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, soc
         recorder,
         outgoing: String::new(),
         intake: Intake::default(),
+        bell: Bell::new(),
         greeted: false,
     });
     driver.drive().await;
@@ -75,6 +77,8 @@ struct Driver {
     /// The message being written; kept, so that none is allocated anew.
     outgoing: String,
     intake: Intake,
+    /// Rings for all but the socket.
+    bell: Bell,
     greeted: bool,
 }
 
@@ -104,15 +108,23 @@ impl Driver {
             {
                 alarm.as_mut().reset(at);
                 set_for = Some(at);
+                self.bell.ring();
             }
+            let upstream = &mut self.upstream;
+            let others = async {
+                tokio::select! {
+                    biased;
+                    Some(stop) = orders.next() => Woken::Told(stop),
+                    Some(event) = upstream.voice_out.recv() => Woken::Voice(event),
+                    event = upstream.ears_out.recv() => Woken::Ears(event),
+                    piece = next_piece(&mut upstream.mind) => Woken::Mind(piece),
+                    () = &mut alarm, if set_for.is_some() => Woken::Time,
+                }
+            };
             let woken = tokio::select! {
                 biased;
-                Some(stop) = orders.next() => Woken::Told(stop),
+                woken = self.bell.rung(others) => woken,
                 message = self.socket.recv() => Woken::Socket(message),
-                Some(event) = self.upstream.voice_out.recv() => Woken::Voice(event),
-                event = self.upstream.ears_out.recv() => Woken::Ears(event),
-                piece = next_piece(&mut self.upstream.mind) => Woken::Mind(piece),
-                () = &mut alarm, if set_for.is_some() => Woken::Time,
             };
             match woken {
                 Woken::Told(stop) => self.handle(Event::Stop(stop), &mut actions),
@@ -264,7 +276,10 @@ impl Driver {
                         recorder.push(caller, agent);
                     }
                 }
-                Action::AskMind { turn, prompt } => self.upstream.ask(&self.board, turn, prompt),
+                Action::AskMind { turn, prompt } => {
+                    self.upstream.ask(&self.board, turn, prompt);
+                    self.bell.ring();
+                }
                 Action::DropMind { turn } => self.upstream.drop_mind(turn),
                 Action::Speak { turn, clause, text, language, fixed } => {
                     self.upstream.speak(&self.board, &self.agent, turn, clause, text, &language, fixed).await;
@@ -283,7 +298,11 @@ impl Driver {
                 Action::Close(how) => closing = closing.or(Some(how)),
             }
         }
-        self.upstream.follow_language(&self.board, &self.agent, self.call.conversation().language());
+        if self.upstream.language_news
+            && self.upstream.follow_language(&self.board, &self.agent, self.call.conversation().language())
+        {
+            self.bell.ring();
+        }
         if written && !matches!(timeout(STALLED, self.socket.flush()).await, Ok(Ok(()))) {
             // Nobody takes our audio any more.
             counter!(telemetry::QUEUES_FULL, "queue" => "line").increment(1);

@@ -79,18 +79,21 @@ impl Upstream {
     }
 
     /// Once the language is chosen, the recogniser is told; not before it has given the words that it owes, for they may be the choice.
-    pub(super) fn follow_language(&mut self, board: &Switchboard, agent: &Agent, language: Option<&str>) {
+    /// True if it is another one from now on.
+    pub(super) fn follow_language(&mut self, board: &Switchboard, agent: &Agent, language: Option<&str>) -> bool {
         if !self.language_news || self.owed > 0 {
-            return;
+            return false;
         }
         self.language_news = false;
-        let Some(code) = language else { return };
+        let Some(code) = language else { return false };
         let wanted = agent.language_or_first(Some(code)).iso639();
-        if wanted != self.ears_language {
+        let changed = wanted != self.ears_language;
+        if changed {
             wanted.clone_into(&mut self.ears_language);
             self.owed = 0;
             (self.ears_in, self.ears_out, self.ears) = open_ears(board, wanted);
         }
+        changed
     }
 
     pub(super) fn ask(&mut self, board: &Switchboard, turn: u32, prompt: Prompt) {

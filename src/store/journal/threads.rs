@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 use rusqlite::Connection;
@@ -113,7 +113,13 @@ impl Writer {
     fn run(mut self, mut queue: mpsc::Receiver<Asked>) {
         let mut group: Vec<Asked> = Vec::new();
         let mut stopped = None;
+        let mut committed: Option<Instant> = None;
         while let Some(first) = queue.blocking_recv() {
+            // Where much is kept and nobody waits for this one, others soon join it: a commit costs more than what is in it.
+            let busy = committed.is_some_and(|at| at.elapsed() < BUSY);
+            if busy && first.1.is_none() && matches!(first.0, Write::Save(..)) {
+                thread::sleep(COMPANY);
+            }
             group.push(first);
             while group.len() < GROUP {
                 match queue.try_recv() {
@@ -124,6 +130,7 @@ impl Writer {
             let stop = group.iter().position(|(write, _)| matches!(write, Write::Stop));
             let stopping = stop.map(|at| group.split_off(at));
             self.commit(std::mem::take(&mut group));
+            committed = Some(Instant::now());
             if let Some(rest) = stopping {
                 queue.close();
                 // What was queued behind the stop is told that it came too late: its answer is dropped.
@@ -337,5 +344,8 @@ fn named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
+/// How long a finished turn waits for others to be kept with, and how close together commits must come for it to wait at all.
+const COMPANY: Duration = Duration::from_millis(10);
+const BUSY: Duration = Duration::from_millis(50);
 /// Writes in one commit, at most.
 const GROUP: usize = 256;
