@@ -26,6 +26,7 @@ use super::phrases::PhraseBook;
 use super::vendors::Spoken;
 use call::Call;
 use courier::Courier;
+use stream::Ticker;
 
 /// A simulated Twilio that is running. Dropping it stops its REST server and hangs up its calls.
 #[derive(Debug)]
@@ -192,6 +193,7 @@ impl FarEnd {
             events: broadcast::channel(EVENTS).0,
             next: AtomicU64::new(1),
             salt: rand::random(),
+            ticker: Ticker::start(stop.clone()),
             stop: stop.clone(),
         });
         let app = rest::routes(shared.clone());
@@ -311,6 +313,7 @@ struct Shared {
     next: AtomicU64,
     /// Keeps sids of two runs apart.
     salt: u64,
+    ticker: Ticker,
     stop: CancellationToken,
 }
 
