@@ -2,6 +2,7 @@
 //!
 //! Not async: the [`super::ticker`] ticks it, the call's task hands it what came in. Nothing is allocated for a frame on the way out.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::io;
@@ -43,9 +44,6 @@ pub(in super::super) struct Line {
     /// The caller's sound that is not a whole message yet, and how many bytes went before it.
     pending: Vec<u8>,
     sent_bytes: u64,
-    /// The message being written, and what was played; kept for their room.
-    text: String,
-    played: Vec<u8>,
     /// Messages that a stall holds back.
     stalled: Vec<String>,
     /// Echoes with the time at which they are due.
@@ -96,8 +94,6 @@ impl Line {
             chunk: 1,
             pending: Vec::new(),
             sent_bytes: 0,
-            text: String::new(),
-            played: Vec::new(),
             stalled: Vec::new(),
             echoes: VecDeque::new(),
             agent_now: Vec::new(),
@@ -228,7 +224,7 @@ impl Line {
 
     /// Sends a message with the next bytes of the caller's sound, or holds it back in a stall.
     fn media(&mut self, timestamp: u64, bytes: usize, now_us: u64) {
-        let mut text = std::mem::take(&mut self.text);
+        let mut text = TEXT.take();
         text.clear();
         let written = write!(
             text,
@@ -261,12 +257,12 @@ impl Line {
             self.say(&held);
         }
         self.say(&text);
-        self.text = text;
+        TEXT.set(text);
     }
 
     /// Plays up to now: what is heard, and the marks that were reached.
     fn play(&mut self, now_us: u64) {
-        let mut played = std::mem::take(&mut self.played);
+        let mut played = PLAYED.take();
         if let Some(at_us) = self.playback.advance_into(now_us, &mut played) {
             self.heard(at_us, &played);
         } else if self.recorder.agent_is_quiet(now_us)
@@ -274,7 +270,7 @@ impl Line {
         {
             self.shared.tell(&self.call_sid, now_us / 1_000, Happening::Said(line));
         }
-        self.played = played;
+        PLAYED.set(played);
         let reached = self.playback.reached();
         self.echo_marks(now_us, reached);
     }
@@ -359,6 +355,12 @@ impl Line {
         self.sequence += 1;
         sequence.to_string()
     }
+}
+
+thread_local! {
+    /// The message being written and what was played: the room of all lines, so that it stays in the processor's cache.
+    static TEXT: Cell<String> = const { Cell::new(String::new()) };
+    static PLAYED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A frame that the simulator sends later than this is counted as its own fault.

@@ -3,6 +3,7 @@
 //!
 //! [`Outbox`] takes whole texts in order; [`Outlet`] is the connection's write side, shared with the WebSocket that reads.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 /// Where a stream's messages go.
 pub(super) enum Outbox {
     /// Framed and written here and now.
-    Direct { outlet: Arc<Outlet>, frame: Vec<u8>, mask: Mask },
+    Direct { outlet: Arc<Outlet>, mask: Mask },
     /// Left for the call's task, which is woken.
     Queued { texts: VecDeque<String>, wake: Arc<Notify> },
     /// The stream is over.
@@ -46,9 +47,7 @@ pub(super) struct Mask(u64);
 impl Outbox {
     pub(super) fn new(outlet: Option<Arc<Outlet>>, wake: Arc<Notify>) -> Self {
         match outlet {
-            Some(outlet) => {
-                Self::Direct { outlet, frame: Vec::with_capacity(512), mask: Mask(rand::random::<u64>() | 1) }
-            }
+            Some(outlet) => Self::Direct { outlet, mask: Mask(rand::random::<u64>() | 1) },
             None => Self::Queued { texts: VecDeque::new(), wake },
         }
     }
@@ -56,9 +55,12 @@ impl Outbox {
     /// Sends a text message; `TimedOut` where the far side has not read for [`SEND_LIMIT`].
     pub(super) fn send(&mut self, text: &str) -> io::Result<()> {
         match self {
-            Self::Direct { outlet, frame, mask } => {
-                write_frame(frame, mask.next(), text.as_bytes());
-                outlet.write(frame)
+            Self::Direct { outlet, mask } => {
+                let mut frame = FRAME.take();
+                write_frame(&mut frame, mask.next(), text.as_bytes());
+                let written = outlet.write(&frame);
+                FRAME.set(frame);
+                written
             }
             Self::Queued { texts, wake } => {
                 if texts.len() >= QUEUE_LIMIT {
@@ -162,6 +164,11 @@ impl Mask {
         self.0 ^= self.0 << 17;
         ((self.0 >> 16) as u32).to_le_bytes()
     }
+}
+
+thread_local! {
+    /// The frame being written: the room of all streams.
+    static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// How long the far side may leave messages unread.
