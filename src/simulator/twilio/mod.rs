@@ -250,6 +250,13 @@ impl FarEnd {
         lock(&self.shared.scripts).push_back(script);
     }
 
+    /// Frames sent so far, and the milliseconds of lateness that each of these parts of them did not exceed: our own, not the
+    /// server's.
+    pub fn lateness<const N: usize>(&self, parts: [f64; N]) -> (u64, [f64; N]) {
+        let lateness = self.shared.ticker.lateness();
+        (lateness.count(), parts.map(|part| lateness.ms(part)))
+    }
+
     /// What happens on all lines from now on. A slow reader misses events.
     pub fn events(&self) -> broadcast::Receiver<LineEvent> {
         self.shared.events.subscribe()

@@ -1,5 +1,5 @@
 //! The clock of all streams: one task asks every open line for its next 20 ms when it is due, so that a line costs no timer and no
-//! wake-up of its own. Lines begin at phases spread over the 20 ms. Key type: [`Ticker`].
+//! wake-up of its own. Lines begin at phases spread over the 20 ms. Key types: [`Ticker`], [`Lateness`].
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,14 @@ pub(in super::super) struct Ticker {
     new: mpsc::Sender<(Instant, Shared)>,
     epoch: Instant,
     next: AtomicU64,
+    lateness: Arc<Lateness>,
+}
+
+/// How late frames were, all lines together: counts in steps of [`STEP_US`], the last for all that is over.
+#[derive(Debug)]
+pub(in super::super) struct Lateness {
+    counts: [AtomicU64; STEPS],
+    most_us: AtomicU64,
 }
 
 type Shared = Arc<Mutex<Line>>;
@@ -27,13 +35,15 @@ impl Ticker {
     /// Starts the task; it ends with `stop`.
     pub(in super::super) fn start(stop: CancellationToken) -> Self {
         let (new, lines) = mpsc::channel(WAITING);
+        let lateness = Arc::new(Lateness::default());
+        let noted = lateness.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = run(lines) => {}
+                () = run(lines, &noted) => {}
             }
         });
-        Self { new, epoch: Instant::now(), next: AtomicU64::new(0) }
+        Self { new, epoch: Instant::now(), next: AtomicU64::new(0), lateness }
     }
 
     /// Ticks the line from its next phase on, until [`Line::tick`] says that it is over.
@@ -46,16 +56,54 @@ impl Ticker {
         // Where the task is gone, so is the far end.
         self.new.send((Instant::now() + wait, line)).await.ok();
     }
+
+    pub(in super::super) fn lateness(&self) -> &Lateness {
+        &self.lateness
+    }
+}
+
+impl Lateness {
+    fn note(&self, late: Duration) {
+        let us = late.as_micros() as u64;
+        self.counts[(us / STEP_US).min(STEPS as u64 - 1) as usize].fetch_add(1, Ordering::Relaxed);
+        self.most_us.fetch_max(us, Ordering::Relaxed);
+    }
+
+    /// How many frames there were.
+    pub(in super::super) fn count(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The milliseconds that this part of all frames did not exceed.
+    pub(in super::super) fn ms(&self, part: f64) -> f64 {
+        let most_us = self.most_us.load(Ordering::Relaxed);
+        let rank = (self.count() as f64 * part).ceil() as u64;
+        let mut before = 0;
+        let step = self.counts.iter().position(|count| {
+            before += count.load(Ordering::Relaxed);
+            before >= rank
+        });
+        let us = step.map_or(most_us, |step| (step as u64 + 1) * STEP_US);
+        us.min(most_us) as f64 / 1_000.0
+    }
+}
+
+impl Default for Lateness {
+    fn default() -> Self {
+        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)), most_us: AtomicU64::new(0) }
+    }
 }
 
 /// From one message of a stream to the next.
 pub(super) const PERIOD: Duration = Duration::from_micros(PERIOD_US);
 const PERIOD_US: u64 = 20_000;
 const WAITING: usize = 256;
+const STEP_US: u64 = 100;
+const STEPS: usize = 1_001;
 /// Lines ticked before others on the runtime have their turn.
 const AT_ONCE: usize = 32;
 
-async fn run(mut new: mpsc::Receiver<(Instant, Shared)>) {
+async fn run(mut new: mpsc::Receiver<(Instant, Shared)>, lateness: &Lateness) {
     // In order of time: all lines have the same period, so one that was ticked goes to the end.
     let mut lines: VecDeque<(Instant, Shared)> = VecDeque::new();
     loop {
@@ -73,6 +121,7 @@ async fn run(mut new: mpsc::Receiver<(Instant, Shared)>) {
         for _ in 0..AT_ONCE {
             let now = Instant::now();
             let Some((due, line)) = lines.pop_front_if(|(due, _)| *due <= now) else { break };
+            lateness.note(now.saturating_duration_since(due));
             if lock(&line).tick(due, now) {
                 let next = due + PERIOD;
                 let place = if lines.back().is_none_or(|(last, _)| *last <= next) {
@@ -90,6 +139,17 @@ async fn run(mut new: mpsc::Receiver<(Instant, Shared)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lateness_is_told_in_steps_and_never_above_the_worst() {
+        let lateness = Lateness::default();
+        for us in [50, 150, 250, 30_040] {
+            lateness.note(Duration::from_micros(us));
+        }
+        assert_eq!((lateness.count(), lateness.ms(0.5), lateness.ms(1.0)), (4, 0.2, 30.04));
+        lateness.note(Duration::from_secs(1));
+        assert_eq!(lateness.ms(1.0), 1_000.0);
+    }
 
     #[test]
     fn phases_of_any_number_of_lines_are_spread_over_the_period() {
