@@ -516,3 +516,12 @@ fn unfinished_values_wait_for_more_words() {
         assert!(!read(text, kind, &scene(Some(kind))).unfinished, "{text}");
     }
 }
+
+#[test]
+fn of_a_text_without_end_the_last_words_count() {
+    let scene = scene(Some(Kind::Money));
+    let text = format!("nine hundred rupees {} five hundred rupees", "पर हाँ तो, ".repeat(3_000));
+    let reading = read(&text, Kind::Money, &scene);
+    assert_eq!(reading.value, read("five hundred rupees", Kind::Money, &scene).value);
+    assert_eq!(&text[reading.span], "five hundred rupees");
+}

@@ -41,10 +41,12 @@ pub use language::names as language_names;
 pub use refusal::refuses_calls;
 pub use spoken::{speakable, words};
 
-/// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading.
+/// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading. Of a text longer
+/// than anybody speaks in one turn the last 4,000 bytes are read, so that no text takes long.
 pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
-    let mut heard = Heard::new(text, scene.expect);
-    match kind {
+    let from = beginning(text);
+    let mut heard = Heard::new(&text[from..], scene.expect);
+    let mut reading = match kind {
         Kind::Date => date::read(&mut heard, scene),
         Kind::Handover => handover::read(&heard),
         Kind::Language => language::read(&heard),
@@ -53,13 +55,27 @@ pub fn read(text: &str, kind: Kind, scene: &Scene) -> Reading {
         Kind::Phone => phone::read(&heard),
         Kind::TimeWindow => time::read(&mut heard, scene),
         Kind::YesNo => yes_no::read(&heard),
+    };
+    if !reading.span.is_empty() {
+        reading.span = reading.span.start + from..reading.span.end + from;
     }
+    reading
 }
+
+/// Where reading begins: at a word.
+fn beginning(text: &str) -> usize {
+    let Some(earliest) = text.len().checked_sub(LONGEST).filter(|earliest| *earliest > 0) else { return 0 };
+    let earliest = text.ceil_char_boundary(earliest);
+    text[earliest..].find(char::is_whitespace).map_or(earliest, |gap| earliest + gap)
+}
+
+/// Bytes of text that are read: some four minutes of speech.
+const LONGEST: usize = 4_000;
 
 /// Whether a text in Latin letters or Devanagari has no word that this reader knows, hesitations left out. A name is such a text, too.
 pub fn is_gibberish(text: &str) -> bool {
     let readable = |c: char| !c.is_alphabetic() || c <= '\u{24f}' || ('\u{900}'..'\u{980}').contains(&c);
-    text.chars().all(readable) && Heard::new(text, None).says_nothing()
+    text.chars().all(readable) && Heard::new(&text[beginning(text)..], None).says_nothing()
 }
 
 /// What is looked for in a text.

@@ -1,10 +1,10 @@
 //! What holds of a call whatever happens to it, in whatever order: random events with random pauses between them. The rules stand in
-//! `tests/fuzzed/call.rs`. `TRUNKLINE_FUZZ_CASES` sets how many calls are tried.
+//! `fuzz/targets/call.rs`. `TRUNKLINE_FUZZ_CASES` sets how many calls are tried.
 
 use proptest::prelude::*;
 use trunkline::call::Stop;
 
-use crate::fuzzed::{KEYS, Op, PIECES, Start, WORDS, play, read};
+use crate::fuzzed::{KEYS, Op, PIECES, Start, WORDS, play, run};
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -63,7 +63,6 @@ proptest! {
 
     #[test]
     fn whatever_bytes_are_made_into_events_the_rules_hold(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let (start, ops) = read(&bytes);
-        play(start, &ops);
+        run(&bytes);
     }
 }

@@ -3,7 +3,7 @@
 
 mod echoes;
 mod endings;
-#[path = "../fuzzed/call.rs"]
+#[path = "../../fuzz/targets/call.rs"]
 mod fuzzed;
 mod heard;
 mod interruptions;
