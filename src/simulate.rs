@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use trunkline::config::Config;
 use trunkline::simulator::caller::Script;
-use trunkline::simulator::load::{self, LoadReport, Plan};
+use trunkline::simulator::load::{self, Cost, LoadReport, Plan};
 use trunkline::simulator::twilio::LineOptions;
 
 use crate::terminal::{say, table};
@@ -36,19 +36,32 @@ pub(crate) struct Simulate {
     /// The server's process id, if it runs on this machine: its processor time and memory are told as well
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
+    /// The stand-in vendors' process id, likewise
+    #[arg(long, value_name = "PID")]
+    vendors_pid: Option<u32>,
     /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
     /// Write JSON into this file as well
     #[arg(long, value_name = "FILE")]
     json_file: Option<PathBuf>,
+    /// Add to what that file has, and print all of it
+    #[arg(long, requires = "json_file")]
+    append: bool,
 }
 
-/// Holds the calls and prints what they were like. Fails if any call did.
+/// Holds the calls and prints what they were like. Fails if any call did; a call that the server refused in good form did not.
 pub(crate) async fn simulate(config: &Config, args: Simulate) -> anyhow::Result<ExitCode> {
     let token = config.twilio.auth_token.as_ref().map(|token| token.expose().to_owned()).unwrap_or_default();
     let account = config.twilio.account_sid.as_ref().map_or("AC00000000000000000000000000000001", |sid| sid.as_str());
-    let mut reports = Vec::new();
+    let mut reports: Vec<LoadReport> = match &args.json_file {
+        Some(file) if args.append && file.exists() => {
+            let json = std::fs::read(file).with_context(|| file.display().to_string())?;
+            serde_json::from_slice(&json).with_context(|| file.display().to_string())?
+        }
+        Some(_) | None => Vec::new(),
+    };
+    let earlier = reports.len();
     for calls in args.calls {
         let plan = Plan {
             url: args.url.clone(),
@@ -60,17 +73,18 @@ pub(crate) async fn simulate(config: &Config, args: Simulate) -> anyhow::Result<
             script: Script::turns(args.turns, &args.phrase, args.interrupt_every),
             line: LineOptions::default(),
             server_pid: args.server_pid,
+            vendors_pid: args.vendors_pid,
         };
         reports.push(load::simulate(plan).await?);
     }
-    let good = reports.iter().all(|report| report.good == report.calls);
+    let good = reports.iter().skip(earlier).all(|report| report.good + report.refused == report.calls);
     if let Some(file) = &args.json_file {
         let json = serde_json::to_string_pretty(&reports)? + "\n";
         std::fs::write(file, json).with_context(|| file.display().to_string())?;
     }
     let text = match (reports.as_slice(), args.json) {
         ([report], true) => serde_json::to_string_pretty(report)? + "\n",
-        ([report], false) => format!("{report}\n"),
+        ([report], false) if !args.append => format!("{report}\n"),
         (reports, true) => serde_json::to_string_pretty(reports)? + "\n",
         (reports, false) => compare(reports),
     };
@@ -78,45 +92,71 @@ pub(crate) async fn simulate(config: &Config, args: Simulate) -> anyhow::Result<
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One line for each number of calls.
+/// What callers heard and what it cost, a line for each number of calls.
 fn compare(reports: &[LoadReport]) -> String {
-    let rows: Vec<[String; 12]> = reports
-        .iter()
-        .map(|report| {
-            let server = |of: &dyn Fn(&load::Cost) -> String| report.server.as_ref().map_or_else(|| "-".to_owned(), of);
-            let late = report.own_late_frames as f64 * 100.0 / report.frames_sent.max(1) as f64;
-            [
-                report.calls.to_string(),
-                report.good.to_string(),
-                format!("{:.0}", report.voice_to_voice.p50),
-                format!("{:.0}", report.voice_to_voice.p95),
-                format!("{:.0}", report.voice_to_voice.p99),
-                format!("{:.0}", report.barge_in.p50),
-                format!("{:.0}", report.greeting.p50),
-                format!("{:.0}", report.gaps.count),
-                server(&|cost| format!("{:.3}", cost.cpu_s_per_call_minute)),
-                server(&|cost| format!("{}", cost.resident_per_call / 1_024)),
-                format!("{:.3}", report.own_cpu_s_per_call_minute),
-                format!("{late:.2}"),
-            ]
-        })
-        .collect();
+    let ms = |value: f64| format!("{value:.0}");
+    let heard = reports.iter().map(|report| {
+        let (voice, (added_p50, added_p95)) = (report.voice_to_voice, report.added());
+        [
+            report.calls.to_string(),
+            (report.calls - report.good - report.refused).to_string(),
+            report.refused.to_string(),
+            ms(voice.p50),
+            ms(voice.p95),
+            ms(voice.p99),
+            ms(added_p50),
+            ms(added_p95),
+            format!("{:.0} / {:.0}", report.barge_in.p50, report.barge_in.p95),
+            format!("{:.1} / {:.1}", report.greeting.p50, report.greeting.p95),
+            report.gaps.count.to_string(),
+        ]
+    });
+    let cost = reports.iter().map(|report| {
+        let of = |cost: &Option<Cost>| {
+            cost.map_or_else(|| "-".to_owned(), |cost| format!("{:.3}", cost.cpu_s_per_call_minute))
+        };
+        let late = report.own_frame_lateness;
+        [
+            report.calls.to_string(),
+            of(&report.server),
+            report.server.map_or_else(|| "-".to_owned(), |cost| (cost.resident_per_call / 1_024).to_string()),
+            format!("{:.3}", report.own_cpu_s_per_call_minute),
+            of(&report.vendors),
+            format!("{:.1} / {:.1} / {:.1}", late.p50, late.p95, late.p99),
+            ms(late.max),
+            ms(report.own_cores_busy),
+            report.doubt().map_or_else(|| "yes".to_owned(), |doubt| format!("NO: {doubt}")),
+        ]
+    });
+    let mut out = String::new();
     let head = [
         "calls",
-        "good",
-        "v2v p50",
+        "failed",
+        "refused",
+        "voice to voice p50",
         "p95",
         "p99",
-        "barge-in p50",
-        "greeting p50",
+        "less 425: p50",
+        "p95",
+        "barge-in p50 / p95",
+        "greeting p50 / p95",
         "gaps",
-        "server cpu s/min",
-        "KiB/call",
-        "own cpu s/min",
-        "own late %",
     ];
-    let mut out = String::new();
-    table(&mut out, head, rows.iter().map(|row| row.each_ref().map(String::as_str)));
+    let heard: Vec<_> = heard.collect();
+    table(&mut out, head, heard.iter().map(|row| row.each_ref().map(String::as_str)));
+    let head = [
+        "calls",
+        "server CPU s/call-min",
+        "KiB/call",
+        "simulator CPU",
+        "vendors CPU",
+        "simulator late p50 / p95 / p99",
+        "max",
+        "its cores busy %",
+        "to be trusted",
+    ];
+    let cost: Vec<_> = cost.collect();
+    table(&mut out, head, cost.iter().map(|row| row.each_ref().map(String::as_str)));
     out
 }
 

@@ -374,6 +374,7 @@ async fn load_is_a_sum_of_calls() {
         script: script(vec![Step::InterruptAfter { ms: 100, phrase: "no".to_owned() }]),
         line: LineOptions::default(),
         server_pid: None,
+        vendors_pid: None,
     })
     .await
     .unwrap();

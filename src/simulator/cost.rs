@@ -1,6 +1,6 @@
-//! What a process costs, read from Linux's `/proc`: processor time and resident memory. Nothing elsewhere.
+//! What a process costs and how busy our own cores are, read from Linux's `/proc`. Nothing elsewhere.
 //!
-//! Not a profiler. Key type: [`Cost`].
+//! Not a profiler. Key types: [`Cost`], [`Cores`].
 
 use std::time::Duration;
 
@@ -26,6 +26,49 @@ pub struct Cost {
     pub resident_most: u64,
     /// The difference for each call, in bytes.
     pub resident_per_call: u64,
+}
+
+/// The time of the cores that this process may use, in ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cores {
+    all: u64,
+    idle: u64,
+}
+
+impl Cores {
+    /// Up to now; `None` where there is no `/proc`.
+    pub(super) fn ours() -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        Self::parse(&status, &std::fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    fn parse(status: &str, stat: &str) -> Option<Self> {
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
+        let may = |core: u32| {
+            allowed.split(',').any(|range| {
+                let (from, to) = range.split_once('-').unwrap_or((range, range));
+                from.parse().is_ok_and(|from: u32| from <= core) && to.parse().is_ok_and(|to: u32| core <= to)
+            })
+        };
+        let mut sum = Self::default();
+        for line in stat.lines() {
+            let mut words = line.split_whitespace();
+            let core = words.next().and_then(|name| name.strip_prefix("cpu")).and_then(|core| core.parse().ok());
+            if core.is_some_and(may) {
+                // user nice system idle iowait irq softirq steal; guests are in the first two.
+                let ticks: Vec<u64> = words.take(8).filter_map(|word| word.parse().ok()).collect();
+                sum.all += ticks.iter().sum::<u64>();
+                sum.idle += ticks.iter().skip(3).take(2).sum::<u64>();
+            }
+        }
+        Some(sum)
+    }
+
+    /// Percent of the time since `before` that they were busy, whoever with.
+    pub(super) fn busy_since(self, before: Self) -> f64 {
+        let all = self.all.saturating_sub(before.all).max(1);
+        100.0 - self.idle.saturating_sub(before.idle) as f64 * 100.0 / all as f64
+    }
 }
 
 impl Usage {
@@ -75,6 +118,14 @@ mod tests {
         let usage = Usage::parse(stat, "Name:\ta) b\nVmHWM:\t 300 kB\nVmRSS:\t    200 kB\n").unwrap();
         assert_eq!(usage, Usage { cpu: Duration::from_secs(3), resident_bytes: 204_800 });
         assert_eq!(Usage::parse("nonsense", ""), None);
+    }
+
+    #[test]
+    fn only_the_cores_that_we_may_use_are_counted() {
+        let stat = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 50 0 10 20 0 0 0 0 0 0\ncpu3 1 0 0 9 10 0 0 0 7 7\nintr 5";
+        let cores = Cores::parse("Name: x\nCpus_allowed_list:\t1-2,3\n", stat).unwrap();
+        assert_eq!(cores, Cores { all: 100, idle: 39 });
+        assert_eq!(cores.busy_since(Cores { all: 60, idle: 29 }), 75.0);
     }
 
     #[test]

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::caller::{CallReport, Script};
+use super::caller::{CallEnd, CallReport, Script, Webhook};
 pub use super::cost::Cost;
-use super::cost::Usage;
+use super::cost::{Cores, Usage};
 use super::twilio::{FarEnd, FarEndConfig, Inbound, LineOptions};
 
 /// What to do.
@@ -39,6 +39,8 @@ pub struct Plan {
     pub line: LineOptions,
     /// The server's process, if it runs on this machine, for [`LoadReport::server`].
     pub server_pid: Option<u32>,
+    /// The stand-in vendors' process, likewise, for [`LoadReport::vendors`].
+    pub vendors_pid: Option<u32>,
 }
 
 /// What all calls were like.
@@ -48,6 +50,8 @@ pub struct LoadReport {
     pub calls: usize,
     /// Calls that were held, in either mode, and ended as `completed` without an error.
     pub good: usize,
+    /// Calls that the server refused in good form: they heard a sentence, or nothing, and were ended by its first document.
+    pub refused: usize,
     /// Minutes of connected call, all together.
     pub call_minutes: f64,
     /// Seconds from the first call to the last report.
@@ -64,14 +68,20 @@ pub struct LoadReport {
     pub gaps: Spread,
     /// Milliseconds that the simulator's worst frame was late, per call.
     pub own_lateness: Spread,
+    /// Milliseconds that its frames were late, over all frames.
+    pub own_frame_lateness: Spread,
     /// Frames that the simulator sent over 10 ms late, of all.
     pub own_late_frames: u64,
     /// Media messages sent.
     pub frames_sent: u64,
     /// What the simulator itself cost, in processor seconds for each minute of call.
     pub own_cpu_s_per_call_minute: f64,
+    /// How busy the cores were that the simulator may use, in percent, whoever with: the busiest [`BUSY_WINDOW`].
+    pub own_cores_busy: f64,
     /// What the server cost, where its process was named.
     pub server: Option<Cost>,
+    /// What the stand-in vendors cost, where their process was named.
+    pub vendors: Option<Cost>,
     /// Notes of all calls by code, with the first text of each and how often it came.
     pub notes: Vec<(u32, String, usize)>,
 }
@@ -105,8 +115,9 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
     let began = Instant::now();
     let own = Usage::of(std::process::id());
     let server = plan.server_pid.and_then(Usage::of);
-    let most = Arc::new(AtomicU64::new(0));
-    let watching = plan.server_pid.map(|pid| watch(pid, most.clone()));
+    let vendors = plan.vendors_pid.and_then(Usage::of);
+    let most = Arc::new(Most::default());
+    let watching = watch(plan.server_pid, most.clone());
     let mut sids = Vec::with_capacity(plan.calls);
     for n in 0..plan.calls {
         let due = began + plan.ramp.mul_f64(n as f64 / plan.calls.max(1) as f64);
@@ -124,9 +135,10 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
         reports.extend(far_end.report(&sid).await);
     }
     let mut report = LoadReport::of(reports.iter().map(AsRef::as_ref), plan.calls, began.elapsed());
-    if let Some(watching) = watching {
-        watching.abort();
-    }
+    watching.abort();
+    let (count, [p50, p95, p99, max]) = far_end.lateness([0.5, 0.95, 0.99, 1.0]);
+    report.own_frame_lateness = Spread { count: count as usize, p50, p95, p99, max };
+    report.own_cores_busy = most.busy_permille.load(Ordering::Relaxed) as f64 / 10.0;
     let used = |before: Option<Usage>, pid: u32| Some((before?, Usage::of(pid)?));
     if let Some((before, after)) = used(own, std::process::id()) {
         let cost = Cost::between(before, after, 0, plan.calls, report.call_minutes);
@@ -134,22 +146,49 @@ pub async fn simulate(plan: Plan) -> std::io::Result<LoadReport> {
     }
     let server = plan.server_pid.and_then(|pid| used(server, pid));
     report.server = server.map(|(before, after)| {
-        Cost::between(before, after, most.load(Ordering::Relaxed), plan.calls, report.call_minutes)
+        Cost::between(before, after, most.resident.load(Ordering::Relaxed), plan.calls, report.call_minutes)
     });
+    let vendors = plan.vendors_pid.and_then(|pid| used(vendors, pid));
+    report.vendors = vendors.map(|(before, after)| Cost::between(before, after, 0, plan.calls, report.call_minutes));
     Ok(report)
 }
 
-/// Notes the most memory that the process has while the calls go on.
-fn watch(pid: u32, most: Arc<AtomicU64>) -> JoinHandle<()> {
+/// The highest that was seen while the calls went on.
+#[derive(Default)]
+struct Most {
+    resident: AtomicU64,
+    busy_permille: AtomicU64,
+}
+
+/// Looks at the server's memory and at our own cores while the calls go on.
+fn watch(server: Option<u32>, most: Arc<Most>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        while let Some(usage) = Usage::of(pid) {
-            most.fetch_max(usage.resident_bytes, Ordering::Relaxed);
+        let mut cores = (Instant::now(), Cores::ours());
+        loop {
+            if let Some(usage) = server.and_then(Usage::of) {
+                most.resident.fetch_max(usage.resident_bytes, Ordering::Relaxed);
+            }
+            if cores.0.elapsed() >= BUSY_WINDOW {
+                let now = Cores::ours();
+                if let (Some(before), Some(now)) = (cores.1, now) {
+                    most.busy_permille.fetch_max((now.busy_since(before) * 10.0) as u64, Ordering::Relaxed);
+                }
+                cores = (Instant::now(), now);
+            }
             tokio::time::sleep(WATCH).await;
         }
     })
 }
 
 const WATCH: Duration = Duration::from_millis(500);
+/// Over which [`LoadReport::own_cores_busy`] is taken.
+pub const BUSY_WINDOW: Duration = Duration::from_secs(3);
+/// What the stand-in vendors take of a turn unless told otherwise: ears 150, mind 200, voice 75 milliseconds. It is what
+/// [`LoadReport::added`] leaves out, and nothing else: no silence rule, no pacing of the model's words.
+pub const UPSTREAM_MS: f64 = 425.0;
+/// A run whose own frames were later than this (99 of 100), or whose own cores were busier, measured itself.
+const TRUSTED_LATE_MS: f64 = 10.0;
+const TRUSTED_BUSY: f64 = 90.0;
 
 impl LoadReport {
     /// The sum of these calls' reports.
@@ -158,6 +197,7 @@ impl LoadReport {
         let mut out = Self {
             calls,
             good: 0,
+            refused: 0,
             call_minutes: 0.0,
             took_s: took.as_secs_f64(),
             voice_to_voice: Spread::default(),
@@ -166,17 +206,22 @@ impl LoadReport {
             greeting: Spread::default(),
             gaps: Spread::default(),
             own_lateness: Spread::default(),
+            own_frame_lateness: Spread::default(),
             own_late_frames: 0,
             frames_sent: 0,
             own_cpu_s_per_call_minute: 0.0,
+            own_cores_busy: 0.0,
             server: None,
+            vendors: None,
             notes: Vec::new(),
         };
         for report in reports {
-            // A call in gather mode has no stream, but asks for more than one document.
-            let held = report.streams > 0 || report.webhooks.len() > 1;
-            let fine = report.status == "completed" && held && report.notes.iter().all(|note| note.code == 0);
-            out.good += usize::from(fine);
+            // A call in gather mode has no stream, but asks for more than one document. Status callbacks bring none.
+            let documents = report.webhooks.iter().filter(|webhook| is_document(webhook)).count();
+            let held = report.streams > 0 || documents > 1;
+            let fine = report.status == "completed" && report.notes.iter().all(|note| note.code == 0);
+            out.good += usize::from(fine && held);
+            out.refused += usize::from(fine && !held && documents == 1 && report.end == CallEnd::Agent);
             out.call_minutes += report.duration_ms as f64 / 60_000.0;
             voice.extend(report.turns.iter().filter_map(|turn| turn.voice_to_voice_ms));
             barge.extend(report.barge_ins.iter().filter_map(|barge_in| barge_in.clear_ms));
@@ -202,6 +247,30 @@ impl LoadReport {
     }
 }
 
+impl LoadReport {
+    /// What voice-to-voice has beyond the stand-in vendors' [`UPSTREAM_MS`], at the median and at 95 of 100. Below zero where the
+    /// model was asked before the caller's last words were final.
+    pub fn added(&self) -> (f64, f64) {
+        (self.voice_to_voice.p50 - UPSTREAM_MS, self.voice_to_voice.p95 - UPSTREAM_MS)
+    }
+
+    /// Why these figures are the simulator's as much as the server's, if they are.
+    pub fn doubt(&self) -> Option<&'static str> {
+        if self.own_frame_lateness.p99 > TRUSTED_LATE_MS {
+            Some("we were late")
+        } else if self.own_cores_busy > TRUSTED_BUSY {
+            Some("our cores were full")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a request brought a document to carry out.
+fn is_document(webhook: &Webhook) -> bool {
+    webhook.status == 200 && webhook.answer.contains("<Response")
+}
+
 impl Spread {
     /// The spread of these values.
     pub fn of(mut values: Vec<f64>) -> Self {
@@ -218,8 +287,8 @@ impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} of {} calls good, {:.1} call minutes in {:.1} s",
-            self.good, self.calls, self.call_minutes, self.took_s
+            "{} of {} calls good, {} refused, {:.1} call minutes in {:.1} s",
+            self.good, self.calls, self.refused, self.call_minutes, self.took_s
         )?;
         writeln!(f, "{:<34}{:>8}{:>9}{:>9}{:>9}{:>9}", "milliseconds", "count", "p50", "p95", "p99", "max")?;
         let rows = [
@@ -227,6 +296,7 @@ impl fmt::Display for LoadReport {
             ("barge-in: first voice to clear", self.barge_in),
             ("greeting", self.greeting),
             ("gaps in the agent's speech", self.gaps),
+            ("our own lateness, per frame", self.own_frame_lateness),
             ("our own worst lateness, per call", self.own_lateness),
         ];
         for (name, spread) in rows {
@@ -235,11 +305,21 @@ impl fmt::Display for LoadReport {
         }
         writeln!(f, "interruptions without a clear: {}", self.barge_ins_missed)?;
         write!(f, "our own frames over 10 ms late: {} of {}", self.own_late_frames, self.frames_sent)?;
-        write!(f, "\nour own processor seconds per call minute: {:.3}", self.own_cpu_s_per_call_minute)?;
+        write!(
+            f,
+            "\nour own processor seconds per call minute: {:.3}; our cores at most {:.0} % busy",
+            self.own_cpu_s_per_call_minute, self.own_cores_busy
+        )?;
         if let Some(server) = &self.server {
             let kib = server.resident_per_call / 1_024;
             let cpu = server.cpu_s_per_call_minute;
             write!(f, "\nthe server's: {cpu:.3}; its memory per call: {kib} KiB")?;
+        }
+        if let Some(vendors) = &self.vendors {
+            write!(f, "\nthe stand-in vendors': {:.3}", vendors.cpu_s_per_call_minute)?;
+        }
+        if let Some(doubt) = self.doubt() {
+            write!(f, "\nnot to be trusted: {doubt}")?;
         }
         for (code, text, count) in &self.notes {
             write!(f, "\n{count} × {code}: {text}")?;

@@ -247,7 +247,8 @@ impl Listener {
     }
 
     fn remember(&mut self, piece: &[u8]) {
-        self.tail.extend(piece.iter().map(|&byte| plain(byte)));
+        let last = &piece[piece.len().saturating_sub(TAIL)..];
+        self.tail.extend(last.iter().map(|&byte| plain(byte)));
         let extra = self.tail.len().saturating_sub(TAIL);
         self.tail.drain(..extra);
     }

@@ -128,31 +128,47 @@ impl Playback {
 
     /// Plays up to `now_us`: what sounded, and the names of the marks that were reached, in order.
     pub fn advance(&mut self, now_us: u64) -> (Option<Played>, Vec<String>) {
+        let mut audio = Vec::new();
+        let at_us = self.advance_into(now_us, &mut audio);
+        (at_us.map(|at_us| Played { at_us, audio }), self.reached())
+    }
+
+    /// Plays up to `now_us` into a buffer that is used again and again: when what sounded began, if anything did.
+    pub fn advance_into(&mut self, now_us: u64, audio: &mut Vec<u8>) -> Option<u64> {
+        audio.clear();
         let due = (now_us.saturating_sub(self.next_byte_us) / US_PER_BYTE) as usize;
         let count = due.min(self.queue.len());
-        let played = (count > 0).then(|| {
-            let at_us = self.next_byte_us;
-            let audio: Vec<u8> = self.queue.drain(..count).collect();
-            self.next_byte_us += count as u64 * US_PER_BYTE;
-            self.played += count as u64;
-            if let Some(speech) = self.heard.speeches.last_mut() {
-                speech.end_us = self.next_byte_us;
-                if speech.voiced_us.is_none()
-                    && let Some(block) = audio.chunks(80).position(is_loud)
-                {
-                    speech.voiced_us = Some(at_us + block as u64 * 80 * US_PER_BYTE);
-                }
+        if count == 0 {
+            return None;
+        }
+        let at_us = self.next_byte_us;
+        let (front, back) = self.queue.as_slices();
+        audio.extend_from_slice(&front[..count.min(front.len())]);
+        audio.extend_from_slice(&back[..count.saturating_sub(front.len())]);
+        self.queue.drain(..count);
+        self.next_byte_us += count as u64 * US_PER_BYTE;
+        self.played += count as u64;
+        if let Some(speech) = self.heard.speeches.last_mut() {
+            speech.end_us = self.next_byte_us;
+            if speech.voiced_us.is_none()
+                && let Some(block) = audio.chunks(80).position(is_loud)
+            {
+                speech.voiced_us = Some(at_us + block as u64 * 80 * US_PER_BYTE);
             }
-            if self.queue.is_empty() {
-                self.dry_since_us = Some(self.next_byte_us);
-            }
-            Played { at_us, audio }
-        });
+        }
+        if self.queue.is_empty() {
+            self.dry_since_us = Some(self.next_byte_us);
+        }
+        Some(at_us)
+    }
+
+    /// The names of the marks that playback has reached, in order; each is told once.
+    pub fn reached(&mut self) -> Vec<String> {
         let mut reached = Vec::new();
         while self.marks.front().is_some_and(|(place, _)| *place <= self.played) {
             reached.extend(self.marks.pop_front().map(|(_, name)| name));
         }
-        (played, reached)
+        reached
     }
 
     /// Whether something is left to play.

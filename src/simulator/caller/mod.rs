@@ -169,10 +169,8 @@ impl Caller {
             let count = rest.len().min(FRAME);
             sound[..count].copy_from_slice(&rest[..count]);
             saying.offset += count;
-            if saying.said.voiced_us.is_none() && is_loud(&sound) {
-                saying.said.voiced_us = Some(now_us);
-            }
             if is_loud(&sound) {
+                saying.said.voiced_us.get_or_insert(now_us);
                 saying.said.end_us = now_us;
             }
             tick.sound = Some(sound);
@@ -221,11 +219,13 @@ impl Caller {
     }
 
     fn step(&mut self, now_us: u64, line: &Playback, tick: &mut Tick) {
-        let Some(step) = self.steps.front().cloned() else {
+        // Asked fifty times a second of every caller: nothing is copied before the step is ready.
+        let Some(step) = self.steps.front() else {
             return;
         };
         let waited = now_us.saturating_sub(self.since_us);
-        let ready = match &step {
+        let mut missed = false;
+        let ready = match step {
             Step::HangUp | Step::Press(_) | Step::Say(_) => true,
             Step::Silence(ms) => waited >= ms * 1_000,
             Step::WaitForAgent { quiet_ms } => self.agent_was_quiet(now_us, line, *quiet_ms),
@@ -235,22 +235,20 @@ impl Caller {
                 let long_enough = voiced.is_some_and(|at| now_us.saturating_sub(at) >= ms * 1_000);
                 if line.is_playing() && long_enough {
                     true
-                } else if self.agent_was_quiet(now_us, line, MISSED_QUIET_MS) {
-                    self.missed += 1;
-                    true
                 } else {
-                    false
+                    missed = self.agent_was_quiet(now_us, line, MISSED_QUIET_MS);
+                    missed
                 }
             }
         };
         let gave_up = !ready && waited >= PATIENCE_US;
-        if gave_up {
-            self.missed += 1;
-        }
         if !ready && !gave_up {
             return;
         }
-        self.steps.pop_front();
+        self.missed += u32::from(missed || gave_up);
+        let Some(step) = self.steps.pop_front() else {
+            return;
+        };
         self.since_us = now_us;
         match step {
             Step::HangUp => tick.hang_up = true,

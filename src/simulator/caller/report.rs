@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::simulator::phrases::{Listener, PhraseBook};
-use crate::simulator::playback::{Gap, Heard, Played, Warnings};
+use crate::simulator::playback::{Gap, Heard, Warnings};
 
 /// A finished call as the far end saw it. Times are milliseconds since the call was placed, lengths milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -255,22 +255,22 @@ impl Recorder {
         }
     }
 
-    /// The agent's sound that was played; a line of it that ended is returned.
-    pub(crate) fn agent_sound(&mut self, played: &Played, words: Option<&PhraseBook>) -> Option<Line> {
+    /// The agent's sound that was played from `at_us` on; a line of it that ended is returned.
+    pub(crate) fn agent_sound(&mut self, at_us: u64, sound: &[u8], words: Option<&PhraseBook>) -> Option<Line> {
         if self.record
             && let Some(audio) = &mut self.report.audio
         {
-            place(&mut audio.agent, played.at_us, &played.audio);
+            place(&mut audio.agent, at_us, sound);
         }
         let ended = match &self.agent {
-            Some(line) if played.at_us > line.end_us + LINE_BREAK_US => self.agent_quiet(),
+            Some(line) if at_us > line.end_us + LINE_BREAK_US => self.agent_quiet(),
             Some(_) | None => None,
         };
-        let end_us = played.at_us + played.audio.len() as u64 * 125;
-        let line = self.agent.get_or_insert_with(|| AgentLine { start_us: played.at_us, end_us, words: Vec::new() });
+        let end_us = at_us + sound.len() as u64 * 125;
+        let line = self.agent.get_or_insert_with(|| AgentLine { start_us: at_us, end_us, words: Vec::new() });
         line.end_us = end_us;
         if let Some(book) = words {
-            line.words.extend(self.listener.hear(book, &played.audio).words.into_iter().map(|word| word.text));
+            line.words.extend(self.listener.hear(book, sound).words.into_iter().map(|word| word.text));
         }
         ended
     }
@@ -415,7 +415,7 @@ mod tests {
     fn both_sides_lie_on_one_timeline() {
         let mut recorder = Recorder::new("CA1", "s", true);
         recorder.caller_sound(20_000, &[1; 160]);
-        recorder.agent_sound(&Played { at_us: 60_000, audio: vec![2; 80] }, None);
+        recorder.agent_sound(60_000, &[2; 80], None);
         let audio = recorder.finish("completed", CallEnd::Agent, None, 0).audio.unwrap();
         assert_eq!((audio.caller.len(), audio.agent.len()), (560, 560));
         assert_eq!((audio.caller[159], audio.caller[160], audio.agent[479], audio.agent[480]), (0xFF, 1, 0xFF, 2));

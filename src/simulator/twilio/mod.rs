@@ -26,6 +26,7 @@ use super::phrases::PhraseBook;
 use super::vendors::Spoken;
 use call::Call;
 use courier::Courier;
+use stream::Ticker;
 
 /// A simulated Twilio that is running. Dropping it stops its REST server and hangs up its calls.
 #[derive(Debug)]
@@ -192,6 +193,7 @@ impl FarEnd {
             events: broadcast::channel(EVENTS).0,
             next: AtomicU64::new(1),
             salt: rand::random(),
+            ticker: Ticker::start(stop.clone()),
             stop: stop.clone(),
         });
         let app = rest::routes(shared.clone());
@@ -246,6 +248,13 @@ impl FarEnd {
     /// Who answers the next call.
     pub fn answer_next(&self, script: Script) {
         lock(&self.shared.scripts).push_back(script);
+    }
+
+    /// Frames sent so far, and the milliseconds of lateness that each of these parts of them did not exceed: our own, not the
+    /// server's.
+    pub fn lateness<const N: usize>(&self, parts: [f64; N]) -> (u64, [f64; N]) {
+        let lateness = self.shared.ticker.lateness();
+        (lateness.count(), parts.map(|part| lateness.ms(part)))
     }
 
     /// What happens on all lines from now on. A slow reader misses events.
@@ -311,6 +320,7 @@ struct Shared {
     next: AtomicU64,
     /// Keeps sids of two runs apart.
     salt: u64,
+    ticker: Ticker,
     stop: CancellationToken,
 }
 

@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,7 +32,7 @@ pub(super) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
-    let fault = shared.arrive(Route::Ears, target, Value::Null);
+    let fault = shared.arrive(Route::Ears, target, Bytes::new());
     match &fault {
         Some(FaultKind::Refuse) => return cut.for_good().await,
         Some(FaultKind::Status { code, body }) => {
@@ -221,7 +222,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, mut fa
         let now = Instant::now();
         let mut said = hearing.hear(&shared.phrases, &opening.mulaw(chunk.audio));
         if chunk.commit {
-            shared.write_down(Route::Ears, "", json!({"commit": true}));
+            shared.write_down(Route::Ears, "", Bytes::from_static(br#"{"commit":true}"#));
             match hearing.commit() {
                 Ok(say) => said.extend(say),
                 Err(Throttled) => {
@@ -253,7 +254,9 @@ struct Chunk {
 fn read_chunk(text: &str, opening: &Opening, first: bool) -> Result<Chunk, (&'static str, String)> {
     #[derive(serde::Deserialize)]
     struct Wire<'a> {
+        #[serde(borrow)]
         message_type: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
         audio_base_64: std::borrow::Cow<'a, str>,
         commit: bool,
         sample_rate: u32,

@@ -83,7 +83,7 @@ pub(super) async fn generate(
     let began = Instant::now();
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     let raw: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let fault = shared.arrive(Route::Mind, target, raw.clone());
+    let fault = shared.arrive(Route::Mind, target, body.clone());
     let streamed = call.ends_with(":streamGenerateContent");
     match &fault {
         Some(FaultKind::Refuse | FaultKind::CloseWith { .. }) => return cut.for_good().await,
@@ -115,7 +115,7 @@ pub(super) async fn generate(
         text = text.chars().take(text.chars().count() / 2).collect::<String>() + " …that is all I know";
     }
     if !streamed {
-        let events = events(&request, &[text]);
+        let events = events(&request, body.len(), &[text]);
         let total = settings.mind.first_token_ms + settings.mind.chunk_every_ms * 2;
         tokio::time::sleep_until(began + Duration::from_millis(total)).await;
         let whole = events.last().cloned().unwrap_or_default();
@@ -123,7 +123,7 @@ pub(super) async fn generate(
             .into_response();
     }
     let pieces = pieces(&text, &settings.mind, began.elapsed().subsec_nanos());
-    let events = events(&request, &pieces);
+    let events = events(&request, body.len(), &pieces);
     if of("alt") != Some("sse") {
         let due = settings.mind.first_token_ms + settings.mind.chunk_every_ms * events.len() as u64;
         tokio::time::sleep_until(began + Duration::from_millis(due)).await;
@@ -194,8 +194,8 @@ fn pieces(text: &str, settings: &MindSettings, seed: u32) -> Vec<String> {
     pieces
 }
 
-fn events(request: &GeminiRequest, pieces: &[String]) -> Vec<Value> {
-    let prompt = request.raw.to_string().len() / 4;
+fn events(request: &GeminiRequest, length: usize, pieces: &[String]) -> Vec<Value> {
+    let prompt = length / 4;
     let mut written = 0;
     pieces
         .iter()

@@ -26,6 +26,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -170,6 +171,7 @@ impl Vendors {
             struck: broadcast::Sender::new(STRIKES),
             counters: Mutex::default(),
             log: Mutex::default(),
+            messages: voice_socket::Messages::default(),
             answers: Mutex::default(),
             synth: synth::Synth::new(config.sound, spoken.clone()),
             spoken,
@@ -249,7 +251,7 @@ impl Vendors {
 
     /// The last requests, oldest first, at most 500.
     pub fn log(&self) -> Vec<LogEntry> {
-        lock(&self.shared.log).iter().cloned().collect()
+        self.shared.log()
     }
 
     /// The texts spoken lately, for [`super::twilio::FarEndConfig::agent_words`].
@@ -343,7 +345,9 @@ struct Shared {
     /// What open sockets meet from now on.
     struck: broadcast::Sender<(Route, FaultKind)>,
     counters: Mutex<Counters>,
-    log: Mutex<VecDeque<LogEntry>>,
+    log: Mutex<VecDeque<Logged>>,
+    /// Speech as socket messages, made once for a text.
+    messages: voice_socket::Messages,
     answers: Mutex<VecDeque<String>>,
     synth: synth::Synth,
     spoken: Spoken,
@@ -351,6 +355,14 @@ struct Shared {
     think: Think,
     phrases: Arc<PhraseBook>,
     started: Instant,
+}
+
+/// A [`LogEntry`] that nobody has looked at.
+struct Logged {
+    at_ms: u64,
+    route: Route,
+    target: String,
+    body: Bytes,
 }
 
 impl std::fmt::Debug for Shared {
@@ -361,7 +373,7 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     /// Counts a request, writes it down, and says which fault it meets.
-    fn arrive(&self, route: Route, target: &str, body: Value) -> Option<FaultKind> {
+    fn arrive(&self, route: Route, target: &str, body: Bytes) -> Option<FaultKind> {
         *lock(&self.counters).requests.entry(route.as_str().to_owned()).or_default() += 1;
         self.write_down(route, target, body);
         let fault = self.faults.take(route)?;
@@ -369,13 +381,24 @@ impl Shared {
         Some(fault)
     }
 
-    fn write_down(&self, route: Route, target: &str, body: Value) {
+    /// Keeps a body as it came: it is read when the log is.
+    fn write_down(&self, route: Route, target: &str, body: Bytes) {
         let at_ms = self.started.elapsed().as_millis() as u64;
+        let entry = Logged { at_ms, route, target: target.to_owned(), body };
         let mut log = lock(&self.log);
-        if log.len() >= LOG_LIMIT {
-            log.pop_front();
-        }
-        log.push_back(LogEntry { at_ms, route, target: target.to_owned(), body });
+        let oldest = if log.len() >= LOG_LIMIT { log.pop_front() } else { None };
+        log.push_back(entry);
+        drop((log, oldest));
+    }
+
+    fn log(&self) -> Vec<LogEntry> {
+        let read = |Logged { at_ms, route, target, body }: &Logged| LogEntry {
+            at_ms: *at_ms,
+            route: *route,
+            target: target.clone(),
+            body: serde_json::from_slice(body).unwrap_or(Value::Null),
+        };
+        lock(&self.log).iter().map(read).collect()
     }
 
     /// Whether the key in `header` will do.
@@ -432,7 +455,7 @@ struct Control {
 
 async fn show(State(shared): State<Arc<Shared>>) -> axum::Json<Value> {
     let counters = lock(&shared.counters).clone();
-    let log: Vec<LogEntry> = lock(&shared.log).iter().cloned().collect();
+    let log = shared.log();
     axum::Json(json!({"settings": **shared.settings.load(), "counters": counters, "log": log}))
 }
 

@@ -2,7 +2,7 @@
 //! end can read what was to be heard. Not an encoder.
 
 /// A format such as `mp3_44100_128`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mp3 {
     rate: u32,
     kbps: u32,

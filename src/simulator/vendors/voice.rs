@@ -21,7 +21,7 @@ use super::{Shared, VoiceSettings, lock};
 use crate::simulator::sound::{decode, resample, to_le_bytes};
 
 /// A form that speech is asked in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Format {
     Ulaw,
     /// Signed 16-bit little-endian at this rate.
@@ -150,9 +150,10 @@ impl Speech {
         body: &Bytes,
     ) -> Result<Self, Response> {
         let mut began = Instant::now();
+        let raw = body.clone();
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let target = uri.path_and_query().map_or("", |target| target.as_str());
-        let fault = shared.arrive(Route::Speech, target, body.clone());
+        let fault = shared.arrive(Route::Speech, target, raw);
         match &fault {
             Some(FaultKind::Refuse | FaultKind::CloseWith { .. }) => {
                 return Err(cut.for_good().await);

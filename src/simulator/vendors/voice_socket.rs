@@ -2,8 +2,8 @@
 //!
 //! `Contexts` holds the rules and is pure but for the making of speech; the socket task carries messages and sleeps.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -12,6 +12,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -51,7 +52,7 @@ async fn open(
     multi: bool,
 ) -> Response {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
-    let fault = shared.arrive(Route::SpeechSocket, target, Value::Null);
+    let fault = shared.arrive(Route::SpeechSocket, target, Bytes::new());
     match &fault {
         Some(FaultKind::Refuse) => return cut.for_good().await,
         Some(FaultKind::Status { code, body }) => {
@@ -127,7 +128,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, mut fault:
                     let Ok(message) = serde_json::from_str::<Value>(&text) else {
                         return refuse(socket, "invalid_message", "The message is not JSON.").await;
                     };
-                    shared.write_down(Route::SpeechSocket, "", message.clone());
+                    shared.write_down(Route::SpeechSocket, "", text.into());
                     if hang { continue }
                     contexts.take(&message, Instant::now())
                 }
@@ -141,13 +142,15 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, mut fault:
             Step::Speak { context, text } => {
                 let began = Instant::now();
                 let speech = shared.synth.speak(&text).await;
-                contexts.spoken(&context, &text, &speech, began);
+                let messages = shared.messages.of(&contexts.rules, &text, &speech);
+                contexts.spoken(&context, &messages, began);
             }
             Step::Send(mut message) => {
                 if fault == Some(FaultKind::Malformed) {
-                    message = json!({"audio": 42, "contextId": message["contextId"]});
+                    let whole: Value = serde_json::from_str(&message.text).unwrap_or_default();
+                    message.text = json!({"audio": 42, "contextId": whole["contextId"]}).to_string();
                 }
-                if socket.send(Message::Text(message.to_string().into())).await.is_err() {
+                if socket.send(Message::Text(message.text.into())).await.is_err() {
                     break;
                 }
                 sent += 1;
@@ -180,8 +183,36 @@ enum Step {
     Close,
     Nothing,
     Refuse { error: &'static str, message: String },
-    Send(Value),
+    Send(Out),
     Speak { context: String, text: String },
+}
+
+/// A message to the client.
+#[derive(Debug, PartialEq)]
+struct Out {
+    text: String,
+    /// Whether it ends its context.
+    last: bool,
+}
+
+/// The messages of texts spoken lately, without the context's id: base64 and timings are made once.
+#[derive(Default)]
+pub(super) struct Messages(Mutex<HashMap<(String, Format, u64), Arc<[String]>>>);
+
+impl Messages {
+    fn of(&self, rules: &Rules, text: &str, mulaw: &Bytes) -> Arc<[String]> {
+        let key = (text.to_owned(), rules.format, rules.settings.chunk_ms);
+        if let Some(messages) = lock(&self.0).get(&key) {
+            return messages.clone();
+        }
+        let messages: Arc<[String]> = messages(rules, text, mulaw).into();
+        let mut kept = lock(&self.0);
+        if kept.len() >= MESSAGES_LIMIT {
+            kept.clear();
+        }
+        kept.insert(key, messages.clone());
+        messages
+    }
 }
 
 /// The contexts of one socket.
@@ -199,7 +230,7 @@ struct Voice {
     id: String,
     buffer: String,
     /// Messages with their times, in order.
-    out: VecDeque<(Instant, Value)>,
+    out: VecDeque<(Instant, Out)>,
     last: Instant,
     /// How many times speech was made by length of text.
     made: usize,
@@ -301,7 +332,7 @@ impl Contexts {
     }
 
     /// Speech was made: its chunks are timed behind those already waiting.
-    fn spoken(&mut self, id: &str, text: &str, mulaw: &bytes::Bytes, began: Instant) {
+    fn spoken(&mut self, id: &str, messages: &[String], began: Instant) {
         let rules = &self.rules;
         let still_wanted = self.wanted.iter().any(|(wanted, _)| wanted == id);
         let Some(context) = self.contexts.iter_mut().find(|context| context.id == id) else {
@@ -312,40 +343,14 @@ impl Contexts {
         if let Some((last, _)) = context.out.back() {
             at = at.max(*last + every);
         }
-        let encoded = rules.format.encode(mulaw, text);
-        let step = (rules.settings.chunk_ms.max(1) * 8) as usize;
-        let total = mulaw.len();
-        for start in (0..total).step_by(step) {
-            let end = (start + step).min(total);
-            let place = |at: usize| match rules.format {
-                Format::Ulaw => at,
-                Format::Pcm(_) | Format::Mp3(_) if at >= total => encoded.len(),
-                Format::Pcm(_) | Format::Mp3(_) => encoded.len() / 2 * at / total * 2,
-            };
-            let chars = alignment(text, total, start, end);
-            // Times are told from the beginning of the message's own audio.
-            let first = start as u64 / 8;
-            let alignment = json!({
-                "chars": chars.iter().map(|(letter, _, _)| letter.to_string()).collect::<Vec<_>>(),
-                "charStartTimesMs": chars.iter().map(|(_, at, _)| at - first).collect::<Vec<_>>(),
-                "charDurationsMs": chars.iter().map(|(_, _, length)| length).collect::<Vec<_>>(),
-            });
-            let audio = BASE64_STANDARD.encode(&encoded[place(start)..place(end)]);
-            let mut message =
-                json!({"audio": audio, "isFinal": null, "normalizedAlignment": alignment, "alignment": alignment});
-            if rules.multi {
-                message["contextId"] = json!(id);
-            }
-            context.out.push_back((at, message));
+        for message in messages {
+            context.out.push_back((at, Out { text: rules.addressed(message, id), last: false }));
             at += every;
         }
         if context.ending && !still_wanted {
             let at = context.out.back().map_or(began, |(last, _)| *last);
-            let mut message = json!({"isFinal": true});
-            if rules.multi {
-                message["contextId"] = json!(id);
-            }
-            context.out.push_back((at, message));
+            let text = rules.addressed(r#"{"isFinal":true}"#, id);
+            context.out.push_back((at, Out { text, last: true }));
         }
     }
 
@@ -377,7 +382,7 @@ impl Contexts {
         if let Some(at) = at
             && let Some((_, message)) = self.contexts[at].out.pop_front()
         {
-            if message["isFinal"] == true {
+            if message.last {
                 self.contexts.remove(at);
                 self.closing |= !self.rules.multi;
             }
@@ -414,7 +419,45 @@ impl Voice {
     }
 }
 
+impl Rules {
+    /// The message, a JSON object, with the id of its context where a socket has several.
+    fn addressed(&self, message: &str, id: &str) -> String {
+        match message.strip_suffix('}') {
+            Some(open) if self.multi => format!("{open},\"contextId\":{}}}", json!(id)),
+            Some(_) | None => message.to_owned(),
+        }
+    }
+}
+
+/// Speech as the vendor's messages: chunks of base64 with the times of their letters.
+fn messages(rules: &Rules, text: &str, mulaw: &Bytes) -> Vec<String> {
+    let encoded = rules.format.encode(mulaw, text);
+    let step = (rules.settings.chunk_ms.max(1) * 8) as usize;
+    let total = mulaw.len();
+    let place = |at: usize| match rules.format {
+        Format::Ulaw => at,
+        Format::Pcm(_) | Format::Mp3(_) if at >= total => encoded.len(),
+        Format::Pcm(_) | Format::Mp3(_) => encoded.len() / 2 * at / total * 2,
+    };
+    let message = |start: usize| {
+        let end = (start + step).min(total);
+        let chars = alignment(text, total, start, end);
+        // Times are told from the beginning of the message's own audio.
+        let first = start as u64 / 8;
+        let alignment = json!({
+            "chars": chars.iter().map(|(letter, _, _)| letter.to_string()).collect::<Vec<_>>(),
+            "charStartTimesMs": chars.iter().map(|(_, at, _)| at - first).collect::<Vec<_>>(),
+            "charDurationsMs": chars.iter().map(|(_, _, length)| length).collect::<Vec<_>>(),
+        });
+        let audio = BASE64_STANDARD.encode(&encoded[place(start)..place(end)]);
+        json!({"audio": audio, "isFinal": null, "normalizedAlignment": alignment, "alignment": alignment}).to_string()
+    };
+    (0..total).step_by(step).map(message).collect()
+}
+
 const CONTEXT_LIMIT: usize = 5;
+/// Texts whose messages are kept; all are forgotten together.
+const MESSAGES_LIMIT: usize = 200;
 /// ElevenLabs' `chunk_length_schedule`.
 const SCHEDULE: [usize; 4] = [120, 160, 250, 290];
 
@@ -458,10 +501,11 @@ mod tests {
         let mut now = contexts.last;
         loop {
             match step {
-                Step::Send(message) => sent.push(message),
+                Step::Send(message) => sent.push(serde_json::from_str(&message.text).unwrap()),
                 Step::Speak { context, text } => {
-                    let mulaw = bytes::Bytes::from(vec![1_u8; text.trim().len() * 480]);
-                    contexts.spoken(&context, &text, &mulaw, now);
+                    let mulaw = Bytes::from(vec![1_u8; text.trim().len() * 480]);
+                    let messages = messages(&contexts.rules, &text, &mulaw);
+                    contexts.spoken(&context, &messages, now);
                 }
                 Step::Nothing => {}
                 Step::Refuse { .. } | Step::Close => return (sent, Some(step)),

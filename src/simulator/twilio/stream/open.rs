@@ -1,5 +1,7 @@
 //! How a media socket is opened and lost: what Twilio refuses of a `<Stream>`, the signed upgrade, the codes of its debugger.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
@@ -10,8 +12,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::super::call::Call;
 use super::super::document::Element;
+use super::outbox::{Carrier, Outlet};
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<Carrier>>;
 
 /// What Twilio refuses of a `<Stream>`; else its parameters.
 pub(super) fn check(url: &str, noun: &Element) -> Result<serde_json::Map<String, serde_json::Value>, (u32, String)> {
@@ -42,7 +45,8 @@ pub(super) fn check(url: &str, noun: &Element) -> Result<serde_json::Map<String,
     Ok(parameters)
 }
 
-pub(super) async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, String)> {
+/// The socket, and where to write past it if it is not encrypted.
+pub(super) async fn connect(call: &Call, url: &str) -> Result<(Socket, Option<Arc<Outlet>>), (u32, String)> {
     let mut request = url.into_client_request().map_err(|error| (31_923, error.to_string()))?;
     let signature =
         HeaderValue::from_str(&call.shared.courier.sign_upgrade(url)).map_err(|error| (31_900, error.to_string()))?;
@@ -63,18 +67,32 @@ pub(super) async fn connect(call: &Call, url: &str) -> Result<Socket, (u32, Stri
         tungstenite::Error::Tls(error) => (31_910, error.to_string()),
         other => (31_920, other.to_string()),
     };
-    match call.shared.courier.connect_to() {
-        Some(addr) => {
-            let tcp = TcpStream::connect(addr).await.map_err(|error| (31_902, error.to_string()))?;
-            tcp.set_nodelay(true).map_err(|error| (31_900, error.to_string()))?;
-            let upgraded =
-                tokio_tungstenite::client_async_with_config(request, MaybeTlsStream::Plain(tcp), Some(config)).await;
-            upgraded.map(|(socket, _)| socket).map_err(failed)
-        }
-        None => {
-            let upgraded = tokio_tungstenite::connect_async_with_config(request, Some(config), true).await;
-            upgraded.map(|(socket, _)| socket).map_err(failed)
-        }
+    let encrypted = url.starts_with("wss") && call.shared.courier.connect_to().is_none();
+    let connected = match call.shared.courier.connect_to() {
+        Some(addr) => TcpStream::connect(addr).await.map_err(|error| (31_902, error.to_string()))?,
+        None => dial(url).await.map_err(tungstenite::Error::Io).map_err(failed)?,
+    };
+    connected.set_nodelay(true).map_err(|error| (31_900, error.to_string()))?;
+    let outlet = Arc::new(Outlet::new(connected));
+    let carrier = Carrier(outlet.clone());
+    if encrypted {
+        let upgraded = tokio_tungstenite::client_async_tls_with_config(request, carrier, Some(config), None).await;
+        return upgraded.map(|(socket, _)| (socket, None)).map_err(failed);
+    }
+    let upgraded =
+        tokio_tungstenite::client_async_with_config(request, MaybeTlsStream::Plain(carrier), Some(config)).await;
+    upgraded.map(|(socket, _)| (socket, Some(outlet))).map_err(failed)
+}
+
+/// Connects to where a URL says.
+async fn dial(url: &str) -> std::io::Result<TcpStream> {
+    let parsed = url::Url::parse(url).map_err(std::io::Error::other)?;
+    let port = parsed.port_or_known_default().unwrap_or(443);
+    match parsed.host() {
+        Some(url::Host::Domain(name)) => TcpStream::connect((name, port)).await,
+        Some(url::Host::Ipv4(address)) => TcpStream::connect((address, port)).await,
+        Some(url::Host::Ipv6(address)) => TcpStream::connect((address, port)).await,
+        None => Err(std::io::Error::other("the URL has no host")),
     }
 }
 
