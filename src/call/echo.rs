@@ -6,13 +6,41 @@
 
 use std::time::Duration;
 
-use super::Call;
+use super::{Call, backchannel};
 use crate::conversation::Completeness;
+
+/// What the line is known to give back of our voice.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// How much louder than usual its echo was, dB, when that was last noticed.
+    louder_db: f32,
+    noticed_at: Duration,
+    /// Whether the recogniser is known to hear the echo.
+    echoes_words: bool,
+}
+
+impl Line {
+    /// How far below our voice its echo stays, dB. A line that proved louder is believed again as time passes: who took our words
+    /// into his mouth must not have made us deaf.
+    fn echo_db(&self, now: Duration) -> f32 {
+        ECHO_DB - self.louder_db(now)
+    }
+
+    fn louder_db(&self, now: Duration) -> f32 {
+        let forgotten = FORGOTTEN_DB_PER_S * now.saturating_sub(self.noticed_at).as_secs_f32();
+        (self.louder_db - forgotten).max(0.0)
+    }
+
+    fn is_louder(&mut self, now: Duration) {
+        self.louder_db = (self.louder_db(now) + LOUDER_DB).min(ECHO_DB - LEAST_ECHO_DB);
+        self.noticed_at = now;
+    }
+}
 
 impl Call {
     /// The level up to which sound may be our echo, dBFS.
     pub(super) fn ceiling_dbfs(&mut self, now: Duration) -> f32 {
-        self.speech.loudest_dbfs(now) - self.echo_db
+        self.speech.loudest_dbfs(now) - self.line.echo_db(now)
     }
 
     /// What the caller said of the recogniser's words, final or not. An echo that he surely did not speak is remembered, and taken off
@@ -23,23 +51,26 @@ impl Call {
             return "";
         }
         let voice = self.hearing.voiced_lately(now);
-        let in_silence = voice && self.speech.audible_at().is_none_or(|at| self.hearing.since_at() > at);
+        // Where we have just stopped for a sound, it may be the end of what we said.
+        let delay = if self.paused { ECHO_DELAY } else { Duration::ZERO };
+        let in_silence = voice && self.speech.audible_at().is_none_or(|at| self.hearing.since_at() > at + delay);
         if in_silence || !self.speech.echoing(now).iter().any(|said| repeats(rest, said)) {
             return rest;
         }
-        if voice && !self.echoes_words {
+        if voice && !self.line.echoes_words {
             if self.completeness(rest, now) == Completeness::Complete {
                 // "In the morning or in the evening?" "In the evening."
                 return rest;
             }
             // He may be about to say more, and then he said this too.
-            if last && self.paused {
-                // Our own words have stopped us.
-                self.echo_db = (self.echo_db - LOUDER_DB).max(LEAST_ECHO_DB);
+            let many = words(rest).count() > 1 && !backchannel::is_only(rest, last, &self.agent);
+            if last && many && self.paused {
+                // Our own words have stopped us. A "hello" proves nothing.
+                self.line.is_louder(now);
             }
             return "";
         }
-        self.echoes_words |= words(rest).count() > 1;
+        self.line.echoes_words |= words(rest).count() > 1;
         self.hearing.take_for_echo(text, now);
         ""
     }
@@ -101,10 +132,14 @@ fn words(text: &str) -> impl Iterator<Item = (usize, String)> {
 }
 
 /// How far below our voice its echo stays, dB, until the line proves louder: 20, less what noise adds.
-pub(super) const ECHO_DB: f32 = 17.0;
+const ECHO_DB: f32 = 17.0;
 /// The caller must be louder than the echo of the worst line.
 const LEAST_ECHO_DB: f32 = 5.0;
-const LOUDER_DB: f32 = 4.0;
+const LOUDER_DB: f32 = 6.0;
+/// What was noticed once is forgotten within half a minute.
+const FORGOTTEN_DB_PER_S: f32 = 0.2;
+/// What begins to sound within so long after our own voice may be its echo.
+const ECHO_DELAY: Duration = Duration::from_millis(500);
 /// One word in so many may be misheard.
 const MISHEARD: usize = 4;
 

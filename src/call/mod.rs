@@ -54,10 +54,7 @@ pub struct Call {
     /// The agent stopped because the caller seems to speak.
     paused: bool,
     paused_at: Duration,
-    /// How far below our voice the line's echo of it stays, dB.
-    echo_db: f32,
-    /// Whether the recogniser is known to hear that echo.
-    echoes_words: bool,
+    line: echo::Line,
     ending: Option<Ending>,
     /// The caller has spoken into the thanks once, and the call went on.
     reopened: bool,
@@ -93,8 +90,7 @@ impl Call {
             exchange: None,
             paused: false,
             paused_at: Duration::ZERO,
-            echo_db: echo::ECHO_DB,
-            echoes_words: false,
+            line: echo::Line::default(),
             ending: None,
             reopened: false,
             owed: Vec::new(),

@@ -120,3 +120,43 @@ fn a_line_that_echoes_louder_is_learned_by_its_words() {
     assert_eq!(rig.history(), [format!("agent: {}", WELCOME.join(" "))], "{}", rig.log());
     rig.assert_said(&[Said::Whole(&WELCOME)]);
 }
+
+/// How loud our voice is on a phone, about as loud as a caller: so that an echo is no louder than 20 dB below a caller.
+const AS_LOUD_AS_A_CALLER: f32 = -6.0;
+
+#[test]
+fn a_caller_who_says_hello_over_our_hello_does_not_make_the_agent_deaf() {
+    let mut rig = Rig::new(logistics(), Some("en-IN"), true);
+    rig.human = Some(AS_LOUD_AS_A_CALLER);
+    rig.give(crate::rig::Outside::Started);
+    for at in [1_000, 2_600, 4_200] {
+        rig.run(at);
+        rig.say(at, "no", "Hello,");
+    }
+    rig.run(6_000);
+    let before = rig.clears.len();
+    assert!(before >= 3, "{}", rig.log());
+    rig.utter(6_000, louder(&recording("hello_who_is_calling"), -10.0), "");
+    rig.run(7_500);
+    assert_eq!(rig.clears.len(), before + 1, "he is as loud as ever, and not heard\n{}", rig.log());
+}
+
+#[test]
+fn a_line_that_was_taken_for_louder_is_believed_again_after_a_while() {
+    let mut agent = logistics();
+    agent.languages[0].texts.welcome = "This is a call from Sharma Logistics about your delivery. ".repeat(24);
+    let mut rig = Rig::new(agent, Some("en-IN"), true);
+    rig.human = Some(AS_LOUD_AS_A_CALLER);
+    rig.give(crate::rig::Outside::Started);
+    // He says after us what we said, again and again.
+    for n in 0..5 {
+        let at = 1_500 + n * 2_500;
+        rig.run(at);
+        rig.say(at, "no", "about your delivery");
+    }
+    rig.run(70_000);
+    let before = rig.clears.len();
+    rig.utter(70_000, louder(&recording("wait_one_moment_please"), -14.0), "");
+    rig.run(71_500);
+    assert_eq!(rig.clears.len(), before + 1, "{}", rig.log());
+}
