@@ -73,8 +73,7 @@ impl Call {
     /// would have changed is undone, and whoever carries the call on answers them.
     fn keep_words(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
-            self.conversation = exchange.before;
-            self.kill_turn(now, actions);
+            self.undo(exchange, now, actions);
         }
         if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {
             if self.conversation.stage() == Stage::LanguageSelection {

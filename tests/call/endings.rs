@@ -98,6 +98,47 @@ fn an_announcement_cut_off_by_a_key_is_said_again_before_anything_else() {
 }
 
 #[test]
+fn an_announcement_that_was_only_being_prepared_is_said_once() {
+    let mut agent = logistics();
+    agent.recording.enabled = true;
+    let mut rig = Rig::opened(agent, Opening { mind: true, recorded: true, ..Opening::default() });
+    rig.give(Outside::Started);
+    rig.run_until_quiet(1_500);
+    let heard = rig.heard.len();
+    let mut at = rig.now;
+    for word in ["English", "please", "English", "yes"] {
+        at = rig.say(at, "no", word) + 120;
+    }
+    rig.run_until_heard();
+    rig.run_until_quiet(700);
+    assert!(rig.spoken.iter().filter(|(_, text)| text == ANNOUNCEMENT).count() > 1, "{}", rig.log());
+    let welcome: Vec<u8> = WELCOME.iter().flat_map(|text| rig.sound_of(text)).collect();
+    assert_eq!(rig.heard[heard..].len(), welcome.len(), "{}", rig.log());
+    assert_eq!(rig.history().last().unwrap(), &format!("agent: {}", WELCOME.join(" ")));
+}
+
+#[test]
+fn an_announcement_that_is_owed_is_owed_once_although_the_answer_is_prepared_again() {
+    let mut rig = recorded(true);
+    rig.run(700);
+    rig.give(Outside::Digit('7'));
+    rig.give(Outside::Digit('#'));
+    rig.run(720);
+    rig.give(Outside::Digit('7'));
+    rig.give(Outside::Digit('#'));
+    let heard = rig.heard.len();
+    let mut at = rig.now;
+    for word in ["hello", "who", "is", "calling"] {
+        at = rig.say(at, "no", word) + 250;
+    }
+    rig.run(at + 4_000);
+    let announcement = rig.sound_of(ANNOUNCEMENT);
+    let after = &rig.heard[heard..];
+    let times = (0..after.len()).filter(|at| after[*at..].starts_with(&announcement)).count();
+    assert_eq!(times, 1, "{:?}\n{}", rig.history(), rig.log());
+}
+
+#[test]
 fn another_value_said_into_the_thanks_counts() {
     let mut rig = thanked();
     rig.say(rig.now, "no_six_hundred_rupees", "no six hundred rupees");
