@@ -281,12 +281,22 @@ impl Hearing {
 
     /// Whether anything of the caller waits to be decided.
     pub(super) fn pending(&self, now: Duration) -> bool {
-        self.speaking(now) || self.uncommitted || self.owed || !self.words.is_empty() || !self.echo.is_empty()
+        self.unsettled(now) || !self.words.is_empty()
+    }
+
+    /// Whether words are still to be expected: somebody speaks, or the recogniser has not said its last word on what was said.
+    pub(super) fn unsettled(&self, now: Duration) -> bool {
+        self.speaking(now) || self.uncommitted || self.owed || !self.partial.is_empty() || !self.echo.is_empty()
     }
 
     /// Whether a voice was noticed so lately that new words may be its.
     pub(super) fn voiced_lately(&self, now: Duration) -> bool {
-        self.voiced_until_ms > 0 && now.saturating_sub(self.voiced_at) < RECENT
+        self.voiced_within(RECENT, now)
+    }
+
+    /// Whether any frame of the last so many ms was voiced.
+    pub(super) fn voiced_within(&self, lately: Duration, now: Duration) -> bool {
+        self.voiced_until_ms > 0 && now.saturating_sub(self.voiced_at) < lately
     }
 
     /// The words that are not the caller's, since the last final ones.

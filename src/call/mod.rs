@@ -58,6 +58,8 @@ pub struct Call {
     ending: Option<Ending>,
     /// The caller has spoken into the thanks once, and the call went on.
     reopened: bool,
+    /// Since when all was said and the call would end, but for a caller who has begun to speak.
+    ends_since: Option<Duration>,
     /// What must be heard and was cut off, with its language: it is said again first.
     owed: Vec<(String, String)>,
     /// Whether something that must be heard was still being said at the last look.
@@ -93,6 +95,7 @@ impl Call {
             line: echo::Line::default(),
             ending: None,
             reopened: false,
+            ends_since: None,
             owed: Vec::new(),
             owing: false,
             wasted: 0,
@@ -219,6 +222,9 @@ impl Call {
     /// The agent has said all he wanted: end the call, or listen.
     fn all_heard(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::Drained);
+        if self.last_words(now) {
+            return;
+        }
         if let Some(exchange) = self.exchange.take() {
             self.report(exchange, actions);
         }
@@ -254,7 +260,7 @@ impl Call {
             Timer::Drained => self.all_heard(now, actions),
             Timer::Filler => self.fill(now, actions),
             Timer::FinalLate => self.final_late(now, actions),
-            Timer::MaxCall => self.say_goodbye(now, actions),
+            Timer::MaxCall => self.out_of_time(now, actions),
             Timer::MindLate => self.mind_late(now, actions),
             Timer::NoFrames => self.follow_hearing(now, actions),
             Timer::NoInput => self.no_input(now, actions),
