@@ -2,16 +2,17 @@
 //! where a rule is broken. [`read`] makes such events of any bytes. Used by property tests and by fuzzers, so it needs neither.
 //!
 //! The rules: nothing panics; one live turn at most asks and speaks; no audio of a dead turn is sent, nothing at all after the end; what is
-//! sent is bounded in each step and ahead of its playback; the deadline is in the future; silence ends the call.
+//! sent is bounded in each step and ahead of its playback; the deadline is in the future; silence ends the call; a turn has one filler at
+//! most; what must be heard is said no more once it was heard whole; no line of the history is empty.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::civil::date;
-use trunkline::agent::Agent;
-use trunkline::call::{Action, Call, Event, Stop};
+use trunkline::agent::{Agent, Language};
+use trunkline::call::{Action, Call, Event, MarkId, Stop};
 use trunkline::conversation::{Conversation, Opening};
 use trunkline::simulator::playback::Playback;
 
@@ -125,6 +126,7 @@ pub(crate) fn play(start: Start, ops: &[(u16, Op)]) {
     }
     watched.handle(Event::Started);
     assert!(watched.silence(start.frames, start.marks), "silence does not end the call");
+    watched.after_the_end();
 }
 
 /// Events made of any bytes.
@@ -211,6 +213,11 @@ struct Watched {
     deaf: bool,
     /// The newest turn that asked or spoke.
     newest: u32,
+    /// Turns that had their filler.
+    filled: BTreeSet<u32>,
+    /// Clauses that announce the recording, and the announcements that were heard whole.
+    announcing: BTreeMap<(u32, u32), String>,
+    announced: BTreeSet<String>,
 }
 
 impl Watched {
@@ -232,7 +239,20 @@ impl Watched {
             voiced: 0,
             deaf: start.deaf,
             newest: 0,
+            filled: BTreeSet::new(),
+            announcing: BTreeMap::new(),
+            announced: BTreeSet::new(),
         }
+    }
+
+    /// Lets the far end play up to now.
+    fn play_on(&mut self) {
+        let (_, marks) = self.playback.advance(self.now * 1_000);
+        for mark in &marks {
+            let clause = MarkId::parse(mark).and_then(|mark| self.announcing.get(&(mark.turn, mark.clause)));
+            self.announced.extend(clause.cloned());
+        }
+        self.due_marks.extend(marks);
     }
 
     /// The turn `back` turns ago.
@@ -241,6 +261,7 @@ impl Watched {
     }
 
     fn handle(&mut self, event: Event<'_>) {
+        self.play_on();
         let mut actions = Vec::new();
         match &event {
             Event::MindDone { turn } | Event::MindFailed { turn } => {
@@ -283,6 +304,16 @@ impl Watched {
                 assert!(self.asked.iter().all(|asked| *asked == turn || self.dead.contains(asked)), "two live turns");
                 self.newest = turn;
                 assert!(!text.trim().is_empty());
+                let of_agent = |pick: fn(&Language) -> &Option<String>| {
+                    AGENT.languages.iter().any(|language| pick(language).as_ref() == Some(&text))
+                };
+                if of_agent(|language| &language.texts.filler) {
+                    assert!(self.filled.insert(turn), "two fillers in turn {turn}");
+                }
+                if of_agent(|language| &language.texts.recording_announcement) {
+                    assert!(!self.announced.contains(&text), "announced again: {text}");
+                    self.announcing.insert((turn, clause), text);
+                }
                 self.owed.push((turn, clause));
                 self.turns.push(turn);
             }
@@ -292,7 +323,7 @@ impl Watched {
                 self.owed.retain(|(of, _)| *of != turn);
             }
             Action::Clear => {
-                self.playback.advance(self.now * 1_000);
+                self.play_on();
                 self.due_marks.extend(self.playback.clear());
             }
             Action::SendMedia(audio) => {
@@ -300,17 +331,22 @@ impl Watched {
                 assert!(!audio.is_empty());
                 let turn = u32::from(audio[0]);
                 assert!(self.newest > 255 || !self.dead.contains(&turn), "media of the dead turn {turn}");
-                let (_, marks) = self.playback.advance(self.now * 1_000);
-                self.due_marks.extend(marks);
+                self.play_on();
                 self.playback.push(self.now * 1_000, &audio);
                 assert!(self.playback.buffered_ms() <= 400, "{} ms ahead", self.playback.buffered_ms());
             }
             Action::SendMark(mark) => {
                 let name = mark.to_string();
-                self.due_marks.extend(self.playback.mark(&name));
+                let reached = self.playback.mark(&name);
+                if reached.is_some() {
+                    self.announced.extend(self.announcing.get(&(mark.turn, mark.clause)).cloned());
+                }
+                self.due_marks.extend(reached);
             }
             Action::Close(_) => {
                 assert!(self.asked.is_empty(), "the mind is left thinking");
+                let history = self.call.conversation().history().entries();
+                assert!(history.iter().all(|line| !line.text.trim().is_empty()), "an empty line");
                 self.closed = true;
             }
             Action::Commit
@@ -396,8 +432,7 @@ impl Watched {
                 self.frame(false);
             }
             if marks {
-                let (_, reached) = self.playback.advance(self.now * 1_000);
-                self.due_marks.extend(reached);
+                self.play_on();
                 self.apply(&Op::MarkDue);
             }
             for (turn, clause) in std::mem::take(&mut self.owed) {
@@ -411,5 +446,24 @@ impl Watched {
             }
         }
         self.closed
+    }
+    /// Nothing that comes too late does anything: [`check`](Self::check) fails at any action after the end.
+    fn after_the_end(&mut self) {
+        self.pass(1_000);
+        let last = self.newest;
+        for event in [
+            Event::Tick,
+            Event::Dtmf('1'),
+            Event::Final("five hundred"),
+            Event::MindDelta { turn: last, text: PIECES[2] },
+            Event::MindDone { turn: last },
+            Event::SpeechAudio { turn: last, clause: 0, audio: Bytes::from_static(&[0; 160]) },
+            Event::SpeechFailed { turn: last, clause: 0 },
+            Event::EarsLost,
+            Event::Stop(Stop::Lost),
+        ] {
+            self.handle(event);
+        }
+        self.frame(true);
     }
 }

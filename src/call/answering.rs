@@ -69,13 +69,14 @@ impl Call {
         self.speech.must_be_heard(0);
     }
 
-    fn speak(&mut self, text: &str, language: &str, fixed: bool, now: Duration, actions: &mut Vec<Action>) {
+    fn speak(&mut self, text: &str, language: &str, fixed: bool, now: Duration, actions: &mut Vec<Action>) -> u32 {
         let spoken = understand::speakable(text, language);
         let clause = self.speech.add(text, &spoken, language, fixed);
         if let Some(exchange) = &mut self.exchange {
             exchange.report.first_clause_ms.get_or_insert_with(|| ms(now));
         }
         actions.push(Action::Speak { turn: self.turn, clause, text: spoken, language: language.to_owned(), fixed });
+        clause
     }
 
     pub(super) fn mind_delta(&mut self, turn: u32, text: &str, now: Duration, actions: &mut Vec<Action>) {
@@ -174,7 +175,8 @@ impl Call {
         {
             exchange.report.filler = true;
             self.timers.set(Timer::MindLate, now + MIND_LATE_FILLED);
-            self.speak(&filler, &code, true, now, actions);
+            let clause = self.speak(&filler, &code, true, now, actions);
+            self.speech.is_filler(clause);
         }
     }
 }

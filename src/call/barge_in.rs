@@ -116,8 +116,8 @@ impl Call {
         self.speech.pause(now, actions);
         let heard = self.speech.heard();
         let unheard = self.speech.any_unheard();
+        let asked = self.exchange.as_ref().is_some_and(|exchange| exchange.mind == Mind::Asked);
         if let Some(mut exchange) = self.exchange.take() {
-            let asked = exchange.mind == Mind::Asked;
             if asked {
                 // The answer would have taken them in.
                 self.conversation.keep_what_was_said(&self.agent);
@@ -127,7 +127,8 @@ impl Call {
             }
             self.report(exchange, actions);
         }
-        if unheard {
+        // Of an answer that was not finished the history holds nothing yet.
+        if unheard || asked && !heard.is_empty() {
             self.history_cut(&heard, now);
         }
         self.kill_turn(now, actions);

@@ -263,6 +263,11 @@ impl Hearing {
         &self.words
     }
 
+    /// Those that are final.
+    pub(super) fn final_words(&self) -> &str {
+        &self.finals
+    }
+
     /// Whether the words so far are the recogniser's last word.
     pub(super) fn settled(&self) -> bool {
         !self.owed && self.partial.is_empty()

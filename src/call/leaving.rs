@@ -101,6 +101,7 @@ impl Call {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
             self.undo(exchange, now, actions);
         }
+        self.caller_first(now, actions);
         if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {
             if self.conversation.stage() == Stage::LanguageSelection {
                 return self.take_turn(&self.words_turn(), true, now, actions);
@@ -112,24 +113,39 @@ impl Call {
         }
     }
 
+    /// Whatever ends, the caller's words come before ours: those over our speech that mean something have interrupted it.
+    fn caller_first(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let answering = self.exchange.is_some() && !self.tentative() && !self.leaving();
+        if answering && !self.hearing.words().is_empty() && self.meant() {
+            self.cut_short(now, actions);
+        }
+    }
+
     /// Stops all; the history keeps what was heard, and the caller's words that were not answered. Gives what was not heard.
     fn wind_up(&mut self, now: Duration, actions: &mut Vec<Action>) -> Vec<Unheard> {
+        // An answer that is being prepared may be given there, unless the caller goes on.
+        let goes_on = self.hearing.unsettled(now);
+        if let Some(exchange) = self.exchange.take_if(|exchange| goes_on && !exchange.confirmed) {
+            self.undo(exchange, now, actions);
+        }
+        self.caller_first(now, actions);
         if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {
             self.take_turn(&self.words_turn(), true, now, actions);
         }
         self.speech.pause(now, actions);
         let mut unheard = self.speech.unheard();
         let heard = self.speech.heard();
-        // What is said again in the other mode is not said twice in the history.
-        if !unheard.is_empty() {
+        // What is said again in the other mode is not said twice in the history; of an unfinished answer it holds nothing yet.
+        let asked = self.exchange.as_ref().is_some_and(|exchange| exchange.mind == Mind::Asked);
+        if !unheard.is_empty() || asked && !heard.is_empty() {
             self.history_cut(&heard, now);
         }
         if let Some(exchange) = self.exchange.take() {
-            if exchange.mind == Mind::Asked {
+            if asked {
                 // The answer would have taken them in.
                 self.conversation.keep_what_was_said(&self.agent);
             }
-            if exchange.mind == Mind::Asked && heard.is_empty() {
+            if asked && heard.is_empty() {
                 // The beginning of an answer that will not be finished is none: the other mode asks anew.
                 unheard.clear();
             }

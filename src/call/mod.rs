@@ -222,6 +222,9 @@ impl Call {
     /// The agent has said all he wanted: end the call, or listen.
     fn all_heard(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::Drained);
+        if self.speech.mute() {
+            return self.move_to_gather(now, actions);
+        }
         if self.last_words(now) {
             return;
         }

@@ -18,6 +18,8 @@ pub(super) struct Clause {
     pub(super) spoken: Option<String>,
     pub(super) language: String,
     pub(super) fixed: bool,
+    /// It fills a silence and answers nothing: no part of what is said.
+    pub(super) filler: bool,
     /// It must be heard to its end.
     pub(super) must: bool,
     /// Audio that was not sent yet.
@@ -60,7 +62,12 @@ impl Clause {
 
     /// Whether it was heard to its end.
     pub(super) fn whole(&self) -> bool {
-        self.heard || (self.done && self.received > 0 && self.played >= self.received)
+        self.heard || self.done && self.played >= self.received && !self.mute()
+    }
+
+    /// Whether the voice gave no byte for it although there is something to be spoken.
+    pub(super) fn mute(&self) -> bool {
+        self.done && self.received == 0 && self.text.contains(char::is_alphanumeric)
     }
 
     /// Its words that were heard, where it was not heard to its end.

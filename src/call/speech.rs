@@ -125,6 +125,13 @@ impl Speech {
         u32::try_from(self.clauses.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// This clause fills a silence and is no part of what is said.
+    pub(super) fn is_filler(&mut self, clause: u32) {
+        if let Some(clause) = self.clauses.get_mut(clause as usize) {
+            clause.filler = true;
+        }
+    }
+
     /// The clauses from this one on must be heard to their end.
     pub(super) fn must_be_heard(&mut self, from: usize) {
         for clause in self.clauses.iter_mut().skip(from) {
@@ -186,7 +193,7 @@ impl Speech {
         self.advance(now);
         let last = mark.clause as usize;
         for clause in &mut self.clauses[..=last] {
-            clause.heard = true;
+            clause.heard = !clause.mute();
         }
         // The far end is further than the mirror believed.
         while self.mirror.front().is_some_and(|(clause, _)| *clause <= last) {
@@ -236,7 +243,13 @@ impl Speech {
 
     /// Whether every clause's mark came back.
     pub(super) fn heard_all(&self) -> bool {
-        self.drained() && self.clauses.iter().all(|clause| clause.heard)
+        self.drained() && self.clauses.iter().all(|clause| clause.heard || clause.mute())
+    }
+
+    /// Whether the voice gave no byte for anything that was to be said, or for what must be heard.
+    pub(super) fn mute(&self) -> bool {
+        let all = !self.clauses.is_empty() && self.clauses.iter().all(Clause::mute);
+        self.closed && all || self.clauses.iter().any(|clause| clause.must && clause.mute())
     }
 
     /// Whether some clause's audio is owed and nothing is left to play.
@@ -313,7 +326,7 @@ impl Speech {
                 let clause = u32::try_from(self.sending).unwrap_or(u32::MAX);
                 actions.push(Action::SendMark(MarkId { epoch: self.epoch, turn: self.turn, clause }));
             }
-            clause.heard |= clause.received == 0;
+            clause.heard |= clause.received == 0 && !clause.mute();
             self.sending += 1;
         }
     }
@@ -381,7 +394,7 @@ impl Speech {
         }
         // Their marks are flushed now, and would say nothing.
         for clause in &mut self.clauses[..self.sending] {
-            clause.heard = true;
+            clause.heard = !clause.mute();
         }
         self.pump_at = None;
     }
@@ -389,7 +402,7 @@ impl Speech {
     /// The words of this turn that were heard, up to the word that was being spoken.
     pub(super) fn heard(&self) -> String {
         let mut heard = String::new();
-        for clause in &self.clauses {
+        for clause in self.clauses.iter().filter(|clause| !clause.filler && !clause.mute()) {
             if !heard.is_empty() && (clause.whole() || clause.played > 0) {
                 heard.push(' ');
             }
@@ -405,14 +418,14 @@ impl Speech {
 
     /// Whether some clause was not heard whole.
     pub(super) fn any_unheard(&self) -> bool {
-        !self.clauses.iter().all(Clause::whole)
+        !self.clauses.iter().all(|clause| clause.filler || clause.whole())
     }
 
     /// The clauses that were not heard whole.
     pub(super) fn unheard(&self) -> Vec<Unheard> {
         self.clauses
             .iter()
-            .filter(|clause| !clause.whole())
+            .filter(|clause| !clause.filler && !clause.whole())
             .map(|clause| Unheard { text: clause.text.clone(), language: clause.language.clone(), fixed: clause.fixed })
             .collect()
     }

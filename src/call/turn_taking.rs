@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::exchange::{Exchange, ms};
 use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
-use super::{Action, Call};
+use super::{Action, Call, backchannel};
 use crate::audio::Frame;
 use crate::conversation::{Completeness, UserTurn};
 
@@ -301,6 +301,12 @@ impl Call {
         self.retract(now, actions);
         if self.exchange.is_some() {
             self.cut_short(now, actions);
+        }
+        // What he had said before is his; what is not final yet will come again.
+        let said = self.hearing.final_words().to_owned();
+        if !said.is_empty() && !backchannel::is_only(&said, true, &self.agent) {
+            let (audio_ms, local) = (self.hearing.span(), self.local(now));
+            self.conversation.heard(&self.agent, &said, audio_ms, local);
         }
         self.hearing.forget();
         self.take_turn(turn, true, now, actions);

@@ -83,6 +83,8 @@ pub(crate) struct Rig {
     pub(crate) pace: Option<(u32, Told)>,
     /// The voice's audio of a clause comes in one piece, as from the cache.
     pub(crate) cached: bool,
+    /// Marks come back so late (ms), or not at all.
+    pub(crate) marks_late: Option<Option<u64>>,
     /// How long the line takes, each way, ms.
     pub(crate) line_ms: u64,
     /// What is on its way to the phone.
@@ -217,6 +219,7 @@ impl Rig {
             human: None,
             pace: None,
             cached: false,
+            marks_late: None,
             line_ms: 0,
             on_its_way: VecDeque::new(),
             echo: None,
@@ -342,10 +345,13 @@ impl Rig {
     fn step(&mut self) {
         self.arrive();
         for mark in self.hear(self.now) {
-            if self.line_ms == 0 {
-                self.give(Outside::Mark(mark));
-            } else {
-                self.later(self.now + self.line_ms, Outside::Mark(mark));
+            match self.marks_late {
+                None if self.line_ms == 0 => self.give(Outside::Mark(mark)),
+                Some(None) => {}
+                None | Some(Some(_)) => {
+                    let late = self.marks_late.flatten().unwrap_or(0);
+                    self.later(self.now + self.line_ms + late, Outside::Mark(mark));
+                }
             }
         }
         if let Some(after) = self.echo.and_then(|echo| echo.words_after_ms) {
