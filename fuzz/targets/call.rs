@@ -249,10 +249,18 @@ impl Watched {
     fn play_on(&mut self) {
         let (_, marks) = self.playback.advance(self.now * 1_000);
         for mark in &marks {
-            let clause = MarkId::parse(mark).and_then(|mark| self.announcing.get(&(mark.turn, mark.clause)));
-            self.announced.extend(clause.cloned());
+            self.heard(mark);
         }
         self.due_marks.extend(marks);
+    }
+
+    /// The caller has heard all up to this mark.
+    fn heard(&mut self, mark: &str) {
+        let clause = MarkId::parse(mark).and_then(|mark| self.announcing.remove(&(mark.turn, mark.clause)));
+        if let Some(text) = clause {
+            assert!(!self.announced.contains(&text), "announced twice: {text}");
+            self.announced.insert(text);
+        }
     }
 
     /// The turn `back` turns ago.
@@ -339,7 +347,7 @@ impl Watched {
                 let name = mark.to_string();
                 let reached = self.playback.mark(&name);
                 if reached.is_some() {
-                    self.announced.extend(self.announcing.get(&(mark.turn, mark.clause)).cloned());
+                    self.heard(&name);
                 }
                 self.due_marks.extend(reached);
             }
