@@ -199,6 +199,9 @@ pub struct Conversation {
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
+    /// The caller's last words answered a read-back and were taken in; only our reply to them is missing.
+    #[serde(default)]
+    settled: bool,
 }
 
 impl Conversation {
@@ -232,6 +235,7 @@ impl Conversation {
             undisclosed: true,
             disclosing: None,
             calls_refused: false,
+            settled: false,
         }
     }
 
@@ -260,7 +264,7 @@ impl Conversation {
         self.turn
     }
 
-    /// Whether the caller said that he does not want to be called again, and was told that he will not be.
+    /// Whether the caller said that he does not want to be called again.
     pub fn calls_refused(&self) -> bool {
         self.calls_refused
     }
@@ -322,7 +326,8 @@ impl Conversation {
         }
     }
 
-    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    /// The caller said this, and nobody answers now: the words, their values, what they say to a read-back and a ban on further calls
+    /// are kept, and whoever carries on answers them.
     pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
         self.turn += 1;
         self.silences = 0;
@@ -330,7 +335,14 @@ impl Conversation {
         if self.stage == Stage::Welcome {
             self.stage = Stage::Collecting;
         }
-        self.keep_what_was_said(agent);
+        let turn = UserTurn::Said { text: text.to_owned(), audio_ms };
+        if self.notes_refusal(agent, text) {
+            self.ground_beside_refusal(agent, text, now);
+        } else if !self.reading.is_empty() && self.read_back_answered(agent, &turn, now) {
+            self.settled = true;
+        } else {
+            self.keep_what_was_said(agent);
+        }
     }
 
     /// Words that were not heard before are said again, in the other mode.

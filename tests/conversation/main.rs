@@ -11,4 +11,5 @@ mod keys;
 mod language;
 mod mind;
 mod read_back;
+mod refusal;
 mod stages;
