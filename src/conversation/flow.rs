@@ -267,8 +267,16 @@ impl Conversation {
             return self.decide_alone(agent, true, now, effects);
         }
         let open = std::mem::take(&mut self.reading);
+        let UserTurn::Said { text, .. } = turn else {
+            if !open.is_empty() {
+                // A slip. How often it may happen is for the read-backs to say: a value is read back twice.
+                self.say_not_understood(agent, now, effects);
+                return self.go_on(agent, now, effects);
+            }
+            let heard = self.ground(agent, &[], &[], !self.mind);
+            return self.decide_alone(agent, heard, now, effects);
+        };
         let heard = self.ground(agent, &[], &[], !self.mind);
-        let UserTurn::Said { text, .. } = turn else { return self.decide_alone(agent, heard, now, effects) };
         if !self.mind {
             return self.decide_alone(agent, heard, now, effects);
         }
@@ -369,6 +377,11 @@ impl Conversation {
         } else {
             self.say_not_understood(agent, now, effects);
         }
+        self.go_on(agent, now, effects);
+    }
+
+    /// What comes next: a read-back, the thanks, a question.
+    fn go_on(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         if self.read_back(agent, now, effects) {
             return;
         }
@@ -457,6 +470,7 @@ impl Conversation {
     }
 
     pub(super) fn say(&mut self, say: Say, now: DateTime, effects: &mut Vec<Effect>) {
+        self.note_speech();
         self.history.agent_said(&say.text, self.turn, now);
         effects.push(Effect::Say(say));
     }

@@ -370,7 +370,7 @@ pub(super) fn tokens(text: &str) -> Vec<String> {
 }
 
 /// The words of a text in lower case, with their byte spans.
-fn spans(text: &str) -> Vec<(String, Range<usize>)> {
+pub(super) fn spans(text: &str) -> Vec<(String, Range<usize>)> {
     let mut words = Vec::new();
     let mut from = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {

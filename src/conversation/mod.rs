@@ -6,9 +6,11 @@
 //! plain data: any instance can load it and carry on.
 
 mod absorb;
+mod asked;
 mod blanks;
 pub mod clause;
 pub mod decision;
+mod denial;
 mod duties;
 mod flow;
 mod grounding;
@@ -34,6 +36,7 @@ use values::Values;
 
 pub use decision::{Answer, BadAnswer, Decision};
 pub use grounding::{Collected, Evidence, options_said, within};
+pub use keys::Keys;
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +205,9 @@ pub struct Conversation {
     /// The caller's last words answered a read-back and were taken in; only our reply to them is missing.
     #[serde(default)]
     settled: bool,
+    /// The turn after which the caller spoke before he had heard our question.
+    #[serde(default)]
+    unasked: Option<u32>,
 }
 
 impl Conversation {
@@ -236,6 +242,7 @@ impl Conversation {
             disclosing: None,
             calls_refused: false,
             settled: false,
+            unasked: None,
         }
     }
 
@@ -295,6 +302,7 @@ impl Conversation {
         if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
             self.undisclosed = true;
         }
+        self.note_interruption(heard);
         self.history.cut(heard, self.turn, now);
     }
 
@@ -348,6 +356,7 @@ impl Conversation {
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
         self.undisclosed = false;
+        self.note_speech();
         self.history.agent_said_again(text, self.turn, now);
     }
 
