@@ -334,8 +334,15 @@ pub fn options_said<'a>(field: &'a Field, text: &str) -> Vec<(&'a str, Range<usi
             .max_by_key(|(from, to)| to - from);
         let Some((from, to)) = longest else { continue };
         // "Not video", but "video, no, clinic".
-        let before = from.checked_sub(1).filter(|&at| text[said[at].1.end..said[from].1.start].trim().is_empty());
-        let refused = before.and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+        let joined = |at: usize| text[said[at].1.end..said[at + 1].1.start].trim().is_empty();
+        let before = |from: usize| from.checked_sub(1).filter(|&at| joined(at));
+        // "Not by video", "not at the clinic".
+        let mut linked = from;
+        while let Some(at) = before(linked).filter(|&at| word(at).is_some_and(|word| LINKS.contains(&word))) {
+            linked = at;
+        }
+        let refused = before(from).and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+            || before(linked).and_then(word) == Some("not")
             || word(to).is_some_and(|word| AFTER_REFUSED.contains(&word));
         if !refused {
             found.push((&option.value, said[from].1.start..said[to - 1].1.end));
@@ -391,6 +398,7 @@ pub(super) fn spans(text: &str) -> Vec<(String, Range<usize>)> {
 const ANSWERS: [&str; 14] =
     ["yes", "no", "nope", "sorry", "sir", "haan", "nahi", "nahin", "ji", "na", "हाँ", "हां", "नहीं", "जी"];
 const BEFORE_REFUSED: [&str; 2] = ["not", "no"];
+const LINKS: [&str; 6] = ["at", "by", "in", "on", "the", "via"];
 const AFTER_REFUSED: [&str; 5] = ["nahi", "nahin", "mat", "नहीं", "मत"];
 const TAKING_BACK: [&str; 12] =
     ["no", "sorry", "wait", "actually", "rather", "nahi", "nahin", "matlab", "नहीं", "सॉरी", "बल्कि", "मतलब"];
