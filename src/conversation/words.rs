@@ -125,7 +125,8 @@ impl Conversation {
                 heard = true;
             }
         }
-        if nothing_seen && !heard && yes_no(&entry.text, entry.at).is_none() {
+        // "No, eighteen hundred" may correct what was said before; a "yes" is about what was asked.
+        if nothing_seen && !heard && yes_no(&entry.text, entry.at) != Some(true) {
             heard = self.ground_bare(agent, &entry, proposals, except);
         }
         heard

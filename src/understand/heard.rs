@@ -352,6 +352,24 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
     let alone = heard.skip(to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
     let counted = matches!(heard.word(to), Some(Word::Moment | Word::Of | Word::Human | Word::Talk));
     let half = single && heard.tokens[from].word == Word::Half;
+    // "The big one", "the lower one".
+    let of_a_kind = single
+        && heard.tokens[from].word == Word::Small(1)
+        && heard.word(to).is_none_or(|w| ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or))
+        && matches!(
+            heard.before(from),
+            Some(
+                Word::Other
+                    | Word::Another
+                    | Word::Fine
+                    | Word::Wrong
+                    | Word::LessThan
+                    | Word::MoreThan
+                    | Word::Normal
+                    | Word::Final
+                    | Word::Next
+            )
+        );
     one && !alone
         && matches!(
             heard.word(to),
@@ -360,6 +378,7 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
         || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
         || single && counted
         || half
+        || of_a_kind
 }
 
 /// True for words that end a clause.

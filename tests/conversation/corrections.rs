@@ -26,6 +26,27 @@ fn a_bare_correction_of_another_field_is_read_back_as_that_field() {
 }
 
 #[test]
+fn a_no_before_a_bare_correction_hides_nothing() {
+    for words in ["nahi nahi 1800", "no, 1800", "no no eighteen hundred"] {
+        let mut phone = Phone::alone(LOGISTICS, "en-IN");
+        phone.says("1500");
+        assert_eq!(phone.says(words), "I understood one thousand eight hundred rupees. Is that right?", "{words}");
+        phone.says("yes");
+        phone.says("2 to 5");
+        phone.completed_with(&[("charge", "₹1,800"), ("time", "2-5pm")]);
+    }
+}
+
+#[test]
+fn one_of_a_kind_is_no_hour() {
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    phone.says("2500 for the small truck and 3500 for the big one");
+    assert!(phone.says("the smaller one").contains("two thousand five hundred rupees"));
+    phone.says("2500");
+    assert_eq!(phone.data(), [("charge", "₹2,500")]);
+}
+
+#[test]
 fn the_mind_cannot_bring_back_what_was_replaced_or_rejected() {
     let mut phone = Phone::with_mind(LOGISTICS);
     phone.says("500 rupees");
