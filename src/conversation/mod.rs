@@ -202,6 +202,9 @@ pub struct Conversation {
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
+    /// He said so when everything was collected, and nobody answers him.
+    #[serde(default)]
+    refused_whole: bool,
     /// The caller's last words answered a read-back and were taken in; only our reply to them is missing.
     #[serde(default)]
     settled: bool,
@@ -241,6 +244,7 @@ impl Conversation {
             undisclosed: true,
             disclosing: None,
             calls_refused: false,
+            refused_whole: false,
             settled: false,
             unasked: None,
         }
@@ -346,6 +350,7 @@ impl Conversation {
         let turn = UserTurn::Said { text: text.to_owned(), audio_ms };
         if self.notes_refusal(agent, text) {
             self.ground_beside_refusal(agent, text, now);
+            self.refused_whole = self.is_complete(agent);
         } else if !self.reading.is_empty() && self.read_back_answered(agent, &turn, now) {
             self.settled = true;
         } else {
@@ -368,7 +373,11 @@ impl Conversation {
     /// The call ended from outside: hung up, lost, never connected.
     pub fn ended_outside(&mut self, connected: bool) {
         if !self.stage.is_over() {
-            self.stage = if connected { Stage::Abandoned } else { Stage::Unreachable };
+            self.stage = match connected {
+                true if self.refused_whole => Stage::Completed,
+                true => Stage::Abandoned,
+                false => Stage::Unreachable,
+            };
         }
     }
 

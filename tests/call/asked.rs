@@ -2,7 +2,7 @@
 
 use trunkline::agent::{self, Agent};
 use trunkline::call::{Closing, Stop};
-use trunkline::conversation::{Ending, Stage};
+use trunkline::conversation::{Ending, Opening, Stage};
 
 use crate::rig::{Outside, Rig, logistics};
 
@@ -169,6 +169,41 @@ fn a_ban_right_before_the_line_is_lost_is_kept() {
             assert_eq!(said.contains(&"All right, we will not call you again."), stop == Stop::Draining, "{said:?}");
         }
     }
+}
+
+#[test]
+fn a_ban_over_words_that_must_be_heard_is_kept_when_the_line_is_lost() {
+    for stop in [Stop::Lost, Stop::HangUp] {
+        let mut agent = logistics();
+        agent.recording.enabled = true;
+        let language = Some("en-IN".to_owned());
+        let mut rig = Rig::opened(agent, Opening { language, recorded: true, ..Opening::default() });
+        (rig.partial_delay, rig.ms_per_character) = (20, 150);
+        rig.give(Outside::Started);
+        rig.run(200);
+        let end = rig.say(rig.now, "five_hundred_rupees", "please never call me again");
+        rig.run(end + 40);
+        assert_eq!((rig.history().len(), rig.clears.len()), (1, 0), "the announcement goes on: {:?}", rig.history());
+        rig.give(Outside::Stop(stop));
+        let history = rig.history();
+        assert_eq!((history.len(), history[1].as_str()), (2, "caller: please never call me again"), "{history:?}");
+        assert!(rig.call.conversation().calls_refused() && rig.closed.is_some(), "{stop:?}: {}", rig.log());
+    }
+}
+
+#[test]
+fn a_ban_into_the_thanks_is_kept_when_the_caller_hangs_up_over_them() {
+    let mut rig = Rig::begun(logistics(), Some("en-IN"), false);
+    rig.run_until_quiet(700);
+    rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
+    rig.run_until_heard();
+    rig.run(rig.now + 120);
+    rig.partial_delay = 20;
+    let end = rig.say(rig.now, "five_hundred_rupees", "please never call me again");
+    rig.run(end + 40);
+    rig.give(Outside::Stop(Stop::HangUp));
+    assert!(rig.call.conversation().calls_refused(), "{}", rig.log());
+    assert_eq!((data(&rig, &logistics()).len(), rig.call.conversation().stage()), (2, Stage::Completed));
 }
 
 #[test]

@@ -35,6 +35,10 @@ fn a_ban_before_the_line_is_lost_is_kept_and_answered_by_who_carries_on() {
         phone.conversation.ended_outside(true);
         assert_eq!(phone.stage(), Stage::Abandoned);
         assert!(phone.conversation.calls_refused());
+        let mut phone = Phone::welcomed(agent(LOGISTICS, |text| text), "en-IN", mind);
+        assert_eq!(lost_after(&mut phone, "500 rupees, 2 to 5, don't call me again"), FAREWELL);
+        phone.conversation.ended_outside(true);
+        assert_eq!(phone.stage(), Stage::Completed);
     }
     // Words that were saved without being looked at, by a process that is gone.
     let mut phone = Phone::alone(LOGISTICS, "en-IN");
