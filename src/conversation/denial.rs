@@ -45,6 +45,11 @@ fn denies(agent: &Agent, field: &Field, held: &Collected, entry: &Entry) -> bool
     matches!(eye.find(field, &said), Finding::Clear(said) if grounding::agree(held, &said))
 }
 
+/// Whether a word of the text denies something.
+pub(super) fn denies_something(text: &str) -> bool {
+    grounding::tokens(text).iter().any(|word| NEGATIONS.contains(&word.as_str()))
+}
+
 /// "Don't" is two words here: an apostrophe parts them.
 const NEGATIONS: [&str; 19] = [
     "not",

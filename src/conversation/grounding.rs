@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::coming;
 use super::history::Entry;
 use crate::agent::field::{Choice, Field, FieldKind};
 use crate::understand::{self, Kind, Scene, Value};
@@ -113,7 +114,13 @@ impl Eye<'_> {
     /// The same, with the words.
     pub(super) fn look(&self, field: &Field, entry: &Entry) -> Sight {
         match field.kind.spoken() {
-            Some(kind) => self.read(field, kind, &entry.text, entry),
+            Some(kind) => {
+                let sight = self.read(field, kind, &entry.text, entry);
+                if sight.finding == Finding::Nothing && coming::is_promised(field, entry) {
+                    return Sight { finding: Finding::Clear(Collected::answer(true, entry)), span: 0..0 };
+                }
+                sight
+            }
             None if field.kind == FieldKind::Choice => choose(field, entry),
             None => Sight { finding: Finding::Nothing, span: 0..0 },
         }

@@ -9,6 +9,7 @@ mod absorb;
 mod asked;
 mod blanks;
 pub mod clause;
+mod coming;
 pub mod decision;
 mod denial;
 mod duties;

@@ -69,7 +69,11 @@ pub(super) const WORDS: Table = &[
     (Point, "point"),
     (Oh, "oh o"),
     (Dozen, "dozen dozens"),
-    (NoneAtAll, "none nil nothing not_any not_even_one not_a_single_one not_a_single"),
+    (
+        NoneAtAll,
+        "none nil nothing not_any not_even_one not_a_single_one not_a_single nobody_else no_one_else nobody_with_me \
+         no_one_with_me",
+    ),
     // Money.
     (Rupee, "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas"),
     (Paise, "paise paisa paisas paises"),
