@@ -247,6 +247,8 @@ impl Switchboard {
 
     async fn call_ended(&self, call_sid: &CallSid) {
         let Some(entry) = self.find(call_sid).await else { return };
+        // The stream's task still knows the caller's last words.
+        entry.leave_stream().await;
         let mut session = entry.session.lock().await;
         if session.ended_at.is_some() {
             return;

@@ -315,6 +315,7 @@ impl Driver {
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
     async fn leave(mut self: Box<Self>, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
+        let refused = session.conversation.calls_refused();
         // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
         if session.mode == Mode::Stream {
             session.conversation = self.call.conversation().clone();
@@ -327,6 +328,9 @@ impl Driver {
         if session.ended_at.is_some() {
             // The call's end was told before the socket's.
             session.conversation.ended_outside(true);
+            if !refused {
+                self.board.keep_refusal(&session);
+            }
         } else if session.conversation.stage() == Stage::Completed && session.end(true) {
             self.board.over(&session);
         }

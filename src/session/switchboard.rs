@@ -440,11 +440,7 @@ impl Switchboard {
         self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
-        if session.conversation.calls_refused()
-            && let Some(phone) = session.phone.clone()
-        {
-            self.never_call(phone);
-        }
+        self.keep_refusal(session);
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
         telemetry::traces::call(&session.call_sid, session.started_at, &session.facts());
