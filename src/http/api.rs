@@ -88,7 +88,8 @@ pub(super) async fn hang_up(
     Path(sid): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let call_sid = CallSid::parse(&sid).map_err(|_| Problem::no_such_call())?;
-    match switchboard.hang_up(&call_sid).await {
+    let board = switchboard.clone();
+    match switchboard.to_the_end(async move { board.hang_up(&call_sid).await }).await.ok_or_else(Problem::defect)? {
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(HangUpError::NotFound) => Err(Problem::no_such_call()),
         Err(error @ HangUpError::Over) => Err(Problem::new(StatusCode::CONFLICT, error.to_string())),
@@ -96,16 +97,22 @@ pub(super) async fn hang_up(
     }
 }
 
-/// `DELETE /api/calls/{sid}`: every trace of it, the recording too.
+/// `DELETE /api/calls/{sid}`: every trace of it, the recording too; also where nobody waits for the answer any more.
 pub(super) async fn delete(State(app): State<App>, Path(sid): Path<String>) -> Result<Response, Problem> {
     let call_sid = CallSid::parse(&sid).map_err(|_| Problem::no_such_call())?;
+    let switchboard = app.switchboard().clone();
+    let work = async move { erase(&app, &call_sid).await };
+    switchboard.to_the_end(work).await.ok_or_else(Problem::defect)?
+}
+
+async fn erase(app: &App, call_sid: &CallSid) -> Result<Response, Problem> {
     let switchboard = app.switchboard();
-    if switchboard.is_live(&call_sid).await {
+    if switchboard.is_live(call_sid).await {
         return Err(Problem::new(StatusCode::CONFLICT, "the call is live; hang it up first"));
     }
-    switchboard.forget(&call_sid);
+    switchboard.forget(call_sid);
     let traces = Traces { recordings: app.config().recordings.clone(), speech: switchboard.speech_cache().clone() };
-    let deletion = match retention::erase(switchboard.store(), &traces, &call_sid).await {
+    let deletion = match retention::erase(switchboard.store(), &traces, call_sid).await {
         Ok(deletion) => deletion,
         Err(EraseError::Store(error)) => return Err(not_kept(error)),
         Err(EraseError::Recording(error)) => {

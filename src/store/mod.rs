@@ -323,6 +323,17 @@ impl Store {
     /// # Errors
     /// The journal failed: nothing was deleted.
     pub async fn delete(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
+        let mut deletion = self.delete_here(call_sid).await?;
+        deletion.mongodb_pending = !self.deleted_there(call_sid).await;
+        Ok(deletion)
+    }
+
+    /// Removes every trace of a call here, durably, refuses later saves of it, and queues the deletion for MongoDB, which
+    /// [`Self::deleted_there`] waits for. MongoDB is asked before what it knows of the call's files, in bounded time.
+    ///
+    /// # Errors
+    /// The journal failed: nothing was deleted.
+    pub async fn delete_here(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
         // What only MongoDB knows may name files that are here.
         let known = self.known(call_sid).await.ok().flatten();
         let mut deletion = self.journal.delete(call_sid).await?;
@@ -331,11 +342,23 @@ impl Store {
             deletion.recording = deletion.recording.or(call.recording);
             deletion.speech.extend(call.speech);
         }
-        if let Some(mongo) = &self.mongo {
-            let confirmed = timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await;
-            deletion.mongodb_pending = !matches!(confirmed, Ok(Ok(())));
-        }
         Ok(deletion)
+    }
+
+    /// Whether MongoDB has confirmed a deletion that was queued; it gets 3 s. True without MongoDB.
+    pub async fn deleted_there(&self, call_sid: &CallSid) -> bool {
+        match &self.mongo {
+            None => true,
+            Some(mongo) => matches!(timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await, Ok(Ok(()))),
+        }
+    }
+
+    /// The newest version of a call in our own journal, whatever MongoDB knows.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn load_here(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
+        self.journal.load(call_sid).await
     }
 
     /// The next call that another instance deleted. Its records here are deleted by then; its files are the asker's. Never without

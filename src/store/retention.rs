@@ -37,31 +37,51 @@ pub enum EraseError {
 /// # Errors
 /// [`EraseError`].
 pub async fn erase(store: &Store, traces: &Traces, call_sid: &CallSid) -> Result<Deletion, EraseError> {
-    let mut deletion = store.delete(call_sid).await?;
-    remove_files(traces, call_sid, &mut deletion).await.map_err(EraseError::Recording)?;
+    // Files first, by what is known here: MongoDB may keep us waiting, and once the journal has forgotten the call nobody can name
+    // them. A failure shows again below.
+    let here = store.load_here(call_sid).await.ok().flatten();
+    let (recording, speech) = here.map(|call| (call.recording, call.speech)).unwrap_or_default();
+    remove_files(traces, call_sid, recording.as_deref(), speech).await.ok();
+    let mut deletion = store.delete_here(call_sid).await?;
+    // What MongoDB alone could name, and what was written meanwhile.
+    let speech = std::mem::take(&mut deletion.speech);
+    let removed = remove_files(traces, call_sid, deletion.recording.as_deref(), speech).await;
+    deletion.mongodb_pending = !store.deleted_there(call_sid).await;
+    removed.map_err(EraseError::Recording)?;
     Ok(deletion)
 }
 
 /// Removes the files of calls that other instances delete, for ever; `gone` is told of each before.
 pub async fn follow(store: Store, traces: Traces, gone: impl Fn(&CallSid)) {
     loop {
-        let (call_sid, mut deletion) = store.deleted_elsewhere().await;
+        let (call_sid, deletion) = store.deleted_elsewhere().await;
         gone(&call_sid);
-        if let Err(error) = remove_files(&traces, &call_sid, &mut deletion).await {
+        if let Err(error) = remove_files(&traces, &call_sid, deletion.recording.as_deref(), deletion.speech).await {
             warn!(%call_sid, %error, "a recording of a deleted call was not deleted");
         }
     }
 }
 
-async fn remove_files(traces: &Traces, call_sid: &CallSid, deletion: &mut Deletion) -> std::io::Result<()> {
-    traces.speech.remove(std::mem::take(&mut deletion.speech)).await;
-    let named = deletion.recording.as_deref().and_then(|name| Path::new(name).file_name());
+/// Removes a call's recording, under its own name and under the one that its document gives, and its speech.
+async fn remove_files(
+    traces: &Traces,
+    call_sid: &CallSid,
+    recording: Option<&str>,
+    speech: Vec<String>,
+) -> std::io::Result<()> {
     let own = format!("{call_sid}.ogg");
-    // The name is ours; even so, nothing but a name in that folder is touched. A writer may not have finished the file.
-    for name in [own.as_ref(), named.unwrap_or_else(|| own.as_ref()), format!("{own}.part").as_ref()] {
-        remove(&traces.recordings.join(name)).await?;
+    let unfinished = format!("{own}.part");
+    // The unfinished file goes first: a writer that finishes it at this moment gives it the name that goes next.
+    let mut removed = Ok(());
+    for name in [&unfinished, &own] {
+        removed = removed.and(remove(&traces.recordings.join(name)).await);
     }
-    Ok(())
+    // The name is ours; even so, nothing but a name in that folder is touched.
+    if let Some(named) = recording.and_then(|name| Path::new(name).file_name()).filter(|named| *named != own.as_str()) {
+        removed = removed.and(remove(&traces.recordings.join(named)).await);
+    }
+    traces.speech.remove(speech).await;
+    removed
 }
 
 /// Deletes calls older than `days`, now and every hour, for ever.

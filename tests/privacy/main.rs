@@ -15,6 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use mongodb::bson::{Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use trunkline::simulator::caller::CallReport;
 use trunkline::store::retention::{Traces, expire};
 use trunkline::store::speech_cache::{SpeechForm, SpeechKey};
@@ -173,6 +175,48 @@ async fn a_live_call_is_not_deleted() {
     let document = house.until(&call_sid, |document| !document["history"].as_array().unwrap().is_empty()).await;
     assert_eq!(delete(&house, &document).await, 409);
     assert_eq!(house.document(&call_sid).await["call_sid"], document["call_sid"]);
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_nobody_before_it_takes_the_files_and_ends_though_its_asker_goes_away() {
+    let mongod = Mongod::start().await;
+    let house = house(Some((&mongod, "gone"))).await;
+    let (report, gathered) = house.call("gather", json!({}), caller(&SAYS)).await;
+    let (_, streamed) = house.call("stream", json!({}), caller(&SAYS)).await;
+    house.server.switchboard().store().flushed().await.unwrap();
+    let recording = house.path("data/recordings").join(streamed["recording"].as_str().unwrap());
+    let unfinished = recording.with_extension("ogg.part");
+    std::fs::write(&unfinished, "OggS").unwrap();
+    assert!(recording.exists());
+    mongod.freeze();
+    for document in [&gathered, &streamed] {
+        let sid = document["call_sid"].as_str().unwrap();
+        let mut socket = TcpStream::connect(house.at).await.unwrap();
+        let head = format!("Host: {}\r\nAuthorization: Bearer {}", house.at, house::API_TOKEN);
+        socket.write_all(format!("DELETE /api/calls/{sid} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await.unwrap();
+        // It is under way once the call is unknown here; whoever asked does not wait for MongoDB.
+        let target = format!("/api/calls/{sid}");
+        house::within(async {
+            while house.developer(Method::GET, &target).send().await.unwrap().status().as_u16() != 404 {}
+        })
+        .await;
+        drop(socket);
+    }
+    assert!(!recording.exists() && !unfinished.exists(), "they are gone before MongoDB has answered");
+    for words in [PHONE, SAYS[1], "dear caller"] {
+        assert!(!somewhere(&house.path("data"), words), "{words} is there");
+    }
+    let mut gone = 0;
+    for target in played(&report) {
+        gone += usize::from(status(&house, &target).await == 404);
+    }
+    assert!(gone >= 2, "{gone}");
+    mongod.thaw();
+    house::within(house.server.switchboard().store().flushed()).await.unwrap();
+    for name in ["calls", "collected_data"] {
+        let left = mongod.database("gone").await.collection::<Document>(name).count_documents(doc! {}).await.unwrap();
+        assert_eq!(left, 0, "{name}");
+    }
 }
 
 #[tokio::test]
