@@ -93,7 +93,7 @@ impl Switchboard {
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
-            if !matches!(error, RestError::Timeout) {
+            if surely_not_made(&error) {
                 self.rules().no_call_to(&phone);
             }
             refused(&error)
@@ -400,6 +400,15 @@ pub(super) fn say(language: &Language, text: &str) -> Say {
 fn time_limit(agent: &Agent) -> u32 {
     let transfer = if agent.handover_number.is_some() { DIAL_SECONDS + TRANSFER_SECONDS } else { 0 };
     agent.limits.max_call_seconds + TIME_LIMIT_SLACK + transfer
+}
+
+/// Whether Twilio has said that it made no call. Where it said nothing that we understand, the telephone may be ringing: then the
+/// attempt counts, so that trying again and again rings nobody's more often than it may.
+fn surely_not_made(error: &RestError) -> bool {
+    match error {
+        RestError::Credentials { .. } | RestError::Refused { .. } | RestError::Busy | RestError::CallOver => true,
+        RestError::Unreachable(_) | RestError::Timeout | RestError::Failed { .. } | RestError::Answer(_) => false,
+    }
 }
 
 fn refused(error: &RestError) -> StartCallError {
