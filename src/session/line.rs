@@ -143,7 +143,7 @@ impl Switchboard {
         let known = if query.start.is_some() && started.is_none() {
             self.find_once(call_sid, STARTED_ELSEWHERE, |_| true).await
         } else {
-            self.find(call_sid).await
+            self.find_new(call_sid).await
         };
         let entry = match (known, agent.as_ref()) {
             (Some(entry), _) => entry,
@@ -382,6 +382,7 @@ impl Switchboard {
             collected: false,
             thinking: None,
             told: 0,
+            place: None,
         }
     }
 }
