@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::{Part, Tls};
-use crate::store::do_not_call::DoNotCall;
+use crate::store::do_not_call::{DoNotCall, Findings};
 use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
@@ -146,7 +146,7 @@ impl Config {
     }
 
     /// The numbers that must not be called, and what is wrong with the files they are in.
-    pub fn do_not_call(&self) -> (DoNotCall, Vec<String>) {
+    pub fn do_not_call(&self) -> (DoNotCall, Findings) {
         DoNotCall::open(self.do_not_call_file.clone(), Some(self.data_dir.join(ASKED_NOT_TO_BE_CALLED)))
     }
 

@@ -172,9 +172,12 @@ async fn switchboard(
         }
         (Some(_), None) | (None, _) => None,
     };
-    let (do_not_call, problems) = config.do_not_call();
-    if !problems.is_empty() {
-        bail!("bad do-not-call list:\n{}", problems.join("\n"));
+    let (do_not_call, findings) = config.do_not_call();
+    if !findings.problems.is_empty() {
+        bail!("bad do-not-call list:\n{}", findings.problems.join("\n"));
+    }
+    for line in findings.torn {
+        warn!("do-not-call list: {line}; the line is passed over");
     }
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
