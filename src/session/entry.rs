@@ -20,6 +20,7 @@ use crate::agent::{Agent, Mode};
 use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
+use crate::store::speech_cache::Claims;
 use crate::telemetry::timeline;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -78,6 +79,8 @@ pub(super) struct Session {
     pub(super) thinking: Option<Thinking>,
     /// Lines of the history that subscribers have seen.
     pub(super) told: usize,
+    /// Cached speech that the caller may still be played, so that the deletion of another call does not take it away.
+    pub(super) claims: Option<Claims>,
     /// The call's place among those that this process holds; none where another instance carries it, or it is over.
     pub(super) place: Option<Place>,
 }
@@ -359,6 +362,7 @@ impl Session {
             answered_at: kept.answered_at,
             collected: kept.collected,
             thinking: None,
+            claims: None,
             place: None,
         })
     }

@@ -382,6 +382,7 @@ impl Switchboard {
             collected: false,
             thinking: None,
             told: 0,
+            claims: None,
             place: None,
         }
     }

@@ -75,6 +75,9 @@ impl Switchboard {
 impl Session {
     /// Remembers files of cached speech that go with the call.
     pub(super) fn note_speech(&mut self, names: Vec<String>) {
+        if let Some(claims) = &self.claims {
+            claims.add(&names);
+        }
         for name in names {
             if !self.speech.contains(&name) && self.speech.len() < MAX_SPEECH {
                 self.speech.push(name);
@@ -87,6 +90,7 @@ impl Session {
         let ours = std::mem::replace(self, theirs);
         // Subscribers here have seen our lines, not theirs.
         self.told = ours.told.min(self.told);
+        self.claims = ours.claims;
         if let Some(thinking) = ours.thinking {
             // A turn that was answered elsewhere needs our mind no more; one that was not is still waiting for it.
             let same = self.awaited == ours.awaited && self.conversation.turn() == ours.conversation.turn();
@@ -113,6 +117,7 @@ impl Session {
         }
         let mut other = theirs;
         self.place = self.place.take().or(other.place.take());
+        self.claims = self.claims.take().or(other.claims.take());
         self.lineage.join(&other.lineage, other.version);
         self.lineage.seen = self.lineage.knows(self.version);
         self.version = self.version.max(other.version);

@@ -280,6 +280,11 @@ impl Switchboard {
                 place
             });
         }
+        let claims = self.speech_cache().claims(call_sid.as_str());
+        if session.ended_at.is_none() {
+            claims.add(&session.speech);
+        }
+        session.claims = Some(claims);
         let entry = Arc::new(Entry::new(session));
         calls.insert(call_sid, entry.clone());
         entry

@@ -80,7 +80,7 @@ async fn remove_files(
     if let Some(named) = recording.and_then(|name| Path::new(name).file_name()).filter(|named| *named != own.as_str()) {
         removed = removed.and(remove(&traces.recordings.join(named)).await);
     }
-    traces.speech.remove(speech).await;
+    traces.speech.remove(speech, call_sid.as_str()).await;
     removed
 }
 

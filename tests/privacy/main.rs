@@ -7,6 +7,9 @@
 mod house;
 #[path = "../rig/mod.rs"]
 mod rig;
+#[path = "../server/wire.rs"]
+#[expect(dead_code, reason = "no test program uses all of it")]
+mod wire;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -165,6 +168,42 @@ async fn retention_takes_speech_recordings_and_facts_along() {
     assert!(gone >= 2, "{gone}");
     assert_eq!(house.get("/api/collected").await["items"], json!([]));
     assert!(!somewhere(&house.path("data"), PHONE));
+}
+
+#[tokio::test]
+async fn the_deletion_of_one_call_takes_no_speech_from_another_that_is_about_to_be_played_it() {
+    let house = house(None).await;
+    let (report, document) = house.call("gather", json!({}), caller(&SAYS)).await;
+    // Somebody else says the same at this moment, and is answered the same words.
+    let sid = wire::call_sid(7);
+    let voice = "/voice?agent_type=QUICK&mode=gather&language=en-IN";
+    let (_, mut twiml) = house.webhook(voice, &wire::ringing(&sid)).await;
+    let action = house::attribute(&twiml, "action").unwrap();
+    let target = &action[action.find("/process-response").unwrap()..];
+    let mut params = wire::ringing(&sid).to_vec();
+    params.push(("SpeechResult", SAYS[1]));
+    (_, twiml) = house.webhook(target, &params).await;
+    assert!(twiml.contains("<Play>"), "{twiml}");
+    let own = twiml.split("<Play>").nth(1).unwrap().split('<').next().unwrap();
+    let own = own[own.find("/audio/").unwrap()..].to_owned();
+    assert!(played(&report).contains(&own), "both are played {own}");
+    assert_eq!(delete(&house, &document).await, 204);
+    assert_eq!(status(&house, &own).await, 200, "Twilio fetches it now");
+    let gone = async || {
+        let mut gone = 0;
+        for target in played(&report) {
+            gone += usize::from(status(&house, &target).await == 404);
+        }
+        gone
+    };
+    let without = gone().await;
+    assert!(without >= 1, "what the first call alone was played is gone");
+    // It goes with the last call that it says something of.
+    house.webhook("/call-status", &[("CallSid", &sid), ("CallStatus", "completed")]).await;
+    let second = house.until(&sid, |document| !document["ended_at"].is_null()).await;
+    assert_eq!(delete(&house, &second).await, 204);
+    assert_eq!(status(&house, &own).await, 404);
+    assert!(gone().await > without);
 }
 
 #[tokio::test]
