@@ -24,9 +24,8 @@ use crate::session::{self, Parts, Switchboard};
 use crate::store::mongo::MongoConfig;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use crate::store::{Store, StoreConfig, retention};
+use crate::store::{DeletedElsewhere, Store, StoreConfig, retention};
 use crate::telemetry::{self, traces};
-use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{Rest, RestConfig};
 
@@ -91,7 +90,7 @@ impl Server {
             speech: switchboard.speech_cache().clone(),
         };
         let forgetting = switchboard.clone();
-        let gone = move |call_sid: &CallSid| forgetting.forget(call_sid);
+        let gone = move |deleted: &DeletedElsewhere| forgetting.forget_deleted(deleted);
         let following = retention::follow(switchboard.store().clone(), traces.clone(), gone);
         let ending = stop.clone();
         tokio::spawn(async move { ending.run_until_cancelled(following).await });

@@ -119,6 +119,11 @@ async fn erase(app: &App, call_sid: &CallSid) -> Result<Response, Problem> {
             tracing::error!(%call_sid, %error, "recording not deleted");
             return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the recording could not be deleted"));
         }
+        Err(EraseError::SetAside(error)) => {
+            tracing::error!(%call_sid, %error, "a journal set aside as corrupt, which may hold the call, was not deleted");
+            let detail = "a damaged journal that may hold the call could not be deleted";
+            return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail));
+        }
     };
     match (deletion.found, deletion.mongodb_pending) {
         (_, true) => {

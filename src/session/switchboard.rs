@@ -1,6 +1,7 @@
 //! All calls of this process: opened, added, saved, swept.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,10 +27,10 @@ use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
-use crate::store::Store;
 use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
+use crate::store::{DeletedElsewhere, Store};
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -201,6 +202,12 @@ impl Switchboard {
     /// Forgets a call that is over, as its deletion wants it.
     pub fn forget(&self, call_sid: &CallSid) {
         self.calls().remove(call_sid);
+    }
+
+    /// Forgets calls that other instances deleted. One that is live here all the same is forgotten when it is over; nothing more of it is
+    /// kept meanwhile.
+    pub fn forget_deleted(&self, deleted: &DeletedElsewhere) {
+        self.calls().retain(|call_sid, entry| !(entry.over.load(Ordering::Acquire) && deleted.has(call_sid)));
     }
 
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.

@@ -12,6 +12,7 @@
 //! that MongoDB has acknowledged go first; what only we hold is never dropped, and then a save fails with [`StoreError::Full`].
 
 mod file;
+pub(super) mod set_aside;
 mod sql;
 mod threads;
 
@@ -224,6 +225,14 @@ impl Journal {
             Reply::Deleted(deletion) => Ok(deletion),
             Reply::Done | Reply::Found(_) => Err(StoreError::Closed),
         }
+    }
+
+    /// Refuses later saves of calls that were deleted elsewhere, by their hashes, for a week; durable on return.
+    ///
+    /// # Errors
+    /// SQLite failed: none is refused.
+    pub(super) async fn bury(&self, hashes: HashSet<Vec<u8>>) -> Result<(), StoreError> {
+        self.write(Write::Bury(hashes)).await.map(|_| ())
     }
 
     /// The oldest records of the outbox, without those that MongoDB refused.

@@ -16,17 +16,18 @@ pub mod speech_cache;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::twilio::CallSid;
-use journal::{Found, Journal, JournalConfig};
+use journal::{Found, Journal, JournalConfig, set_aside};
 use mongo::{Mongo, MongoConfig};
 use record::{CallDocument, CollectedDocument};
 
@@ -45,6 +46,7 @@ pub struct StoreConfig {
 #[derive(Clone, Debug)]
 pub struct Store {
     writer: Arc<str>,
+    data_dir: Arc<Path>,
     journal: Journal,
     mongo: Option<Mongo>,
 }
@@ -120,6 +122,26 @@ pub struct Deletion {
     pub mongodb_pending: bool,
 }
 
+/// Calls that are deleted, by the hashes of their names: also those of which nothing was kept here.
+#[derive(Clone, Debug, Default)]
+pub struct DeletedElsewhere {
+    /// Those of which something was kept here, and what was found of each.
+    pub calls: Vec<(CallSid, Deletion)>,
+    hashes: HashSet<Vec<u8>>,
+}
+
+impl DeletedElsewhere {
+    /// One call alone.
+    fn only(call_sid: &CallSid) -> Self {
+        Self { calls: Vec::new(), hashes: HashSet::from([Journal::hash(call_sid)]) }
+    }
+
+    /// Whether this call is among them.
+    pub fn has(&self, call_sid: &CallSid) -> bool {
+        self.hashes.contains(&Journal::hash(call_sid))
+    }
+}
+
 /// Why a record could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -171,10 +193,11 @@ impl Store {
             None => None,
             Some(mongodb) => Some(mongo::parse_uri(mongodb)?),
         };
+        let data_dir = config.data_dir.as_path().into();
         let journal =
             Journal::open_with(JournalConfig { outbox: uri.is_some(), ..JournalConfig::new(config.data_dir) }).await?;
         let mongo = config.mongodb.zip(uri).map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
-        Ok(Self { writer: format!("{:016x}", rand::random::<u64>()).into(), journal, mongo })
+        Ok(Self { writer: format!("{:016x}", rand::random::<u64>()).into(), data_dir, journal, mongo })
     }
 
     /// Whether other instances may keep versions of the same calls: with MongoDB.
@@ -380,15 +403,33 @@ impl Store {
         self.journal.load(call_sid).await
     }
 
-    /// The next call that another instance deleted. Its records here are deleted by then; its files are the asker's. Never without
-    /// MongoDB.
-    pub async fn deleted_elsewhere(&self) -> (CallSid, Deletion) {
+    /// The next calls that other instances deleted. Their records here are deleted by then, and later saves of them are refused; their
+    /// files are the asker's. Never without MongoDB.
+    pub async fn deleted_elsewhere(&self) -> DeletedElsewhere {
         if let Some(mongo) = &self.mongo
             && let Some(deleted) = mongo.deleted_elsewhere().await
         {
             return deleted;
         }
         std::future::pending().await
+    }
+
+    /// Removes journals that were corrupt and set aside, where one of these calls stands in them.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file in it cannot be read or removed.
+    pub async fn remove_set_aside(&self, naming: &DeletedElsewhere) -> std::io::Result<usize> {
+        let (dir, hashes) = (self.data_dir.clone(), naming.hashes.clone());
+        spawn_blocking(move || set_aside::remove_naming(&dir, &hashes)).await.map_err(std::io::Error::other)?
+    }
+
+    /// Removes journals that were corrupt and set aside before this moment.
+    ///
+    /// # Errors
+    /// As [`Self::remove_set_aside`].
+    pub async fn expire_set_aside(&self, before: Timestamp) -> std::io::Result<usize> {
+        let dir = self.data_dir.clone();
+        spawn_blocking(move || set_aside::expire(&dir, before)).await.map_err(std::io::Error::other)?
     }
 
     /// Both memories' records, without those whose deletion MongoDB has not carried out yet.

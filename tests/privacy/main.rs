@@ -143,6 +143,27 @@ async fn a_stream_keeps_no_speech_that_is_one_callers_own() {
 }
 
 #[tokio::test]
+async fn a_journal_that_was_set_aside_goes_with_the_first_call_in_it_that_is_deleted_or_when_its_time_is_up() {
+    let house = house(None).await;
+    let (_, document) = house.call("gather", json!({}), caller(&SAYS)).await;
+    let sid = document["call_sid"].as_str().unwrap();
+    let now = Timestamp::now().as_millisecond();
+    let file = |ms: i64, log: &str| house.path("data").join(format!("trunkline.sqlite.corrupt-{}{log}", now - ms));
+    std::fs::write(file(1_000, ""), format!("...{sid}...{}...", SAYS[1])).unwrap();
+    std::fs::write(file(1_000, "-wal"), SAYS[1]).unwrap();
+    std::fs::write(file(7_200_000, ""), "...CA0000000000000000000000000000dead...").unwrap();
+    assert_eq!(delete(&house, &document).await, 204);
+    assert!(!somewhere(&house.path("data"), sid) && !somewhere(&house.path("data"), SAYS[1]));
+    assert!(file(7_200_000, "").exists(), "of a call that is not in it, it says nothing");
+    let store = house.server.switchboard().store();
+    let before = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    expire(store, &traces(&house), before(3)).await;
+    assert!(file(7_200_000, "").exists());
+    expire(store, &traces(&house), before(1)).await;
+    assert!(!file(7_200_000, "").exists());
+}
+
+#[tokio::test]
 async fn retention_takes_speech_recordings_and_facts_along() {
     let house = house(None).await;
     let (report, _) = house.call("gather", json!({}), caller(&SAYS)).await;

@@ -183,6 +183,17 @@ pub(super) fn delete(
     Ok((deletion, growth))
 }
 
+/// Remembers, by their hashes, that calls were deleted elsewhere: nothing of them is kept here either from now on.
+pub(super) fn bury(connection: &Connection, hashes: &HashSet<Vec<u8>>) -> Result<(), StoreError> {
+    let now = Timestamp::now().as_millisecond();
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)").map_err(broken)?;
+    for hash in hashes {
+        statement.execute(params![hash, now]).map_err(broken)?;
+    }
+    Ok(())
+}
+
 /// Takes a record out of the outbox, unless a newer version waits.
 pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
     let (what, table) = match waiting.what {

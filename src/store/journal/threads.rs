@@ -24,6 +24,8 @@ use crate::twilio::CallSid;
 pub(super) enum Write {
     Save(Box<CallDocument>, Option<Box<CollectedDocument>>),
     Delete(CallSid),
+    /// Calls that were deleted elsewhere, by their hashes.
+    Bury(HashSet<Vec<u8>>),
     Fed(Vec<Waiting>),
     Refused(Vec<Waiting>),
     Contested(Vec<Waiting>),
@@ -186,7 +188,7 @@ impl Writer {
     fn attempt(&mut self, writes: &[Write]) -> Result<Vec<Result<Reply, StoreError>>, StoreError> {
         // Losing the note that MongoDB has a record costs one repetition, so such a commit need not reach the disk at once.
         let synced = writes.iter().any(|write| match write {
-            Write::Save(..) | Write::Delete(_) => true,
+            Write::Save(..) | Write::Delete(_) | Write::Bury(_) => true,
             Write::Fed(_)
             | Write::Refused(_)
             | Write::Contested(_)
@@ -282,6 +284,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
             grow(by);
             Ok(Reply::Deleted(deletion))
         }
+        Write::Bury(hashes) => sql::bury(connection, hashes).map(|()| Reply::Done),
         Write::Fed(all) => {
             for waiting in all {
                 grow(sql::fed(connection, waiting)?);
