@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +141,10 @@ async fn switchboard(
         .mongodb
         .as_ref()
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
-    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
+    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await.map_err(|error| {
+        let advice = error.advice().map_or_else(String::new, |advice| format!("; {advice}"));
+        anyhow!("DATA_DIR {}: {error}{advice}", config.data_dir.display())
+    })?;
     let client = provider::http_client(CONNECT)?;
     let address = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
     let elevenlabs = match &config.elevenlabs.api_key {
@@ -181,8 +184,11 @@ async fn switchboard(
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
         store,
-        speech_cache: SpeechCache::open(speech_cache(config))?,
-        recordings: Some(Recordings::start(&recordings, RECORDING_THREADS)?),
+        speech_cache: SpeechCache::open(speech_cache(config)).context("AUDIO_DIR")?,
+        recordings: Some(
+            Recordings::start(&recordings, RECORDING_THREADS)
+                .with_context(|| format!("DATA_DIR: recordings cannot be kept in {}", recordings.display()))?,
+        ),
         ears: elevenlabs.clone().map(Ears::new),
         voice: elevenlabs.map(|known| Voice::new(known, client)),
         mind,

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::entry::{Entry, Session};
 use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
@@ -140,6 +140,8 @@ impl Switchboard {
         board.spawn_rendering();
         let settler = board.clone();
         board.0.tracker.spawn(async move { settler.0.stop.run_until_cancelled(settler.settle_contests()).await });
+        let keeper = board.clone();
+        board.0.tracker.spawn(async move { keeper.0.stop.run_until_cancelled(keeper.keep_again()).await });
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
@@ -345,12 +347,35 @@ impl Switchboard {
         }
     }
 
+    /// Whenever the journal takes turns again, keeps what it did not take meanwhile: the calls that changed here since.
+    async fn keep_again(&self) {
+        loop {
+            let since = self.store().kept_again().await;
+            let mut calls = 0;
+            for entry in self.entries() {
+                let mut session = entry.session.lock().await;
+                // What the journal was late with when it failed may be lost too.
+                let changed = session.touched_at.duration_since(since) > -LATE;
+                if changed && session.lineage.writer == self.store().writer() {
+                    calls += 1;
+                    self.save(&entry, &mut session).await;
+                }
+            }
+            info!(calls, "calls that changed meanwhile are kept");
+            if let Err(error) = self.do_not_call().write_again().await {
+                error!(%error, "the do-not-call list could not be written");
+            }
+        }
+    }
+
     /// Forgets calls that are over, and ends those of which nothing was heard for longer than any call may last.
     async fn sweep(&self) {
         let now = Timestamp::now();
         let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
         // One that another instance carries may have ended there.
         self.look_elsewhere(|session| idle(session) > QUIET).await;
+        // What the journal does not take is nowhere but here.
+        let kept = self.store().status().journal_writable;
         for entry in self.entries() {
             let Ok(mut session) = entry.session.try_lock() else { continue };
             let idle = idle(&session);
@@ -364,11 +389,12 @@ impl Switchboard {
                 self.over(&session);
                 self.save_nowait(&entry, &mut session);
             }
-            if session.ended_at.is_some_and(|at| now.duration_since(at).as_secs() > FORGET_AFTER) {
+            let past = session.ended_at.is_some_and(|at| now.duration_since(at).as_secs() > FORGET_AFTER);
+            if past && (kept || self.calls().len() > UNKEPT) {
                 self.calls().remove(&call_sid);
             }
         }
-        let oldest = now - jiff::SignedDuration::from_secs(FORGET_AFTER);
+        let oldest = now - SignedDuration::from_secs(FORGET_AFTER);
         self.starts().retain(|_, start| start.at > oldest);
     }
 }
@@ -382,6 +408,10 @@ pub(super) fn zone(agent: &Agent) -> TimeZone {
 const SWEEP: Duration = Duration::from_secs(15);
 /// Seconds that an ended call is remembered for webhooks that come again.
 const FORGET_AFTER: i64 = 90;
+/// Calls that are remembered at most where they cannot be kept, ended ones among them: some 200 MB.
+const UNKEPT: usize = 10_000;
+/// How long before a failed write what was handed over may not have been written either.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
 /// Seconds after which a call of which nothing was heard may have gone on, or ended, elsewhere.
 const QUIET: i64 = 20;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.

@@ -28,8 +28,8 @@ struct Inside {
     ours: Option<PathBuf>,
     /// A number as its digits: a few million of them fit in memory.
     numbers: ArcSwap<HashSet<u64>>,
-    /// Held while the list changes.
-    changing: Mutex<()>,
+    /// Held while the list changes; lines of our file that could not be written yet.
+    changing: Mutex<String>,
 }
 
 /// What is wrong with the files, each with file, line and reason, and without a number.
@@ -76,17 +76,25 @@ impl DoNotCall {
     /// Puts a number on the list: at once in memory, then durably in our file.
     ///
     /// # Errors
-    /// The file cannot be written; the number counts until we stop.
+    /// The file cannot be written; the number counts all the same, and is written with the next, or by [`Self::write_again`].
     pub async fn add(&self, number: &E164, why: &'static str) -> io::Result<()> {
-        let _changing = self.0.changing.lock().await;
+        let mut unwritten = self.0.changing.lock().await;
         let mut numbers = HashSet::clone(&self.0.numbers.load());
         if !numbers.insert(digits(number)) {
             return Ok(());
         }
         self.0.numbers.store(Arc::new(numbers));
-        let Some(path) = self.0.ours.clone() else { return Ok(()) };
-        let line = format!("{} # {why}\n", number.as_str());
-        tokio::task::spawn_blocking(move || append(&path, &line)).await.map_err(io::Error::other)?
+        unwritten.push_str(&format!("{} # {why}\n", number.as_str()));
+        self.0.write(&mut unwritten).await
+    }
+
+    /// Writes what could not be written before, if there is anything.
+    ///
+    /// # Errors
+    /// The file still cannot be written.
+    pub async fn write_again(&self) -> io::Result<()> {
+        let mut unwritten = self.0.changing.lock().await;
+        self.0.write(&mut unwritten).await
     }
 }
 
@@ -97,6 +105,17 @@ impl std::fmt::Debug for DoNotCall {
 }
 
 impl Inside {
+    async fn write(&self, unwritten: &mut String) -> io::Result<()> {
+        let Some(path) = self.ours.clone().filter(|_| !unwritten.is_empty()) else {
+            unwritten.clear();
+            return Ok(());
+        };
+        let lines = unwritten.clone();
+        tokio::task::spawn_blocking(move || append(&path, &lines)).await.map_err(io::Error::other)??;
+        unwritten.clear();
+        Ok(())
+    }
+
     fn read(&self) -> Findings {
         let (mut numbers, mut findings) = (HashSet::new(), Findings::default());
         let unreadable = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
@@ -240,6 +259,23 @@ mod tests {
         let (list, findings) = DoNotCall::open(None, Some(ours));
         assert_eq!(findings, Findings::default());
         assert_eq!(list.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_could_not_be_written_counts_and_is_written_once_that_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join("not yet/ours");
+        let (list, _) = DoNotCall::open(None, Some(ours.clone()));
+        for one in ["+919876543210", "+919876543211"] {
+            assert!(list.add(&number(one), "asked").await.is_err());
+            assert!(list.contains(&number(one)));
+        }
+        assert!(list.write_again().await.is_err());
+        fs::create_dir(folder.path().join("not yet")).unwrap();
+        for _ in 0..2 {
+            list.write_again().await.unwrap();
+        }
+        assert_eq!(fs::read_to_string(&ours).unwrap().lines().count(), 2);
     }
 
     #[tokio::test]

@@ -154,6 +154,9 @@ pub enum StoreError {
     /// The call was deleted; nothing more of it is kept.
     #[error("the call was deleted")]
     Deleted,
+    /// The journal's folder, or its file, is not ours to write in.
+    #[error("the journal may not be written: {0}")]
+    Forbidden(String),
     /// The disk, or the journal's size limit, is full. Nothing that was kept before is harmed.
     #[error("no room left for the journal: {0}")]
     Full(String),
@@ -180,6 +183,25 @@ pub enum StoreError {
         /// The newest version that can be read.
         known: i64,
     },
+}
+
+impl StoreError {
+    /// What whoever runs the server can do about it, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Forbidden(_) => Some("let this user write there, or name another folder in DATA_DIR"),
+            Self::Full(_) => Some("make room on the disk of DATA_DIR, or name a folder on another disk in DATA_DIR"),
+            Self::Journal(_) => Some("look at the disk and the files of DATA_DIR"),
+            Self::TooNew { .. } => Some("start the newer program, or name another folder in DATA_DIR"),
+            Self::Busy
+            | Self::Closed
+            | Self::Deleted
+            | Self::Late(_)
+            | Self::Mongo(_)
+            | Self::MongoUri(_)
+            | Self::Record(_) => None,
+        }
+    }
 }
 
 impl Store {
@@ -401,6 +423,11 @@ impl Store {
     /// The journal failed.
     pub async fn load_here(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
         self.journal.load(call_sid).await
+    }
+
+    /// Resolves when turns are being kept again after some were not; the moment of the first that was not.
+    pub async fn kept_again(&self) -> Timestamp {
+        self.journal.kept_again().await
     }
 
     /// The next calls that other instances deleted. Their records here are deleted by then, and later saves of them are refused; their

@@ -8,13 +8,16 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
+use super::room;
 use super::sql::broken;
 use crate::store::StoreError;
 use crate::telemetry;
 
 /// Opens the file for writing and brings its tables up to date. A corrupt file is moved aside first.
 pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError> {
-    make_private(dir).map_err(|error| StoreError::Journal(format!("{}: {error}", dir.display())))?;
+    make_private(dir).map_err(|error| room::unwritable(dir, &error))?;
+    // SQLite's own errors do not say what is wrong with the disk.
+    room::look(dir)?;
     let file = dir.join(FILE);
     match prepare(&file, max_bytes) {
         Err(Opening::Corrupt(why)) => {

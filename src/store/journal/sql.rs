@@ -364,6 +364,7 @@ pub(super) fn trim(connection: &Connection) -> Result<usize, StoreError> {
 pub(super) fn broken(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => StoreError::Forbidden(error.to_string()),
         _ => StoreError::Journal(error.to_string()),
     }
 }
