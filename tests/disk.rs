@@ -94,19 +94,17 @@ impl Disk {
         self.address = entry["address"].as_str().unwrap().to_owned();
     }
 
-    /// Starts a server that is expected to refuse: its exit code, and what it said.
+    /// Starts a server that is expected to refuse: its exit code, and what it said of the folder.
     fn refused(&mut self) -> (String, String) {
         assert_eq!(self.order("serve"), "serve");
-        let code = self.order("wait");
-        let said = self.told("no line has this").unwrap_err();
-        (code, said)
+        let said = self.told("trunkline: ").unwrap_or_else(|all| panic!("it does not refuse: {all}"));
+        (self.order("wait"), said)
     }
 
     /// The first line of the log from here on that has this text; all lines there were where it does not come.
     fn told(&self, wanted: &str) -> Result<String, String> {
         let mut all = String::new();
-        let patience = if wanted == "no line has this" { Duration::from_millis(500) } else { PATIENCE };
-        while let Ok(line) = self.log.recv_timeout(patience) {
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
             if line.contains(wanted) {
                 return Ok(line);
             }
@@ -258,7 +256,7 @@ while read -r word; do
         Mount-free) rm -f "$disk/ballast" ;;
         Limit-fill) small=1; [ -z "$pid" ] || prlimit --pid "$pid" --fsize=4096: ;;
         Limit-free) small=; [ -z "$pid" ] || prlimit --pid "$pid" --fsize=unlimited: ;;
-        Mount-forbid) mount -o remount,ro "$disk" ;;
+        Mount-forbid) mount -o remount,bind,ro "$disk" ;;
         Limit-forbid) chmod 500 "$disk"; ! touch "$disk/root" 2>/dev/null || data=/sys/trunkline ;;
         *-serve)
             (

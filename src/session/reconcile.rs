@@ -116,8 +116,8 @@ impl Session {
             self.told = theirs.told.min(self.told);
         }
         let mut other = theirs;
-        self.place = self.place.take().or(other.place.take());
-        self.claims = self.claims.take().or(other.claims.take());
+        self.place = self.place.take().or_else(|| other.place.take());
+        self.claims = self.claims.take().or_else(|| other.claims.take());
         self.lineage.join(&other.lineage, other.version);
         self.lineage.seen = self.lineage.knows(self.version);
         self.version = self.version.max(other.version);
