@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::{Part, Tls};
-use crate::store::do_not_call::DoNotCall;
+use crate::store::do_not_call::{DoNotCall, Findings};
 use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
@@ -146,7 +146,7 @@ impl Config {
     }
 
     /// The numbers that must not be called, and what is wrong with the files they are in.
-    pub fn do_not_call(&self) -> (DoNotCall, Vec<String>) {
+    pub fn do_not_call(&self) -> (DoNotCall, Findings) {
         DoNotCall::open(self.do_not_call_file.clone(), Some(self.data_dir.join(ASKED_NOT_TO_BE_CALLED)))
     }
 
@@ -385,11 +385,24 @@ mod tests {
         let mut line = TWILIO.to_vec();
         line.push(("PUBLIC_URL", "https://voice.example.in"));
         assert_eq!(rates(&line), (6, 20));
-        let with = |more: &[(&'static str, &'static str)]| rates(&[&line, more].concat());
+        // The first of a name counts.
+        let with = |more: &[(&'static str, &'static str)]| rates(&[more, &line].concat());
         assert_eq!(with(&[("TWILIO_API_URL", "https://api.dublin.ie1.twilio.com")]), (6, 20));
         assert_eq!(with(&[("TWILIO_API_URL", "http://127.0.0.1:9")]), (0, 0));
         assert_eq!(with(&[("TWILIO_API_URL", "https://twilio.com.example.in")]), (0, 0));
         assert_eq!(with(&[("CALLS_TO_NUMBER_PER_HOUR", "0"), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3));
+        for here in [
+            "http://voice.example.in",
+            "http://127.0.0.1:8080",
+            "https://127.0.0.1:8443",
+            "https://localhost",
+            "https://voice.localhost:8443",
+            "https://[::1]:8443",
+            "https://0.0.0.0",
+        ] {
+            assert_eq!(with(&[("PUBLIC_URL", here)]), (0, 0), "{here}");
+            assert_eq!(with(&[("PUBLIC_URL", here), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3), "{here}");
+        }
         assert_eq!(rates(&[("CALLS_TO_NUMBER_PER_HOUR", "2")]), (2, 0));
         assert!(problems(&[("CALLS_TO_NUMBER_PER_HOUR", "many")]).starts_with("CALLS_TO_NUMBER_PER_HOUR: "));
     }
