@@ -127,7 +127,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
     journal(&mut out, config);
-    for warning in config.warnings() {
+    for warning in config.warnings().into_iter().chain(config.without_fallback_voice(&folder.agents())) {
         out.push_str(&format!("note: {warning}\n"));
     }
     for problem in &problems {

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::agent::{self, Agent};
 use crate::http::{Part, Tls};
 use crate::store::do_not_call::DoNotCall;
 use crate::telemetry::{LogFormat, Secret, traces};
@@ -94,6 +95,8 @@ pub struct ElevenLabs {
     pub api_key: Option<Secret>,
     /// `ELEVENLABS_API_URL`; WebSocket addresses are derived from it.
     pub api_url: String,
+    /// `ELEVENLABS_FALLBACK_MODEL`.
+    pub fallback_model: Option<String>,
 }
 
 /// What is known of Gemini.
@@ -160,7 +163,7 @@ impl Config {
                     format!("ElevenLabs Scribe realtime at {}", self.elevenlabs.api_url),
                     "ELEVENLABS_API_KEY is set",
                 ),
-                part("voice", format!("ElevenLabs at {}", self.elevenlabs.api_url), "ELEVENLABS_API_KEY is set"),
+                part("voice", self.voice(), "ELEVENLABS_API_KEY is set"),
             ),
             None => (
                 part("ears", "Twilio's speech recognition, in gather mode".to_owned(), "ELEVENLABS_API_KEY is missing"),
@@ -189,6 +192,35 @@ impl Config {
             None => part("memory", format!("embedded store under {journal}"), "MONGODB_URI is missing"),
         };
         vec![ears, voice, mind, memory, self.phone_line()]
+    }
+
+    fn voice(&self) -> String {
+        let at = format!("ElevenLabs at {}", self.elevenlabs.api_url);
+        match &self.elevenlabs.fallback_model {
+            Some(model) => format!("{at}, with {model} behind each agent's own model"),
+            None => at,
+        }
+    }
+
+    /// The languages of these agents for which there is no second voice, though one is wanted; each starts with the variable.
+    pub fn without_fallback_voice(&self, agents: &[Agent]) -> Vec<String> {
+        let Some(model) = &self.elevenlabs.fallback_model else { return Vec::new() };
+        let languages = agents.iter().flat_map(|agent| agent.languages.iter().map(move |language| (agent, language)));
+        let why = languages.filter_map(|(agent, language)| {
+            let code = &language.code;
+            let why = if language.voice.model_id == *model {
+                "it is the first model there"
+            } else if agent::speaks(model, code) {
+                return None;
+            } else {
+                "it does not speak that"
+            };
+            Some(format!(
+                "ELEVENLABS_FALLBACK_MODEL: {model} is no second voice for {code} of {}: {why}",
+                agent.agent_type
+            ))
+        });
+        why.collect()
     }
 
     fn phone_line(&self) -> Part {
@@ -261,10 +293,11 @@ impl Config {
                     "TWILIO_API_URL" => self.twilio.api_url.clone(),
                     "ELEVENLABS_API_KEY" => secret(&self.elevenlabs.api_key),
                     "ELEVENLABS_API_URL" => self.elevenlabs.api_url.clone(),
+                    "ELEVENLABS_FALLBACK_MODEL" => text(&self.elevenlabs.fallback_model),
                     "GEMINI_API_KEY" => secret(&self.gemini.api_key),
                     "GEMINI_API_URL" => self.gemini.api_url.clone(),
                     "GEMINI_MODEL" => self.gemini.model.clone(),
-                    "GEMINI_FALLBACK_MODEL" => self.gemini.fallback_model.clone().unwrap_or_default(),
+                    "GEMINI_FALLBACK_MODEL" => text(&self.gemini.fallback_model),
                     "MONGODB_URI" => {
                         self.mongodb.as_ref().map_or_else(String::new, |mongodb| format!("{:?}", mongodb.uri))
                     }
