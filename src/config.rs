@@ -477,6 +477,23 @@ mod tests {
     }
 
     #[test]
+    fn a_second_model_of_the_voice_is_one_that_we_reach_and_languages_without_it_are_named() {
+        let wrong = problems(&[("ELEVENLABS_FALLBACK_MODEL", "eleven_flash_v9")]);
+        assert!(wrong.starts_with("ELEVENLABS_FALLBACK_MODEL: expected one of eleven_flash_v2_5, "), "{wrong}");
+        let with = |model| read(&[("ELEVENLABS_FALLBACK_MODEL", model), ("ELEVENLABS_API_KEY", "k")]).unwrap();
+        let agent = crate::agent::parse("logistics.toml", include_str!("../agents/logistics.toml")).unwrap();
+        let agents = [agent];
+        let config = with("eleven_multilingual_v2");
+        assert_eq!(config.without_fallback_voice(&agents), [""; 0]);
+        let voice = config.parts().into_iter().find(|part| part.name == "voice").unwrap();
+        assert!(voice.in_force.contains("eleven_multilingual_v2"), "{}", voice.in_force);
+        let same = with("eleven_flash_v2_5").without_fallback_voice(&agents);
+        assert!(same.len() == 2 && same[0].contains("LOGISTICS: it is the first model there"), "{same:?}");
+        let english = with("eleven_flash_v2").without_fallback_voice(&agents);
+        assert!(english.len() == 1 && english[0].contains("hi-IN of LOGISTICS: it does not speak that"), "{english:?}");
+    }
+
+    #[test]
     fn a_public_address_is_kept_as_an_origin() {
         let url = |text| read(&[("PUBLIC_URL", text)]).map(|config| config.public_url.unwrap());
         assert_eq!(url("https://Voice.Example.in/").unwrap(), "https://voice.example.in");
