@@ -481,7 +481,7 @@ mod tests {
         let wrong = problems(&[("ELEVENLABS_FALLBACK_MODEL", "eleven_flash_v9")]);
         assert!(wrong.starts_with("ELEVENLABS_FALLBACK_MODEL: expected one of eleven_flash_v2_5, "), "{wrong}");
         let with = |model| read(&[("ELEVENLABS_FALLBACK_MODEL", model), ("ELEVENLABS_API_KEY", "k")]).unwrap();
-        let agent = crate::agent::parse("logistics.toml", include_str!("../agents/logistics.toml")).unwrap();
+        let agent = agent::parse("logistics.toml", include_str!("../agents/logistics.toml")).unwrap();
         let agents = [agent];
         let config = with("eleven_multilingual_v2");
         assert_eq!(config.without_fallback_voice(&agents), [""; 0]);

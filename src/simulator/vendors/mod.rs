@@ -242,6 +242,12 @@ impl Vendors {
         self.strike_with(Fault { route, model: Some(model.to_owned()), kind, times: None });
     }
 
+    /// Breaks the sockets of a route that are open now; new ones are fine.
+    pub fn strike_once(&self, route: Route, kind: FaultKind) {
+        // Where no socket is open, nobody listens.
+        self.shared.struck.send(Fault { route, model: None, kind, times: Some(0) }).ok();
+    }
+
     fn strike_with(&self, fault: Fault) {
         self.shared.faults.add(fault.clone());
         // Where no socket is open, nobody listens.
