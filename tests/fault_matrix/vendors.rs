@@ -69,13 +69,14 @@ fn cases() -> Vec<Case> {
     use Moment::{Collecting, Greeting, Speaking};
     const SPEECH: &[Route] = &[Route::Speech, Route::SpeechSocket];
     let both = &["stream", "gather"];
-    let parts: [Part; 4] = [
+    let parts: [Part; 5] = [
         ("speech", SPEECH, None, &[Greeting, Collecting, Speaking], both),
         (FIRST_VOICE, SPEECH, Some(FIRST), &[Greeting, Collecting, Speaking], both),
         // In gather it is Twilio that hears.
         ("ears", &[Route::Ears], None, &[Greeting, Collecting, Speaking], &["stream"]),
         // The greeting needs no thinking.
         ("mind", &[Route::Mind], None, &[Collecting, Speaking], both),
+        (FIRST_MIND, &[Route::Mind], Some(THINKS_FIRST), &[Collecting, Speaking], both),
     ];
     let mut cases = Vec::new();
     for (part, routes, model, moments, modes) in parts {
@@ -131,6 +132,7 @@ async fn run(case: Case) -> Row {
         plan.words(SAYS);
         if case.model.is_some() {
             plan.set("ELEVENLABS_FALLBACK_MODEL", SECOND);
+            plan.set("GEMINI_FALLBACK_MODEL", THINKS_SECOND);
         }
     })
     .await;
@@ -177,8 +179,10 @@ async fn run(case: Case) -> Row {
     match ended {
         Ok((report, document)) => {
             row.judge(&report, &document);
-            if case.model.is_some() {
-                judge_voice(&mut row, &house, &report, &document);
+            match case.part {
+                FIRST_VOICE => judge_voice(&mut row, &house, &report, &document),
+                FIRST_MIND => judge_mind(&mut row, &house, &document),
+                _ => {}
             }
         }
         Err(_) => row.problems.push("the call does not end".to_owned()),
@@ -217,6 +221,19 @@ fn judge_voice(row: &mut Row, house: &House, report: &CallReport, document: &Val
     }
 }
 
+/// Where only the first model fails, the second thinks, unless the key is bad for both, or an answer had begun: nothing is asked twice
+/// once a part of the answer was passed on.
+fn judge_mind(row: &mut Row, house: &House, document: &Value) {
+    let asked = house.vendors.log().iter().any(|entry| entry.target.contains(&format!("{THINKS_SECOND}:")));
+    let failed = document["turns"].as_array().unwrap().iter().any(|turn| turn["mind_failed"] == true);
+    if !matches!(row.fault, "401" | "resets" | "malformed") && (!asked || failed) {
+        row.problems.push(format!("second model asked: {asked}; a turn without a mind: {failed}"));
+    }
+    if document["mode"] != row.mode {
+        row.problems.push(format!("it went on in {}", document["mode"]));
+    }
+}
+
 /// Nothing of the call may be left.
 pub(crate) async fn close(house: House, row: &mut Row) {
     let board = house.server.switchboard().clone();
@@ -238,6 +255,10 @@ pub(crate) async fn close(house: House, row: &mut Row) {
 
 /// The part of the table in which only the first model of the voice fails.
 pub(crate) const FIRST_VOICE: &str = "first voice";
+/// The part in which only the first model of the mind fails.
+pub(crate) const FIRST_MIND: &str = "first mind";
+const THINKS_FIRST: &str = "gemini-3.5-flash-lite";
+const THINKS_SECOND: &str = "gemini-3.5-flash";
 /// The quick agent's model.
 const FIRST: &str = "eleven_flash_v2_5";
 const SECOND: &str = "eleven_multilingual_v2";
