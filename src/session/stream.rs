@@ -12,7 +12,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use metrics::{counter, histogram};
-use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
@@ -373,7 +372,7 @@ async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
     let mut session = entry.session.lock().await;
     telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
-        session.turns.push(json!(report));
+        session.turns.push(report);
     }
 }
 

@@ -301,5 +301,5 @@ impl<'a> Told<'a> {
 const MAX_CONTEXTS: usize = 4;
 /// Some vendor messages carry seconds of audio with alignments.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
-const READ_BUFFER: usize = 8 * 1024;
+const READ_BUFFER: usize = 4 * 1024;
 const WRITE_WITHIN: Duration = Duration::from_secs(1);
