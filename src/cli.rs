@@ -58,6 +58,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
+    for warning in config.without_fallback_voice(&folder.agents()) {
+        warn!("{warning}");
+    }
     let (_, problems) = config.do_not_call();
     if !problems.is_empty() {
         complain(&format!("bad do-not-call list:\n{}", problems.join("\n")));

@@ -53,7 +53,7 @@ async fn what_the_second_model_speaks_is_never_kept_as_the_firsts() {
     assert!(!by_second.is_empty(), "nothing of the second model's was kept under its own name");
     // Back again, the first renders all fixed texts: none was taken for its own.
     house.vendors.clear_faults();
-    house.server.switchboard().set_agents(Folder::read(&house.path("agents")).agents());
+    house.server.switchboard().set_agents(Folder::read(house.path("agents")).agents());
     within(async {
         // Eleven texts and two questions in either language, whole for gather alone.
         while kept(&house).iter().filter(|name| name.ends_with(".mp3") && !by_second.contains(*name)).count() < 20 {

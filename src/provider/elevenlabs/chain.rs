@@ -1,6 +1,6 @@
 //! The models of one voice in their order: the language's own first, a second one where the first fails, each with its own circuit.
 //!
-//! It asks nobody: it says who may be asked. Key types: [`Chain`], [`Link`]. Invariant: a language is never given to a model that
+//! It asks nobody: it says who may be asked. Key types: `Chain`, [`Link`]. Invariant: a language is never given to a model that
 //! does not speak it.
 
 use std::sync::Arc;

@@ -199,7 +199,10 @@ struct Out {
 
 /// The messages of texts spoken lately, without the context's id: base64 and timings are made once.
 #[derive(Default)]
-pub(super) struct Messages(Mutex<HashMap<(String, Format, u64), Arc<[String]>>>);
+pub(super) struct Messages(Mutex<HashMap<Asked, Arc<[String]>>>);
+
+/// The text, its form, and the milliseconds of audio in one message.
+type Asked = (String, Format, u64);
 
 impl Messages {
     fn of(&self, rules: &Rules, text: &str, mulaw: &Bytes) -> Arc<[String]> {
