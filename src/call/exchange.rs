@@ -107,6 +107,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// The timeline of one exchange, in ms since the call began. Absent where it did not happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TurnReport {
     /// The caller's turn; 0 is the greeting.
     pub turn: u32,
@@ -131,7 +132,6 @@ pub struct TurnReport {
     /// The caller interrupted the answer at this time.
     pub interrupted_ms: Option<u64>,
     /// Times the agent stopped for a voice that was no interruption, and went on.
-    #[serde(default)]
     pub resumed: u32,
     /// Starts of the mind that were thrown away because the caller went on.
     pub wasted_starts: u32,

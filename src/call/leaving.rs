@@ -6,6 +6,7 @@ use super::exchange::Mind;
 use super::timer::Timer;
 use super::{Action, Call, Closing, Stop, Unheard};
 use crate::conversation::{Ending, Stage};
+use crate::understand;
 
 impl Call {
     /// Whether the call ends once all has been said. An end that rests on words that may go on is none yet.
@@ -100,6 +101,11 @@ impl Call {
     fn keep_words(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
             self.undo(exchange, now, actions);
+        }
+        // Who forbids calls over words of ours that nobody may interrupt, or into our goodbye, has done so.
+        let forbids = self.started && understand::refuses_calls(self.hearing.words());
+        if forbids && self.exchange.is_some() {
+            self.cut_short(now, actions);
         }
         self.caller_first(now, actions);
         if self.exchange.is_none() && self.started && !self.hearing.words().is_empty() && !self.leaving() {

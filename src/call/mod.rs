@@ -71,6 +71,8 @@ pub struct Call {
     /// Since when the agent waits for the caller.
     listening_since: Duration,
     digits: String,
+    /// They were pressed before the question could be heard.
+    digits_early: bool,
     timers: Timers,
     started: bool,
     closed: bool,
@@ -102,6 +104,7 @@ impl Call {
             heard_before: (0, String::new()),
             listening_since: Duration::ZERO,
             digits: String::new(),
+            digits_early: false,
             timers: Timers::default(),
             started: false,
             closed: false,
@@ -259,7 +262,7 @@ impl Call {
 
     fn fire(&mut self, timer: Timer, now: Duration, actions: &mut Vec<Action>) {
         match timer {
-            Timer::Digits => self.pressed(now, actions),
+            Timer::Digits => self.no_more_keys(now, actions),
             Timer::Drained => self.all_heard(now, actions),
             Timer::Filler => self.fill(now, actions),
             Timer::FinalLate => self.final_late(now, actions),
