@@ -331,7 +331,8 @@ impl Speech {
         }
     }
 
-    fn advance(&mut self, now: Duration) {
+    /// Counts what was played up to now.
+    pub(super) fn advance(&mut self, now: Duration) {
         let clock = u64::try_from(now.as_micros() * BYTES_PER_MS as u128 / 1_000).unwrap_or(u64::MAX);
         let mut due = usize::try_from(clock.saturating_sub(self.clock)).unwrap_or(usize::MAX);
         self.clock = self.clock.max(clock);

@@ -288,6 +288,7 @@ impl Call {
             self.ignored += 1;
             return;
         }
+        self.speech.advance(now);
         // A key pressed before the question could be heard is most often the last one's echo.
         let early = !self.was_asked();
         if self.digits.is_empty() || (self.digits_early && !early) {

@@ -133,3 +133,14 @@ fn a_voice_that_tells_half_its_letters_is_still_believed() {
         check(&mut rig, &WELCOME[..2], ms, 3).unwrap();
     }
 }
+
+#[test]
+fn two_keys_at_the_moment_in_which_the_question_begins_are_pressed_together() {
+    let mut rig = Rig::english();
+    rig.pace = Some((864_854_093, Told::AtOnce));
+    rig.run_until_quiet(700);
+    rig.thoughts.push_back(answer(&FIGURES[..2].join(" "), "NEED_MORE_INFO"));
+    rig.say(rig.now, "hello_who_is_calling", "hello who is calling");
+    rig.run_until_heard();
+    check(&mut rig, &FIGURES, 12_082, 1).unwrap();
+}
