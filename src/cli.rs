@@ -58,6 +58,9 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
+    for warning in config.without_fallback_voice(&folder.agents()) {
+        warn!("{warning}");
+    }
     let (_, findings) = config.do_not_call();
     if !findings.problems.is_empty() {
         complain(&format!("bad do-not-call list:\n{}", findings.problems.join("\n")));
@@ -127,7 +130,7 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
     journal(&mut out, config);
-    for warning in config.warnings() {
+    for warning in config.warnings().into_iter().chain(config.without_fallback_voice(&folder.agents())) {
         out.push_str(&format!("note: {warning}\n"));
     }
     for line in findings.torn {

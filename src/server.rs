@@ -149,7 +149,9 @@ async fn switchboard(
     let address = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
     let elevenlabs = match &config.elevenlabs.api_key {
         Some(key) => {
-            Some(ElevenLabsConfig::new(address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone()))
+            let url = address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?;
+            let fallback_model = config.elevenlabs.fallback_model.clone();
+            Some(ElevenLabsConfig { fallback_model, ..ElevenLabsConfig::new(url, key.clone()) })
         }
         None => None,
     };

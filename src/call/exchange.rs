@@ -22,6 +22,8 @@ pub(super) enum Mind {
 pub(super) struct Exchange {
     /// The stage flow as it was before, to go back to while nothing of the answer was heard.
     pub(super) before: Conversation,
+    /// What had to be heard when it began.
+    pub(super) owed: Vec<(String, String)>,
     /// The caller's words.
     pub(super) text: String,
     /// First voiced frame of the turn, media ms.
@@ -41,6 +43,7 @@ impl Exchange {
     pub(super) fn new(before: Conversation, text: String, from_ms: Option<u64>) -> Self {
         Self {
             before,
+            owed: Vec::new(),
             text,
             from_ms,
             confirmed: false,
@@ -104,6 +107,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// The timeline of one exchange, in ms since the call began. Absent where it did not happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TurnReport {
     /// The caller's turn; 0 is the greeting.
     pub turn: u32,
@@ -128,7 +132,6 @@ pub struct TurnReport {
     /// The caller interrupted the answer at this time.
     pub interrupted_ms: Option<u64>,
     /// Times the agent stopped for a voice that was no interruption, and went on.
-    #[serde(default)]
     pub resumed: u32,
     /// Starts of the mind that were thrown away because the caller went on.
     pub wasted_starts: u32,

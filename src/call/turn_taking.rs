@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::exchange::{Exchange, ms};
+use super::exchange::{Exchange, join, ms};
 use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
-use super::{Action, Call};
+use super::{Action, Call, backchannel};
 use crate::audio::Frame;
-use crate::conversation::{Completeness, Conversation, UserTurn};
+use crate::conversation::{Completeness, Keys, UserTurn};
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -101,7 +101,23 @@ impl Call {
             Some(exchange) if !exchange.confirmed => &exchange.before,
             Some(_) | None => &self.conversation,
         };
-        conversation.completeness(&self.agent, words, self.local(now))
+        let completeness = conversation.completeness(&self.agent, words, self.local(now));
+        // "Haan" into the sentence before the question is no answer to it, and no interruption.
+        let listens = completeness == Completeness::Complete
+            && backchannel::is_only(words, self.hearing.settled(), &self.agent)
+            && !self.was_asked();
+        if listens { Completeness::Usual } else { completeness }
+    }
+
+    /// Whether the question that is open has reached the caller's ear, or its beginning.
+    fn was_asked(&self) -> bool {
+        if self.exchange.is_none() || self.tentative() || self.speech.drained() {
+            return true;
+        }
+        let (turn, before) = &self.heard_before;
+        let mut heard = if *turn == self.conversation.turn() { before.clone() } else { String::new() };
+        join(&mut heard, &self.speech.heard());
+        self.conversation.was_asked(&heard)
     }
 
     /// After a frame, new words, or when frames stay away: asks for final words, starts the mind, ends the turn.
@@ -180,7 +196,9 @@ impl Call {
             UserTurn::Said { text, .. } => text.clone(),
             UserTurn::Pressed(_) | UserTurn::Silent => String::new(),
         };
-        self.exchange = Some(Exchange::new(self.conversation.clone(), text, self.hearing.turn_from_ms()));
+        let mut exchange = Exchange::new(self.conversation.clone(), text, self.hearing.turn_from_ms());
+        exchange.owed.clone_from(&self.owed);
+        self.exchange = Some(exchange);
         self.turn += 1;
         self.speech.start(self.turn, !confirmed);
         let local = self.local(now);
@@ -214,7 +232,7 @@ impl Call {
     /// Throws a tentative answer away: the words are others.
     pub(super) fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
-            self.go_back(exchange.before, now, actions);
+            self.go_back(exchange, now, actions);
         }
     }
 
@@ -222,14 +240,20 @@ impl Call {
     fn reopen(&mut self, corrected: bool, now: Duration, actions: &mut Vec<Action>) {
         let Some(exchange) = self.exchange.take_if(|exchange| !exchange.text.is_empty()) else { return };
         self.hearing.reopen(if corrected { "" } else { &exchange.text }, exchange.from_ms);
-        self.go_back(exchange.before, now, actions);
+        self.go_back(exchange, now, actions);
         self.judge_words(now);
     }
 
-    fn go_back(&mut self, before: Conversation, now: Duration, actions: &mut Vec<Action>) {
+    fn go_back(&mut self, exchange: Exchange, now: Duration, actions: &mut Vec<Action>) {
         self.wasted += 1;
-        self.conversation = before;
+        self.undo(exchange, now, actions);
+    }
+
+    /// An exchange of which nothing was heard never was: what it was to say is owed no more, or it would be said once more each time.
+    pub(super) fn undo(&mut self, exchange: Exchange, now: Duration, actions: &mut Vec<Action>) {
         self.kill_turn(now, actions);
+        self.conversation = exchange.before;
+        self.owed = exchange.owed;
     }
 
     pub(super) fn listen_for_silence(&mut self, now: Duration) {
@@ -264,6 +288,12 @@ impl Call {
             self.ignored += 1;
             return;
         }
+        // A key pressed before the question could be heard is most often the last one's echo.
+        let early = !self.was_asked();
+        if self.digits.is_empty() || (self.digits_early && !early) {
+            self.digits.clear();
+            self.digits_early = early;
+        }
         if digit != '#' && self.digits.len() < MAX_DIGITS {
             self.digits.push(digit);
         }
@@ -272,15 +302,25 @@ impl Call {
             Some(exchange) if !exchange.confirmed => &exchange.before,
             Some(_) | None => &self.conversation,
         };
-        // Where a choice is asked for, one key is an answer.
-        if digit == '#' || conversation.awaits_one_key(&self.agent) {
-            self.pressed(now, actions);
-        } else {
-            self.timers.set(Timer::Digits, now + NEXT_DIGIT);
+        let keys = if self.digits_early { Keys::Part } else { conversation.judge_keys(&self.agent, &self.digits) };
+        match keys {
+            Keys::Whole => self.pressed(now, actions),
+            Keys::Part | Keys::Perhaps if digit == '#' => self.pressed(now, actions),
+            Keys::Perhaps => self.timers.set(Timer::Digits, now + NEXT_DIGIT_AT_ONCE),
+            Keys::Part => self.timers.set(Timer::Digits, now + NEXT_DIGIT),
         }
     }
 
-    pub(super) fn pressed(&mut self, now: Duration, actions: &mut Vec<Action>) {
+    /// No key follows.
+    pub(super) fn no_more_keys(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.digits_early && self.digits.len() == 1 {
+            self.digits.clear();
+            self.ignored += 1;
+        }
+        self.pressed(now, actions);
+    }
+
+    fn pressed(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::Digits);
         let digits = std::mem::take(&mut self.digits);
         if !digits.is_empty() && !self.leaving() {
@@ -306,6 +346,8 @@ const FINAL_LATE: Duration = Duration::from_millis(800);
 const FINAL_LATE_NO_WORDS: Duration = Duration::from_millis(600);
 /// A key press waits this long for the next one.
 const NEXT_DIGIT: Duration = Duration::from_millis(2_000);
+/// The same after a key that is an answer by itself.
+const NEXT_DIGIT_AT_ONCE: Duration = Duration::from_millis(800);
 const MAX_DIGITS: usize = 32;
 /// Starts of the mind that may be thrown away in one turn before only final words are trusted.
 const MAX_WASTED: u32 = 2;

@@ -9,6 +9,7 @@ use url::{Host, Url};
 
 use super::variables::{self, VARIABLES};
 use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, Twilio};
+use crate::agent;
 use crate::http::{Tls, TlsError, TlsFiles};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
@@ -73,6 +74,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let elevenlabs = ElevenLabs {
         api_key: reader.secret("ELEVENLABS_API_KEY"),
         api_url: reader.parse("ELEVENLABS_API_URL", origin).unwrap_or_default(),
+        fallback_model: reader.parse("ELEVENLABS_FALLBACK_MODEL", voice_model),
     };
     let gemini = Gemini {
         api_key: reader.secret("GEMINI_API_KEY"),
@@ -282,6 +284,14 @@ fn model(text: &str) -> Result<String, String> {
     let fits =
         text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) && !text.starts_with('.');
     if fits { Ok(text.to_owned()) } else { Err("expected a model's name such as gemini-3.5-flash-lite".to_owned()) }
+}
+
+fn voice_model(text: &str) -> Result<String, String> {
+    let mut known = agent::voice_models();
+    if known.any(|model| model == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected one of {}", agent::voice_models().collect::<Vec<_>>().join(", ")))
 }
 
 fn database(text: &str) -> Result<String, String> {

@@ -3,13 +3,20 @@
 use super::Conversation;
 use super::duties::letters;
 use super::flow::MAX_REPROMPTS;
+use super::history::Entry;
 use crate::agent::Agent;
 use crate::agent::field::FieldKind;
 use crate::understand;
 
 impl Conversation {
-    /// Counts a turn of which nothing was understood, with no mind to understand it; true if it was one too many.
+    /// Counts a turn of which nothing was understood, with no mind to understand it; true if it was one too many. Somebody who speaks, be
+    /// it about something else, is asked again for as long as turns may last.
     pub(super) fn blank(&mut self) -> bool {
+        let speaks = |entry: &Entry| !entry.pressed && !understand::is_gibberish(&entry.text);
+        if self.history.caller().next().is_some_and(speaks) {
+            self.note_blank(true, "");
+            return false;
+        }
         self.blanks = self.blanks.saturating_add(1);
         self.said_to_blank.clear();
         self.blanks > MAX_REPROMPTS

@@ -24,7 +24,11 @@ impl Conversation {
     /// Takes a turn of the caller.
     pub fn user_turn(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.settled = false;
         if self.stage.is_over() && !self.reopened(agent, turn, now) {
+            if let UserTurn::Said { text, .. } = turn {
+                self.notes_refusal(agent, text);
+            }
             effects.extend(self.ending.clone().map(Effect::End));
             return effects;
         }
@@ -56,7 +60,7 @@ impl Conversation {
         effects
     }
 
-    /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, or ask for a person.
+    /// Whether a caller who speaks into the thanks changes his mind: his words hold another value, ask for a person, or forbid calls.
     fn reopened(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> bool {
         let UserTurn::Said { text, .. } = turn else { return false };
         if self.stage != Stage::Completed {
@@ -72,7 +76,7 @@ impl Conversation {
                 let typed = |of: &Self| of.values.certain(&field.name).map(|value| value.typed.clone());
                 typed(&ahead) != typed(self)
             });
-        if changed || ahead.person_wanted(now) {
+        if changed || ahead.person_wanted(now) || ahead.notes_refusal(agent, text) {
             self.stage = Stage::Collecting;
             self.ending = None;
             self.asked.clear();
@@ -144,14 +148,21 @@ impl Conversation {
         } else if self.stage == Stage::LanguageSelection {
             self.ask_language(agent, now, &mut effects);
         } else if unanswered {
-            self.disclose(agent, now, &mut effects);
             let turn = match self.history.caller().next() {
                 Some(entry) if entry.pressed => UserTurn::Pressed(entry.text.clone()),
                 entry => {
                     UserTurn::Said { text: entry.map(|entry| entry.text.clone()).unwrap_or_default(), audio_ms: None }
                 }
             };
-            self.collect(agent, &turn, now, &mut effects);
+            if self.refuses_calls(agent, &turn, now, &mut effects) {
+                return effects;
+            }
+            self.disclose(agent, now, &mut effects);
+            if std::mem::take(&mut self.settled) {
+                self.decide_alone(agent, true, now, &mut effects);
+            } else {
+                self.collect(agent, &turn, now, &mut effects);
+            }
         } else {
             self.disclose(agent, now, &mut effects);
             self.ask_what_is_open(agent, now, &mut effects);
@@ -256,8 +267,16 @@ impl Conversation {
             return self.decide_alone(agent, true, now, effects);
         }
         let open = std::mem::take(&mut self.reading);
+        let UserTurn::Said { text, .. } = turn else {
+            if !open.is_empty() {
+                // A slip. How often it may happen is for the read-backs to say: a value is read back twice.
+                self.say_not_understood(agent, now, effects);
+                return self.go_on(agent, now, effects);
+            }
+            let heard = self.ground(agent, &[], &[], !self.mind);
+            return self.decide_alone(agent, heard, now, effects);
+        };
         let heard = self.ground(agent, &[], &[], !self.mind);
-        let UserTurn::Said { text, .. } = turn else { return self.decide_alone(agent, heard, now, effects) };
         if !self.mind {
             return self.decide_alone(agent, heard, now, effects);
         }
@@ -358,6 +377,11 @@ impl Conversation {
         } else {
             self.say_not_understood(agent, now, effects);
         }
+        self.go_on(agent, now, effects);
+    }
+
+    /// What comes next: a read-back, the thanks, a question.
+    fn go_on(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         if self.read_back(agent, now, effects) {
             return;
         }
@@ -392,7 +416,7 @@ impl Conversation {
                 self.end(Stage::HandedOver, Ending::Dial(number.clone()), effects);
             }
             None => {
-                self.say_text(agent, |language| &language.texts.goodbye, now, effects);
+                self.say_farewell(agent, now, effects);
                 self.end(Stage::HandedOver, Ending::HangUp, effects);
             }
         }
@@ -404,7 +428,7 @@ impl Conversation {
     }
 
     fn give_up(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
-        self.say_text(agent, |language| &language.texts.goodbye, now, effects);
+        self.say_farewell(agent, now, effects);
         self.end(Stage::Abandoned, Ending::HangUp, effects);
     }
 
@@ -446,6 +470,7 @@ impl Conversation {
     }
 
     pub(super) fn say(&mut self, say: Say, now: DateTime, effects: &mut Vec<Effect>) {
+        self.note_speech();
         self.history.agent_said(&say.text, self.turn, now);
         effects.push(Effect::Say(say));
     }

@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::coming;
 use super::history::Entry;
 use crate::agent::field::{Choice, Field, FieldKind};
 use crate::understand::{self, Kind, Scene, Value};
@@ -113,7 +114,13 @@ impl Eye<'_> {
     /// The same, with the words.
     pub(super) fn look(&self, field: &Field, entry: &Entry) -> Sight {
         match field.kind.spoken() {
-            Some(kind) => self.read(field, kind, &entry.text, entry),
+            Some(kind) => {
+                let sight = self.read(field, kind, &entry.text, entry);
+                if sight.finding == Finding::Nothing && coming::is_promised(field, entry) {
+                    return Sight { finding: Finding::Clear(Collected::answer(true, entry)), span: 0..0 };
+                }
+                sight
+            }
             None if field.kind == FieldKind::Choice => choose(field, entry),
             None => Sight { finding: Finding::Nothing, span: 0..0 },
         }
@@ -334,8 +341,15 @@ pub fn options_said<'a>(field: &'a Field, text: &str) -> Vec<(&'a str, Range<usi
             .max_by_key(|(from, to)| to - from);
         let Some((from, to)) = longest else { continue };
         // "Not video", but "video, no, clinic".
-        let before = from.checked_sub(1).filter(|&at| text[said[at].1.end..said[from].1.start].trim().is_empty());
-        let refused = before.and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+        let joined = |at: usize| text[said[at].1.end..said[at + 1].1.start].trim().is_empty();
+        let before = |from: usize| from.checked_sub(1).filter(|&at| joined(at));
+        // "Not by video", "not at the clinic".
+        let mut linked = from;
+        while let Some(at) = before(linked).filter(|&at| word(at).is_some_and(|word| LINKS.contains(&word))) {
+            linked = at;
+        }
+        let refused = before(from).and_then(word).is_some_and(|word| BEFORE_REFUSED.contains(&word))
+            || before(linked).and_then(word) == Some("not")
             || word(to).is_some_and(|word| AFTER_REFUSED.contains(&word));
         if !refused {
             found.push((&option.value, said[from].1.start..said[to - 1].1.end));
@@ -370,7 +384,7 @@ pub(super) fn tokens(text: &str) -> Vec<String> {
 }
 
 /// The words of a text in lower case, with their byte spans.
-fn spans(text: &str) -> Vec<(String, Range<usize>)> {
+pub(super) fn spans(text: &str) -> Vec<(String, Range<usize>)> {
     let mut words = Vec::new();
     let mut from = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
@@ -391,6 +405,7 @@ fn spans(text: &str) -> Vec<(String, Range<usize>)> {
 const ANSWERS: [&str; 14] =
     ["yes", "no", "nope", "sorry", "sir", "haan", "nahi", "nahin", "ji", "na", "हाँ", "हां", "नहीं", "जी"];
 const BEFORE_REFUSED: [&str; 2] = ["not", "no"];
+const LINKS: [&str; 6] = ["at", "by", "in", "on", "the", "via"];
 const AFTER_REFUSED: [&str; 5] = ["nahi", "nahin", "mat", "नहीं", "मत"];
 const TAKING_BACK: [&str; 12] =
     ["no", "sorry", "wait", "actually", "rather", "nahi", "nahin", "matlab", "नहीं", "सॉरी", "बल्कि", "मतलब"];

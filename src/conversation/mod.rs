@@ -6,9 +6,12 @@
 //! plain data: any instance can load it and carry on.
 
 mod absorb;
+mod asked;
 mod blanks;
 pub mod clause;
+mod coming;
 pub mod decision;
+mod denial;
 mod duties;
 mod flow;
 mod grounding;
@@ -34,6 +37,7 @@ use values::Values;
 
 pub use decision::{Answer, BadAnswer, Decision};
 pub use grounding::{Collected, Evidence, options_said, within};
+pub use keys::Keys;
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +203,15 @@ pub struct Conversation {
     /// The caller does not want to be called again.
     #[serde(default)]
     calls_refused: bool,
+    /// He said so when everything was collected, and nobody answers him.
+    #[serde(default)]
+    refused_whole: bool,
+    /// The caller's last words answered a read-back and were taken in; only our reply to them is missing.
+    #[serde(default)]
+    settled: bool,
+    /// The turn after which the caller spoke before he had heard our question.
+    #[serde(default)]
+    unasked: Option<u32>,
 }
 
 impl Conversation {
@@ -232,6 +245,9 @@ impl Conversation {
             undisclosed: true,
             disclosing: None,
             calls_refused: false,
+            refused_whole: false,
+            settled: false,
+            unasked: None,
         }
     }
 
@@ -260,7 +276,7 @@ impl Conversation {
         self.turn
     }
 
-    /// Whether the caller said that he does not want to be called again, and was told that he will not be.
+    /// Whether the caller said that he does not want to be called again.
     pub fn calls_refused(&self) -> bool {
         self.calls_refused
     }
@@ -291,6 +307,7 @@ impl Conversation {
         if self.disclosing.as_ref().is_some_and(|text| !letters(heard).contains(&letters(text))) {
             self.undisclosed = true;
         }
+        self.note_interruption(heard);
         self.history.cut(heard, self.turn, now);
     }
 
@@ -322,7 +339,8 @@ impl Conversation {
         }
     }
 
-    /// The caller said this, and nobody answers now: the words and their values are kept, and whoever carries on answers them.
+    /// The caller said this, and nobody answers now: the words, their values, what they say to a read-back and a ban on further calls
+    /// are kept, and whoever carries on answers them.
     pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
         self.turn += 1;
         self.silences = 0;
@@ -330,12 +348,21 @@ impl Conversation {
         if self.stage == Stage::Welcome {
             self.stage = Stage::Collecting;
         }
-        self.keep_what_was_said(agent);
+        let turn = UserTurn::Said { text: text.to_owned(), audio_ms };
+        if self.notes_refusal(agent, text) {
+            self.ground_beside_refusal(agent, text, now);
+            self.refused_whole = self.is_complete(agent);
+        } else if !self.reading.is_empty() && self.read_back_answered(agent, &turn, now) {
+            self.settled = true;
+        } else {
+            self.keep_what_was_said(agent);
+        }
     }
 
     /// Words that were not heard before are said again, in the other mode.
     pub fn said_again(&mut self, text: &str, now: DateTime) {
         self.undisclosed = false;
+        self.note_speech();
         self.history.agent_said_again(text, self.turn, now);
     }
 
@@ -347,7 +374,11 @@ impl Conversation {
     /// The call ended from outside: hung up, lost, never connected.
     pub fn ended_outside(&mut self, connected: bool) {
         if !self.stage.is_over() {
-            self.stage = if connected { Stage::Abandoned } else { Stage::Unreachable };
+            self.stage = match connected {
+                true if self.refused_whole => Stage::Completed,
+                true => Stage::Abandoned,
+                false => Stage::Unreachable,
+            };
         }
     }
 

@@ -27,8 +27,18 @@ impl Conversation {
             UserTurn::Said { text, .. } => yes_no(text, now),
             UserTurn::Silent => None,
         };
+        // A "yes" to a value that he has not heard yet is none.
+        let answer = answer.filter(|_| !self.unasked(self.turn));
         let corrected: Vec<String> = match turn {
             UserTurn::Said { .. } => self.corrections(agent, &fields, answer),
+            UserTurn::Pressed(_) if answer.is_none() => {
+                // What else was read back waits for its own answer.
+                let corrected = self.corrected_by_keys(agent, &fields).is_some();
+                if corrected {
+                    self.reading.clear();
+                }
+                return corrected;
+            }
             UserTurn::Pressed(_) | UserTurn::Silent => Vec::new(),
         };
         if corrected.is_empty() && answer.is_none() {

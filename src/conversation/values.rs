@@ -151,6 +151,15 @@ impl Values {
         self.one_by_one = true;
     }
 
+    /// The caller has put another value in place of the one read back. It is read back in its turn; the same once more is a yes.
+    pub(super) fn correct(&mut self, field: &str, value: Collected) {
+        if self.get(field).is_some_and(|held| held.value.typed == value.typed) {
+            return self.confirm(field);
+        }
+        self.hold(field, value, Sure::Doubtful, Vec::new());
+        self.read_backs.remove(field);
+    }
+
     /// Counts a read-back.
     pub(super) fn count_read_back(&mut self, field: &str) {
         *self.read_backs.entry(field.to_owned()).or_default() += 1;

@@ -32,7 +32,7 @@ impl Conversation {
             let asked: Vec<&Field> = self.asked_fields(agent);
             (asked, None)
         } else {
-            (reading_back, yes_no(text, now))
+            (reading_back, yes_no(text, now).filter(|_| !self.unasked(entry.turn)))
         };
         let sights = self.sights(agent, &targets, &entry);
         let (mut whole, mut any) = (!targets.is_empty(), false);
@@ -115,13 +115,18 @@ impl Conversation {
             }
             let proposal = proposals.iter().find(|(name, _)| *name == field.name).map(|(_, text)| text.as_str());
             let finding = if displaced { Finding::Nothing } else { sight.finding };
+            if finding == Finding::Nothing && self.takes_back(agent, field, &entry) {
+                heard = true;
+                continue;
+            }
             heard |= self.ground_field(agent, field, &entry, finding, proposal);
             if alone && asked == [field.name.as_str()] && field.kind == FieldKind::Text && is_statement(&entry.text) {
                 self.values.hold(&field.name, grounding::whole(&entry), self.sure(agent), Vec::new());
                 heard = true;
             }
         }
-        if nothing_seen && !heard && yes_no(&entry.text, entry.at).is_none() {
+        // "No, eighteen hundred" may correct what was said before; a "yes" is about what was asked.
+        if nothing_seen && !heard && yes_no(&entry.text, entry.at) != Some(true) {
             heard = self.ground_bare(agent, &entry, proposals, except);
         }
         heard
@@ -234,7 +239,7 @@ impl Conversation {
             // A yes answers what was asked just then; an old one is no answer to another question.
             FieldKind::YesNo => entries
                 .next()
-                .filter(|entry| entry.turn == self.turn)
+                .filter(|entry| entry.turn == self.turn && !self.unasked(entry.turn))
                 .and_then(|entry| same(eye.find(field, entry), proposed)),
             FieldKind::Choice
             | FieldKind::Date
@@ -254,6 +259,8 @@ impl Conversation {
             .iter()
             .map(|field| {
                 let rank = asked.iter().position(|other| other.name == field.name);
+                // Nobody says yes to what he was not asked.
+                let rank = rank.filter(|_| field.kind != FieldKind::YesNo || !self.unasked(entry.turn));
                 let (sight, claim) = sight(agent, field, rank, ears, entry);
                 (Seen { field, sight, displaced: false }, claim)
             })
@@ -420,7 +427,7 @@ pub(super) fn yes_no(text: &str, now: DateTime) -> Option<bool> {
     }
 }
 
-fn is_question(text: &str) -> bool {
+pub(super) fn is_question(text: &str) -> bool {
     let first = grounding::tokens(text).into_iter().next();
     text.contains('?') || first.is_some_and(|word| ASKING.contains(&word.as_str()))
 }

@@ -58,7 +58,7 @@ pub(super) struct Session {
     pub(super) started_at: Timestamp,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) recording: Option<String>,
-    pub(super) turns: Vec<Value>,
+    pub(super) turns: Vec<TurnReport>,
     /// When this process last touched it, for the sweeper.
     pub(super) touched_at: Timestamp,
     /// Whether `/voice` was answered.
@@ -221,22 +221,15 @@ impl Session {
         let now = self.lasted();
         let took = SignedDuration::try_from(arrived.elapsed()).unwrap_or_default();
         let ms = |at: SignedDuration| u64::try_from(at.as_millis()).unwrap_or(0);
-        let (turn, asked, answered) = (self.conversation.turn(), ms(now - took), ms(now));
-        if self.turns.len() < MAX_TURNS_KEPT {
-            self.turns.push(json!({
-                "turn": turn,
-                "asked_ms": asked,
-                "answered_ms": answered,
-                "filler": filler,
-                "mind_failed": mind_failed,
-            }));
-        }
+        let (final_words_ms, first_sent_ms) = (Some(ms(now - took)), Some(ms(now)));
+        let turn = self.conversation.turn();
+        let report = TurnReport { turn, final_words_ms, first_sent_ms, filler, mind_failed, ..TurnReport::default() };
         // The end of a stream, told to Twilio, is no turn.
         if self.mode == Mode::Gather {
-            let (final_words_ms, first_sent_ms) = (Some(asked), Some(answered));
-            let report =
-                TurnReport { turn, final_words_ms, first_sent_ms, filler, mind_failed, ..TurnReport::default() };
             timeline::note(&self.call_sid, now.unsigned_abs(), &report);
+        }
+        if self.turns.len() < MAX_TURNS_KEPT {
+            self.turns.push(report);
         }
     }
 

@@ -173,8 +173,7 @@ impl Switchboard {
         }
         session.connected = true;
         session.answered_at = Some(Timestamp::now());
-        let breakers = self.breakers();
-        let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
+        let left_alone = self.breakers().ears.circuit() == Circuit::Open || self.is_voiceless(&session.agent);
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
         }
@@ -247,6 +246,8 @@ impl Switchboard {
 
     async fn call_ended(&self, call_sid: &CallSid) {
         let Some(entry) = self.find(call_sid).await else { return };
+        // The stream's task still knows the caller's last words.
+        entry.leave_stream().await;
         let mut session = entry.session.lock().await;
         if session.ended_at.is_some() {
             return;

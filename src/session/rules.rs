@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::StartCallError;
+use super::entry::Session;
 use super::rates::Rates;
 use super::switchboard::Switchboard;
 use crate::agent::Agent;
@@ -124,8 +125,9 @@ impl Rules {
 }
 
 impl Switchboard {
-    /// Somebody said in a call that he does not want to be called again.
-    pub(super) fn never_call(&self, phone: E164) {
+    /// Puts the caller's number on the list if he said in the call that he does not want to be called again.
+    pub(super) fn keep_refusal(&self, session: &Session) {
+        let Some(phone) = session.phone.clone().filter(|_| session.conversation.calls_refused()) else { return };
         let list = self.do_not_call().clone();
         self.tracker().spawn(async move {
             match list.add(&phone, "asked for it in a call").await {

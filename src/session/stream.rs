@@ -12,7 +12,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use metrics::{counter, histogram};
-use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
@@ -194,19 +193,18 @@ impl Driver {
             VoiceEvent::Letters { turn, clause, ends_ms } => {
                 self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
             }
-            VoiceEvent::Done { turn, clause } => {
+            VoiceEvent::Done { turn, clause, pure } => {
                 if let Some((key, bytes)) = self.upstream.collecting.remove(&(turn, clause))
+                    && pure
                     && !bytes.is_empty()
                 {
                     let cache = self.board.speech_cache().clone();
                     self.board.tracker().spawn(async move { cache.put(&key, bytes.into()).await });
                 }
-                self.board.breakers().voice.succeeded();
                 self.handle(Event::SpeechDone { turn, clause }, actions);
             }
             VoiceEvent::Failed { turn, clause, error } => {
                 note(&error);
-                self.board.breakers().voice.failed(&error);
                 self.upstream.collecting.remove(&(turn, clause));
                 self.handle(Event::SpeechFailed { turn, clause }, actions);
             }
@@ -316,6 +314,7 @@ impl Driver {
     /// Leaves the call in the state that `/stream-ended` needs, then closes the socket.
     async fn leave(mut self: Box<Self>, closing: Option<Closing>) {
         let mut session = self.entry.session.lock().await;
+        let refused = session.conversation.calls_refused();
         // A stream that died without a word may be told so only after the call has gone on in gather: then it knows less.
         if session.mode == Mode::Stream {
             session.conversation = self.call.conversation().clone();
@@ -328,6 +327,9 @@ impl Driver {
         if session.ended_at.is_some() {
             // The call's end was told before the socket's.
             session.conversation.ended_outside(true);
+            if !refused {
+                self.board.keep_refusal(&session);
+            }
         } else if session.conversation.stage() == Stage::Completed && session.end(true) {
             self.board.over(&session);
         }
@@ -374,7 +376,7 @@ async fn note_turn(entry: &Entry, age: Duration, report: TurnReport) {
     let mut session = entry.session.lock().await;
     telemetry::timeline::note(&session.call_sid, age, &report);
     if session.turns.len() < MAX_TURNS_KEPT {
-        session.turns.push(json!(report));
+        session.turns.push(report);
     }
 }
 

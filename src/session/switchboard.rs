@@ -74,7 +74,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub(super) struct Circuits {
     pub(super) ears: Breaker,
-    pub(super) voice: Breaker,
+    /// Of each model.
+    pub(super) voice: Vec<Breaker>,
     /// Of each model.
     pub(super) mind: Vec<Breaker>,
 }
@@ -113,7 +114,10 @@ impl Switchboard {
         let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
-            voice: Breaker::new("voice"),
+            voice: parts
+                .voice
+                .as_ref()
+                .map_or_else(|| vec![Breaker::new("voice")], |voice| voice.breakers().cloned().collect()),
             mind: parts
                 .mind
                 .as_ref()
@@ -215,7 +219,7 @@ impl Switchboard {
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.
     pub fn circuits(&self) -> Vec<(&'static str, Circuit)> {
         let Circuits { ears, voice, mind } = &self.0.circuits;
-        [ears, voice].into_iter().chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
+        std::iter::once(ears).chain(voice).chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
     }
 
     pub(super) fn breakers(&self) -> &Circuits {
@@ -303,11 +307,7 @@ impl Switchboard {
     pub(super) fn over(&self, session: &Session) {
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
-        if session.conversation.calls_refused()
-            && let Some(phone) = session.phone.clone()
-        {
-            self.never_call(phone);
-        }
+        self.keep_refusal(session);
         let lasted = Timestamp::now().duration_since(session.started_at);
         metrics::histogram!(telemetry::CALL_SECONDS).record(lasted.as_secs_f64());
         telemetry::traces::call(&session.call_sid, session.started_at, &session.facts());

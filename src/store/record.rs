@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::call::TurnReport;
 use crate::twilio::CallSid;
 
 /// The version of both documents' shape.
@@ -44,8 +45,8 @@ pub struct CallDocument {
     pub values: Map<String, Value>,
     /// What each value rests on.
     pub evidence: Map<String, Value>,
-    /// The timeline of each turn.
-    pub turns: Vec<Value>,
+    /// The timeline of each turn; in gather, when its request came and when it was answered.
+    pub turns: Vec<TurnReport>,
     /// The call's variables, filled into the agent's texts.
     pub variables: Map<String, Value>,
     /// When we first heard of the call.

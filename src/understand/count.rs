@@ -1,6 +1,6 @@
 //! Plain numbers: how many, with any unit, and never a label, a price or an hour.
 
-use super::heard::{Heard, Role, expects, is_filler};
+use super::heard::{Heard, Role, ends_clause, expects, is_filler};
 use super::lexicon::{Unit, Word};
 use super::number::{Num, ONE};
 use super::settle::{self, Said};
@@ -101,7 +101,15 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
         said.push(Said { what: num.value, from: num.from, to: num.to });
     }
     if said.is_empty() {
-        let zero = heard.tokens.iter().position(|t| t.word == Word::NoneAtAll);
+        // "Nobody", as the whole answer.
+        let nobody = |at: usize| {
+            heard.expect == Some(Kind::Number)
+                && heard.tokens[at].word == Word::Not
+                && heard.tokens[at].to - heard.tokens[at].from >= NOBODY
+                && heard.tokens.iter().enumerate().all(|(i, t)| i == at || is_filler(t.word) || ends_clause(t.word))
+        };
+        let none = |at: usize| heard.tokens[at].word == Word::NoneAtAll || nobody(at);
+        let zero = (0..heard.tokens.len()).find(|&at| none(at));
         said.extend(zero.map(|at| Said { what: 0, from: at, to: at + 1 }));
         let half = heard.tokens.iter().position(|t| t.word == Word::Dozen);
         said.extend(half.filter(|_| zero.is_none()).map(|at| Said { what: 12 * ONE, from: at, to: at + 1 }));
@@ -109,6 +117,9 @@ fn numbers(heard: &Heard) -> Vec<Said<i64>> {
     said.sort_by_key(|s| s.from);
     said
 }
+
+/// Bytes of "no one" and its like; "not" and "isn't" are shorter.
+const NOBODY: usize = 6;
 
 /// "ek ghante ka 200": the one belongs to the rate.
 fn is_rate_unit(heard: &Heard, num: &Num) -> bool {

@@ -61,6 +61,7 @@ pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
         !settle::denied_before(heard, day.from)
             && !settle::quoted(heard, day.from, day.to)
             && !settle::asked(heard, day.from, day.to)
+            && !settle::put_off(heard, day.from, day.to, true)
             && !refused(heard, day.from, day.to, limit)
     });
     settle::correct(heard, &mut days, |_, _| {});

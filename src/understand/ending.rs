@@ -50,6 +50,13 @@ pub(super) fn dangles(heard: &Heard, kind: Kind) -> bool {
             | Word::At
             | Word::For
     );
+    // "Paanch baje ke kareeb": the value is before it.
+    let before = last.checked_sub(1).map(|at| heard.tokens[at].word);
+    let said = matches!(before, Some(Word::Oclock | Word::AmPm(_) | Word::Rupee | Word::Clock { .. } | Word::Part(_)))
+        || heard.num_ending(last).is_some();
+    if word == Word::About && said {
+        return false;
+    }
     if joint {
         // "2 baje se" and "500 to lagega": only a joint right after something that can be joined, or an opening word.
         return !matches!(word, Word::Se) || heard.num_ending(last).is_some();

@@ -40,7 +40,10 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     let make = any(&|w| w == Word::TalkMake);
     let want = any(&|w| w == Word::Want);
     // "aadmi bhej do" sends a man to the lorry, not to the phone.
-    let give = (from..to).any(|at| heard.tokens[at].word == Word::Give && heard.before(at) != Some(Word::Stem));
+    let give = (from..to).any(|at| {
+        let word = heard.tokens[at].word;
+        word == Word::CallBack || word == Word::Give && heard.before(at) != Some(Word::Stem)
+    });
     let negative = any(&|w| {
         matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without)
     });

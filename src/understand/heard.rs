@@ -294,6 +294,15 @@ impl Heard {
         let Some(Word::Unit(unit)) = self.word(at) else { return Role::Bare };
         let after = self.word(at + 1);
         let whole = num.whole().unwrap_or(0);
+        // "20 ton ka gaadi": what it carries.
+        if matches!((unit, after), (Unit::Per(_), Some(Word::Of))) && self.word(at + 2) == Some(Word::Unit(Unit::Thing))
+        {
+            return Role::Quantity;
+        }
+        // "407 gaadi hai": a model.
+        if unit == Unit::Thing && num.digits == 3 && MODELS.contains(&whole) {
+            return Role::Label;
+        }
         match unit {
             Unit::Per(Per::Hour) if whole >= 100 && whole % 100 < 60 && whole <= 2400 => Role::Bare,
             Unit::Per(Per::Hour | Per::Day) | Unit::Minute | Unit::Week | Unit::Month | Unit::Year
@@ -312,6 +321,9 @@ impl Heard {
         self.nums.iter().enumerate().any(|(j, n)| j != k && n.value >= 10 * ONE)
     }
 }
+
+/// Lorries that are called by their number.
+const MODELS: [i64; 4] = [407, 608, 709, 909];
 
 /// True for what is written with a sign and not with letters.
 fn is_mark(word: Word) -> bool {
@@ -340,6 +352,24 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
     let alone = heard.skip(to, |w| is_filler(w) || ends_clause(w)) >= heard.tokens.len();
     let counted = matches!(heard.word(to), Some(Word::Moment | Word::Of | Word::Human | Word::Talk));
     let half = single && heard.tokens[from].word == Word::Half;
+    // "The big one", "the lower one".
+    let of_a_kind = single
+        && heard.tokens[from].word == Word::Small(1)
+        && heard.word(to).is_none_or(|w| ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or))
+        && matches!(
+            heard.before(from),
+            Some(
+                Word::Other
+                    | Word::Another
+                    | Word::Fine
+                    | Word::Wrong
+                    | Word::LessThan
+                    | Word::MoreThan
+                    | Word::Normal
+                    | Word::Final
+                    | Word::Next
+            )
+        );
     one && !alone
         && matches!(
             heard.word(to),
@@ -348,6 +378,7 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
         || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
         || single && counted
         || half
+        || of_a_kind
 }
 
 /// True for words that end a clause.

@@ -231,6 +231,21 @@ fn apart(heard: &Heard, from: usize, to: usize) -> bool {
 /// A side amount: loading and the like beside it, or marked extra.
 fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> bool {
     let covers = |w: Word| matches!(w, Word::Included | Word::KeSaath | Word::Without | Word::With | Word::Free);
+    // "100 rupees discount", "sau kam kar dunga", "diesel 95 rupaye litre", "sau rupaye ka diesel".
+    let linked = |w: Word| is_filler(w) || matches!(w, Word::Rupee | Word::Of);
+    let after = heard.skip(to, linked);
+    let before = (left..from).rev().find(|&at| !linked(heard.tokens[at].word));
+    let burnt = |at: usize| {
+        let covered = |w: Word| matches!(w, Word::With | Word::Included | Word::Without | Word::Plus);
+        heard.word(at) == Some(Word::Fuel) && !heard.any(left, at, covered)
+    };
+    if heard.word(after) == Some(Word::Off)
+        || heard.word(after) == Some(Word::Fuel) && heard.any(to, after, |w| w == Word::Of)
+        || before.is_some_and(|at| heard.word(at) == Some(Word::Off) || burnt(at))
+        || heard.before(from) == Some(Word::Is) && from.checked_sub(2).is_some_and(burnt)
+    {
+        return true;
+    }
     // Before the amount.
     let before = (left..from).rev().find(|&at| heard.tokens[at].word == Word::Side);
     if let Some(at) = before {

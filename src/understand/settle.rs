@@ -75,6 +75,39 @@ pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
         || heard.any(to, end, |w| w == Word::Quote)
 }
 
+/// True if the time at tokens `from..to` is only when somebody will call or tell more, or when a place opens: "call me at four", "kal
+/// batata hoon". `far`: the words say how far off it is, "in ten minutes".
+pub(super) fn put_off(heard: &Heard, from: usize, to: usize, far: bool) -> bool {
+    let later = |word: Option<Word>| {
+        matches!(word, Some(Word::CallBack | Word::Tell | Word::DontKnow | Word::Talk | Word::Opens))
+    };
+    let between = |w: Word| is_filler(w) || matches!(w, Word::Ko | Word::In | Word::Hum | Word::You | Word::I);
+    let at = heard.skip(to, between);
+    // "Four o'clock, call me before": the call is beside it.
+    if later(heard.word(at)) && heard.clause_end(at) <= at + 3 {
+        let bound = |w: Word| matches!(w, Word::Before | Word::SePehle | Word::After | Word::KeBaad);
+        return !heard.any(at, heard.clause_end(at), bound);
+    }
+    let named = |w: Word| matches!(w, Word::Day(_) | Word::Kal | Word::Weekday(_) | Word::Part(_) | Word::Tonight);
+    let mut at = from;
+    let mut joined = far || heard.word(from).is_some_and(named);
+    while let Some(word) = heard.before(at) {
+        match word {
+            Word::CallBack | Word::Opens => return true,
+            Word::Tell => return joined,
+            Word::At | Word::Inside | Word::By | Word::After | Word::Before | Word::Between | Word::From => {
+                joined = true
+            }
+            word if named(word) => joined = true,
+            Word::Next | Word::This | Word::You | Word::Ko | Word::Article => {}
+            word if is_filler(word) => {}
+            _ => return false,
+        }
+        at -= 1;
+    }
+    false
+}
+
 /// True if the words around tokens `from..to` only ask: a question that offers nothing.
 pub(super) fn asked(heard: &Heard, from: usize, to: usize) -> bool {
     let start = heard.clause_start(from);

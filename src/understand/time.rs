@@ -150,6 +150,7 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                 || past
                 || refused
                 || settle::asked(heard, f.from, f.to)
+                || settle::put_off(heard, f.from, f.to, matches!(f.slot, Slot::Ahead(..)))
                 || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })

@@ -68,6 +68,37 @@ fn appointment_in_hindi() {
 }
 
 #[test]
+fn who_says_that_he_comes_need_not_say_yes() {
+    for (language, words, next) in [
+        ("en-IN", "I will come", "How many people come with you?"),
+        ("en-IN", "I'll be there", "How many people come with you?"),
+        ("en-IN", "we are coming", "How many people come with you?"),
+        ("hi-IN", "आऊँगा", "आपके साथ कितने लोग आएँगे?"),
+        ("hi-IN", "aa jaunga", "आपके साथ कितने लोग आएँगे?"),
+        ("hi-IN", "nahi aaunga", "कौन सा दिन ठीक रहेगा?"),
+        ("en-IN", "I will not come", "Which day suits you better?"),
+    ] {
+        assert_eq!(Phone::alone(APPOINTMENT, language).says(words), next, "{words}");
+    }
+    // On another day perhaps; or he only asks.
+    for words in ["I will come tomorrow", "aaunga kya?", "when shall I come", "aaunga to batata hoon kal"] {
+        let again = "Sorry, I did not get that. Will you come to the appointment?";
+        assert_eq!(Phone::alone(APPOINTMENT, "en-IN").says(words), again, "{words}");
+    }
+    // What the mind makes of it rests on his words.
+    let mut phone = Phone::with_mind(APPOINTMENT);
+    phone.says("I will come");
+    phone.mind("NEED_MORE_INFO", "How many people come with you?", serde_json::json!({"coming": "yes"}));
+    phone.says("none");
+    phone.mind("NEED_MORE_INFO", "Shall it be at the clinic or by video?", serde_json::json!({"companions": "0"}));
+    assert_eq!(phone.says("video"), "I noted you will come, people with you: zero, place: video. Is that right?");
+    // Another question has another answer.
+    let loading = |text: String| text.replace("Will you come to the appointment?", "Is it urgent?").replace("आएँगे", "हैं");
+    let mut phone = Phone::welcomed(agent(APPOINTMENT, loading), "en-IN", false);
+    assert_eq!(phone.says("I will come"), "Sorry, I did not get that. Is it urgent?");
+}
+
+#[test]
 fn what_was_said_is_never_asked_again() {
     let mut phone = Phone::alone(LOGISTICS, "en-IN");
     assert_eq!(phone.says("500 rupees"), TIME);

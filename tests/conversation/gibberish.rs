@@ -90,3 +90,35 @@ fn a_mind_that_gets_on_or_a_caller_who_talks_is_not_cut_off() {
         assert!(phone.ending.is_none(), "{words}");
     }
 }
+
+#[test]
+fn who_speaks_of_something_else_is_asked_again_as_long_as_turns_last() {
+    let talk =
+        ["who is calling?", "I must ask my brother first", "what is it about", "I am in the office", "which company?"];
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    for words in talk {
+        assert_eq!(phone.says(words), AGAIN, "{words}");
+    }
+    phone.says("500 rupees, 2 to 5");
+    phone.completed_with(&[("charge", "₹500"), ("time", "2-5pm")]);
+    // Nor does it add up with gibberish before it.
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    for words in ["asdf", "qwer", "who is this?", "asdf", "qwer"] {
+        assert_eq!(phone.says(words), AGAIN, "{words}");
+    }
+    assert_eq!(phone.says("zxcv"), GOODBYE);
+    // A mind that fails is no reason to hang up on him.
+    let mut phone = Phone::with_mind(LOGISTICS);
+    for words in talk {
+        phone.says(words);
+        assert!(phone.mind_fails().starts_with("Sorry, I did not get that."), "{words}");
+    }
+    assert!(phone.ending.is_none());
+    // The most turns that a call may have are the end of it all the same.
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    for _ in 0..20 {
+        assert_eq!(phone.says("who is calling?"), AGAIN);
+    }
+    assert_eq!(phone.says("who is calling?"), GOODBYE);
+    given_up(&phone);
+}

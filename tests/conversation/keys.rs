@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use trunkline::agent::Agent;
-use trunkline::conversation::Stage;
+use trunkline::conversation::{Keys, Stage};
 
 use super::caller::{APPOINTMENT, LOGISTICS, Phone, agent};
 
@@ -105,4 +105,85 @@ fn the_last_turn_takes_no_stray_key_for_a_value_either() {
     phone.says("2 to 5");
     phone.presses("5");
     assert_eq!((phone.stage(), phone.data().as_slice()), (Stage::Abandoned, &[("time", "2-5pm")][..]));
+}
+
+#[test]
+fn digits_typed_at_a_read_back_correct_the_value() {
+    for mind in [false, true] {
+        let mut phone = Phone::welcomed(agent(LOGISTICS, |text| text), "en-IN", mind);
+        let question = phone.says("500 or 600, 2 to 5");
+        assert_eq!(phone.presses("1500"), "I understood one thousand five hundred rupees. Is that right?");
+        assert_eq!(phone.data(), [("time", "2-5pm")], "keys are read back");
+        // As often as he likes: each is another value.
+        assert_eq!(phone.presses("650#"), "I understood six hundred fifty rupees. Is that right?");
+        assert_eq!(phone.presses("700"), "I understood seven hundred rupees. Is that right?");
+        phone.presses("700");
+        phone.completed_with(&[("charge", "₹700"), ("time", "2-5pm")]);
+        assert!(question.ends_with("Is that right?") && phone.prompt.is_none());
+    }
+}
+
+#[test]
+fn digits_at_the_read_back_of_all_correct_the_only_number_and_confirm_nothing_else() {
+    let mut phone = Phone::alone(APPOINTMENT, "en-IN");
+    for line in ["yes", "two", "video"] {
+        phone.says(line);
+    }
+    let again = "I noted you will come, people with you: two, place: video. Is that right?";
+    assert_eq!(phone.presses("5"), format!("Sorry, I did not get that. {again}"), "a lone key is a slip");
+    let mut phone = Phone::alone(APPOINTMENT, "en-IN");
+    for line in ["yes", "two", "video"] {
+        phone.says(line);
+    }
+    assert_eq!(phone.presses("10"), again.replace("two", "ten"));
+    assert!(phone.data().is_empty());
+    phone.presses("1");
+    phone.completed_with(&[("coming", "yes"), ("companions", "10"), ("place", "video")]);
+}
+
+#[test]
+fn slips_at_a_read_back_end_in_its_question_and_not_in_the_call() {
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    let question = phone.says("500 or 600");
+    // In gather every key is a turn of its own.
+    assert_eq!(phone.presses("7"), format!("Sorry, I did not get that. {question}"));
+    assert_eq!(phone.presses("0"), format!("Sorry, I did not get that. {CHARGE}"));
+    assert_eq!(phone.presses("0"), format!("Sorry, I did not get that. {CHARGE}"));
+    assert_eq!(phone.presses("700"), "I understood seven hundred rupees. Is that right?");
+    for doubled in ["11", "22"] {
+        let mut phone = Phone::alone(LOGISTICS, "en-IN");
+        let question = phone.says("500 or 600");
+        assert_eq!(phone.presses(doubled), format!("Sorry, I did not get that. {question}"), "yes, or eleven?");
+    }
+}
+
+#[test]
+fn a_key_at_a_read_back_fills_no_other_field() {
+    let counted =
+        |text: String| text.replace("name = \"time\"\nkind = \"time_window\"", "name = \"time\"\nkind = \"number\"");
+    let mut phone = Phone::welcomed(agent(LOGISTICS, counted), "en-IN", false);
+    phone.says("500 or 600");
+    phone.presses("8");
+    phone.presses("1");
+    assert_eq!(phone.data(), [("charge", "₹500")]);
+}
+
+#[test]
+fn one_key_is_waited_for_no_longer_than_it_may_go_on() {
+    let judged = |phone: &Phone, keys: &str| phone.conversation.judge_keys(&phone.agent, keys);
+    let mut phone = Phone::alone(APPOINTMENT, "en-IN");
+    for (keys, judgement) in [("1", Keys::Whole), ("2", Keys::Whole), ("7", Keys::Part), ("12", Keys::Part)] {
+        assert_eq!(judged(&phone, keys), judgement, "will you come? {keys}");
+    }
+    phone.presses("1");
+    assert_eq!(judged(&phone, "1"), Keys::Part, "a number may have more digits");
+    phone.presses("2");
+    assert_eq!((judged(&phone, "2"), judged(&phone, "3")), (Keys::Whole, Keys::Part), "two places");
+    phone.presses("2");
+    assert_eq!((judged(&phone, "1"), judged(&phone, "3")), (Keys::Whole, Keys::Part), "is that right?");
+    let mut phone = Phone::alone(LOGISTICS, "en-IN");
+    phone.says("500 or 600");
+    assert_eq!((judged(&phone, "1"), judged(&phone, "3")), (Keys::Perhaps, Keys::Part), "1, or 1500 rupees");
+    let phone = Phone::ringing(agent(LOGISTICS, |text| text), None, false);
+    assert_eq!((judged(&phone, "2"), judged(&phone, "3")), (Keys::Whole, Keys::Part), "two languages");
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod alone;
+mod asked;
 mod caller;
 mod corrections;
 mod disclosure;
@@ -11,4 +12,5 @@ mod keys;
 mod language;
 mod mind;
 mod read_back;
+mod refusal;
 mod stages;

@@ -1,6 +1,7 @@
 //! Records to keep, the same for every test of the store.
 
 use serde_json::{Map, Value, json};
+use trunkline::call::TurnReport;
 use trunkline::store::record::{CallDocument, CollectedDocument, SCHEMA};
 use trunkline::twilio::CallSid;
 
@@ -27,7 +28,7 @@ pub fn call(call_sid: &str, version: u64) -> CallDocument {
         data: object(json!({"charge": "₹500"})),
         values: object(json!({"charge": {"currency": "INR", "minor": 50000}, "share": 0.25, "none": null})),
         evidence: object(json!({"charge": {"turn": 2, "words": "paanch sau"}})),
-        turns: vec![json!({"turn": 1, "end_of_speech_ms": 1180})],
+        turns: vec![TurnReport { turn: 1, speech_ended_ms: Some(1_180), ..TurnReport::default() }],
         variables: object(json!({"order.id": "A-17", "$cost": 1})),
         started_at: "2026-11-23T10:00:00.123Z".parse().unwrap(),
         updated_at: "2026-11-23T10:00:07.5Z".parse().unwrap(),

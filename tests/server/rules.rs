@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use trunkline::simulator::caller::Party;
+use trunkline::simulator::caller::{Party, Script, Step};
 
 use crate::house::{House, PHONE, QUICK, caller, quick_agent, within};
 use crate::wire::{call_sid, ringing};
@@ -46,6 +46,28 @@ async fn who_asks_in_a_call_not_to_be_called_again_is_not() {
     let house = house.again().await;
     let answer = house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await;
     assert_eq!(answer.status(), 403);
+}
+
+/// Who says it and hangs up has said it, whether Twilio tells first that the call or that its stream is over.
+#[tokio::test]
+async fn who_asks_for_it_and_hangs_up_at_once_is_not_called_again_either() {
+    let asks = "please don't call me again";
+    let house = House::with(|plan| {
+        plan.words([asks]);
+        let agent = quick_agent("").replace("filler = \"Hmm.\"", "filler = \"Hmm.\"\ndo_not_call = \"Never again.\"");
+        plan.agents = vec![agent];
+    })
+    .await;
+    let steps =
+        vec![Step::WaitForAgent { quiet_ms: 500 }, Step::Say(asks.to_owned()), Step::Silence(240), Step::HangUp];
+    let script = Script { name: "asks and hangs up".to_owned(), steps };
+    let (report, document) = house.call("stream", json!({"language": "en-IN"}), script).await;
+    assert!(!report.transcript.iter().any(|line| line.text.contains("Never again.")), "{:#?}", report.transcript);
+    assert_eq!(document["outcome"], json!("do_not_call"), "{document:#}");
+    within(async {
+        while house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await.status() != 403 {}
+    })
+    .await;
 }
 
 #[tokio::test]

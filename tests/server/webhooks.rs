@@ -193,7 +193,7 @@ async fn a_call_in_gather_tells_the_course_of_its_turns() {
     let turns = document["turns"].as_array().unwrap();
     let told: Vec<_> = turns.iter().map(|turn| json!([turn["turn"], turn["mind_failed"], turn["filler"]])).collect();
     assert_eq!(told, [json!([0, false, false]), json!([1, false, false]), json!([2, true, false])], "{document:#}");
-    let times: Vec<_> = turns.iter().flat_map(|turn| [&turn["asked_ms"], &turn["answered_ms"]]).collect();
+    let times: Vec<_> = turns.iter().flat_map(|turn| [&turn["final_words_ms"], &turn["first_sent_ms"]]).collect();
     assert!(times.is_sorted_by_key(|time| time.as_u64().unwrap()), "{times:?}");
 }
 

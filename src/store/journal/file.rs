@@ -43,6 +43,7 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(dir.join(FILE)).map_err(broken)?;
     connection.busy_timeout(BUSY).map_err(broken)?;
     connection.pragma_update(None, "query_only", true).map_err(broken)?;
+    connection.pragma_update(None, "cache_size", CACHE).map_err(broken)?;
     Ok(connection)
 }
 
@@ -129,6 +130,7 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
     // A deleted call leaves no readable bytes behind.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
     let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let pages = (max_bytes / u64::try_from(page).unwrap_or(4096).max(1)).clamp(64, u64::from(u32::MAX) - 1);
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
@@ -195,6 +197,8 @@ const BUSY: Duration = Duration::from_secs(2);
 /// A larger file is not checked at open: that would hold up the start.
 const CHECKED_AT_OPEN: u64 = 256 << 20;
 const LOG_KEPT: i64 = 8 << 20;
+/// Pages that a connection holds in memory, in SQLite's count (negative: KiB). Writes come once and go to the file's end.
+const CACHE: i64 = -256;
 
 /// The tables whose records are worth saving, their columns, and which of them. Of the outbox only deletions that MongoDB has not carried
 /// out: nothing else says that they wait. The rest is made anew from what was not fed.

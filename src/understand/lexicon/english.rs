@@ -69,7 +69,11 @@ pub(super) const WORDS: Table = &[
     (Point, "point"),
     (Oh, "oh o"),
     (Dozen, "dozen dozens"),
-    (NoneAtAll, "none nil nothing not_any not_even_one not_a_single_one not_a_single"),
+    (
+        NoneAtAll,
+        "none nil nothing not_any not_even_one not_a_single_one not_a_single nobody_else no_one_else nobody_with_me \
+         no_one_with_me",
+    ),
     // Money.
     (Rupee, "rupee rupees rs inr rupess ruppees ruppee rupes rupeess rupis rups bucks buck rupiya rupiyas"),
     (Paise, "paise paisa paisas paises"),
@@ -174,7 +178,7 @@ pub(super) const WORDS: Table = &[
         "truck trucks vehicle vehicles people persons men foot feet ft litre litres liter liters metre metres meter \
          meters wheeler wheelers wheels tyre tyres floors times quintal quintals drivers helpers labourers workers \
          cars tempos pickups loads orders shipments containers pallets drums rolls crates stops points cft sqft inch inches \
-         degrees degree locations places drops guys passengers members",
+         degrees degree figure figures locations places drops guys passengers members",
     ),
     (Rate(Per::Day), "daily per_diem"),
     (Rate(Per::Hour), "hourly"),
@@ -190,6 +194,15 @@ pub(super) const WORDS: Table = &[
     ),
     (LabelLong, "order bill account reference"),
     (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
+    (
+        CallBack,
+        "call_me call_us call_back call_you ring_me ring_us phone_me phone_you ring_you call_again call_later can_you_call \
+         could_you_call ill_call_you will_call_you call_me_back call_you_back call_us_back",
+    ),
+    (Tell, "tell_you let_you_know inform_you get_back get_back_to_you message_you whatsapp_you update_you"),
+    (Opens, "opens"),
+    (Fuel, "diesel petrol fuel cng"),
+    (Off, "discount rebate concession"),
     (NumberSign, "number numbers num no_. nos"),
     (PhoneNoun, "phone mobile contact whatsapp cell telephone landline dial"),
     // Joints.

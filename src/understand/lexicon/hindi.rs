@@ -132,6 +132,27 @@ pub(super) const WORDS: Table = &[
     (LabelLong, "ऑर्डर आर्डर बिल"),
     (LabelStem, "मकान खाता makan khata दुकान dukan dukaan गली gali"),
     (NumberSign, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
+    (
+        CallBack,
+        "call_karo call_karna call_kariye call_kijiye call_karein call_karta call_karte call_karti call_karunga call_karungi \
+         call_karenge call_kar_lena call_kar_dena call_kar_lunga call_kar_dunga call_lagana call_karta_hoon phone_karo \
+         phone_karna phone_kariye phone_kijiye phone_karein phone_karta phone_karte phone_karti phone_karunga phone_karungi \
+         phone_karenge phone_kar_lena phone_kar_dena phone_kar_lunga phone_kar_dunga phone_lagana fon_karna fon_karo \
+         कॉल_करो कॉल_करना कॉल_करिए कॉल_कीजिए कॉल_करें कॉल_करता कॉल_करूंगा कॉल_करेंगे कॉल_कर_लेना फोन_करो फोन_करना फोन_करिए \
+         फोन_कीजिए फोन_करें फोन_करता फोन_करूंगा फोन_करेंगे फोन_कर_लेना",
+    ),
+    (
+        Tell,
+        "baat_karte baat_karta baat_karenge बात_करते बात_करेंगे batata batati batate bataunga bataungi batayenge bata_dunga bata_dungi bata_denge bata_deta bata_deti bata_dete \
+         बताता बताती बताते बताऊंगा बताऊंगी बताएंगे बता_दूंगा बता_देंगे",
+    ),
+    (Fuel, "डीजल पेट्रोल"),
+    (Opens, "khulta khulti khulte khulega khulegi खुलता खुलती खुलते खुलेगा खुलेगी"),
+    (
+        Off,
+        "kam_kar kam_karo kam_karunga kam_karenge kam_kar_do kam_kar_dunga kam_kar_denge kam_kar_lo upar_neeche upar_niche \
+         oopar_neeche chhoot डिस्काउंट छूट कम_कर कम_करो कम_कर_दो कम_कर_दूंगा कम_कर_देंगे ऊपर_नीचे",
+    ),
     (PhoneNoun, "फोन फ़ोन मोबाइल व्हाट्सएप वाट्सएप"),
     // Joints.
     (Se, "से se"),
@@ -257,7 +278,7 @@ pub(super) const WORDS: Table = &[
     (ExceptPost, "को_छोड़कर छोड़_कर ko_chhodkar ko_chhod_ke ko_chodke के_सिवा ke_siva ke_siwa ko_chhod_kar chhod_kar"),
     (
         PastVerb,
-        "था थी थे गया गई गयी गए गये आया आई आयी आए किया दिया लिया मिला हुआ हुई हुए की_थी दी_थी tha thi gaya gayi gai gaye aaya aayi aaye ayi kiya diya liya hua hui \
+        "baj_rahe baj_gaye baj_chuke बज_रहे बज_गए बज_चुके था थी थे गया गई गयी गए गये आया आई आयी आए किया दिया लिया मिला हुआ हुई हुए की_थी दी_थी tha thi gaya gayi gai gaye aaya aayi aaye ayi kiya diya liya hua hui \
          hue thaa gya gyi aya mila_tha bheja भेजा",
     ),
     (Sharp, "ठीक_बजे एकदम_ठीक"),
@@ -423,6 +444,7 @@ pub(super) const ENGLISH: Table = &[
     (Before, "बिफोर"),
     (No, "नो"),
     (Not, "नॉट"),
+    (Plus, "प्लस"),
     (Yes, "येस या_या ya_ya yeah"),
     (Please, "प्लीज"),
     (Final, "फॉर_यू"),

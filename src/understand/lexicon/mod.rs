@@ -121,6 +121,16 @@ pub(super) enum Word {
     LabelLong,
     NumberSign,
     PhoneNoun,
+    /// "call me", "phone karna": another call.
+    CallBack,
+    /// "let you know", "bataunga": an answer that comes later.
+    Tell,
+    /// "khulta": when a place opens.
+    Opens,
+    /// What a lorry burns: its price is no charge.
+    Fuel,
+    /// "discount", "kam kar dunga": what comes off a price.
+    Off,
     // Joints.
     To,
     Too,
