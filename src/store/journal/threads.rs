@@ -121,6 +121,7 @@ impl Writer {
             // Where much is kept and nobody waits for this one, others soon join it: a commit costs more than what is in it.
             let busy = committed.is_some_and(|at| at.elapsed() < BUSY);
             if busy && first.1.is_none() && matches!(first.0, Write::Save(..)) {
+                #[expect(clippy::disallowed_methods, reason = "the journal's own thread: nothing else runs on it")]
                 thread::sleep(COMPANY);
             }
             group.push(first);
