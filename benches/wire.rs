@@ -50,12 +50,6 @@ fn wire(criterion: &mut Criterion) {
             out.len()
         });
     });
-    group.bench_function("media_write_base64", |bencher| {
-        bencher.iter(|| {
-            out.clear();
-            media::write_media_base64(&mut out, &stream, black_box(&payload)).map(|()| out.len())
-        });
-    });
     group.finish();
 }
 

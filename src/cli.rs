@@ -58,9 +58,12 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         complain(&format!("bad agents:\n{}", folder.problems().join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
-    let (_, problems) = config.do_not_call();
-    if !problems.is_empty() {
-        complain(&format!("bad do-not-call list:\n{}", problems.join("\n")));
+    for warning in config.without_fallback_voice(&folder.agents()) {
+        warn!("{warning}");
+    }
+    let (_, findings) = config.do_not_call();
+    if !findings.problems.is_empty() {
+        complain(&format!("bad do-not-call list:\n{}", findings.problems.join("\n")));
         return Ok(ExitCode::from(BAD_CONFIG));
     }
     let mut changes = Changes::watch(&config.agents_dir).context("AGENTS_DIR")?;
@@ -111,8 +114,8 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
     let parts = config.parts();
     table(&mut out, ["part", "in force", "why"], parts.iter().map(|part| [part.name, &part.in_force, &part.why]));
     let folder = Folder::read(&config.agents_dir);
-    let (do_not_call, bad_lines) = config.do_not_call();
-    let problems = [folder.problems(), &bad_lines].concat();
+    let (do_not_call, findings) = config.do_not_call();
+    let problems = [folder.problems(), &findings.problems].concat();
     let described: Vec<_> = folder
         .agents()
         .iter()
@@ -127,8 +130,11 @@ pub(crate) async fn check(config: &Config) -> anyhow::Result<ExitCode> {
         out.push_str(&format!("numbers never to be called: {}\n", do_not_call.len()));
     }
     journal(&mut out, config);
-    for warning in config.warnings() {
+    for warning in config.warnings().into_iter().chain(config.without_fallback_voice(&folder.agents())) {
         out.push_str(&format!("note: {warning}\n"));
+    }
+    for line in findings.torn {
+        out.push_str(&format!("note: {line}; the line is passed over\n"));
     }
     for problem in &problems {
         out.push_str(&format!("wrong: {problem}\n"));
@@ -235,8 +241,12 @@ fn reload(folder: &mut Folder, switchboard: &Switchboard) {
 /// A new version of the do-not-call list; where it cannot be read, nothing is taken off the old one.
 async fn reload_list(switchboard: &Switchboard) {
     let list = switchboard.do_not_call();
-    for problem in list.read_again().await {
+    let findings = list.read_again().await;
+    for problem in findings.problems {
         error!("do-not-call list: {problem}");
+    }
+    for line in findings.torn {
+        warn!("do-not-call list: {line}; the line is passed over");
     }
     info!(numbers = list.len(), "do-not-call list read again");
 }

@@ -14,8 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::agent::{self, Agent};
 use crate::http::{Part, Tls};
-use crate::store::do_not_call::DoNotCall;
+use crate::store::do_not_call::{DoNotCall, Findings};
 use crate::telemetry::{LogFormat, Secret, traces};
 use crate::twilio::AccountSid;
 
@@ -94,6 +95,8 @@ pub struct ElevenLabs {
     pub api_key: Option<Secret>,
     /// `ELEVENLABS_API_URL`; WebSocket addresses are derived from it.
     pub api_url: String,
+    /// `ELEVENLABS_FALLBACK_MODEL`.
+    pub fallback_model: Option<String>,
 }
 
 /// What is known of Gemini.
@@ -146,7 +149,7 @@ impl Config {
     }
 
     /// The numbers that must not be called, and what is wrong with the files they are in.
-    pub fn do_not_call(&self) -> (DoNotCall, Vec<String>) {
+    pub fn do_not_call(&self) -> (DoNotCall, Findings) {
         DoNotCall::open(self.do_not_call_file.clone(), Some(self.data_dir.join(ASKED_NOT_TO_BE_CALLED)))
     }
 
@@ -160,7 +163,7 @@ impl Config {
                     format!("ElevenLabs Scribe realtime at {}", self.elevenlabs.api_url),
                     "ELEVENLABS_API_KEY is set",
                 ),
-                part("voice", format!("ElevenLabs at {}", self.elevenlabs.api_url), "ELEVENLABS_API_KEY is set"),
+                part("voice", self.voice(), "ELEVENLABS_API_KEY is set"),
             ),
             None => (
                 part("ears", "Twilio's speech recognition, in gather mode".to_owned(), "ELEVENLABS_API_KEY is missing"),
@@ -189,6 +192,35 @@ impl Config {
             None => part("memory", format!("embedded store under {journal}"), "MONGODB_URI is missing"),
         };
         vec![ears, voice, mind, memory, self.phone_line()]
+    }
+
+    fn voice(&self) -> String {
+        let at = format!("ElevenLabs at {}", self.elevenlabs.api_url);
+        match &self.elevenlabs.fallback_model {
+            Some(model) => format!("{at}, with {model} behind each agent's own model"),
+            None => at,
+        }
+    }
+
+    /// The languages of these agents for which there is no second voice, though one is wanted; each starts with the variable.
+    pub fn without_fallback_voice(&self, agents: &[Agent]) -> Vec<String> {
+        let Some(model) = &self.elevenlabs.fallback_model else { return Vec::new() };
+        let languages = agents.iter().flat_map(|agent| agent.languages.iter().map(move |language| (agent, language)));
+        let why = languages.filter_map(|(agent, language)| {
+            let code = &language.code;
+            let why = if language.voice.model_id == *model {
+                "it is the first model there"
+            } else if agent::speaks(model, code) {
+                return None;
+            } else {
+                "it does not speak that"
+            };
+            Some(format!(
+                "ELEVENLABS_FALLBACK_MODEL: {model} is no second voice for {code} of {}: {why}",
+                agent.agent_type
+            ))
+        });
+        why.collect()
     }
 
     fn phone_line(&self) -> Part {
@@ -261,10 +293,11 @@ impl Config {
                     "TWILIO_API_URL" => self.twilio.api_url.clone(),
                     "ELEVENLABS_API_KEY" => secret(&self.elevenlabs.api_key),
                     "ELEVENLABS_API_URL" => self.elevenlabs.api_url.clone(),
+                    "ELEVENLABS_FALLBACK_MODEL" => text(&self.elevenlabs.fallback_model),
                     "GEMINI_API_KEY" => secret(&self.gemini.api_key),
                     "GEMINI_API_URL" => self.gemini.api_url.clone(),
                     "GEMINI_MODEL" => self.gemini.model.clone(),
-                    "GEMINI_FALLBACK_MODEL" => self.gemini.fallback_model.clone().unwrap_or_default(),
+                    "GEMINI_FALLBACK_MODEL" => text(&self.gemini.fallback_model),
                     "MONGODB_URI" => {
                         self.mongodb.as_ref().map_or_else(String::new, |mongodb| format!("{:?}", mongodb.uri))
                     }
@@ -385,11 +418,24 @@ mod tests {
         let mut line = TWILIO.to_vec();
         line.push(("PUBLIC_URL", "https://voice.example.in"));
         assert_eq!(rates(&line), (6, 20));
-        let with = |more: &[(&'static str, &'static str)]| rates(&[&line, more].concat());
+        // The first of a name counts.
+        let with = |more: &[(&'static str, &'static str)]| rates(&[more, &line].concat());
         assert_eq!(with(&[("TWILIO_API_URL", "https://api.dublin.ie1.twilio.com")]), (6, 20));
         assert_eq!(with(&[("TWILIO_API_URL", "http://127.0.0.1:9")]), (0, 0));
         assert_eq!(with(&[("TWILIO_API_URL", "https://twilio.com.example.in")]), (0, 0));
         assert_eq!(with(&[("CALLS_TO_NUMBER_PER_HOUR", "0"), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3));
+        for here in [
+            "http://voice.example.in",
+            "http://127.0.0.1:8080",
+            "https://127.0.0.1:8443",
+            "https://localhost",
+            "https://voice.localhost:8443",
+            "https://[::1]:8443",
+            "https://0.0.0.0",
+        ] {
+            assert_eq!(with(&[("PUBLIC_URL", here)]), (0, 0), "{here}");
+            assert_eq!(with(&[("PUBLIC_URL", here), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3), "{here}");
+        }
         assert_eq!(rates(&[("CALLS_TO_NUMBER_PER_HOUR", "2")]), (2, 0));
         assert!(problems(&[("CALLS_TO_NUMBER_PER_HOUR", "many")]).starts_with("CALLS_TO_NUMBER_PER_HOUR: "));
     }
@@ -441,6 +487,23 @@ mod tests {
         assert!(read(&pairs).unwrap().twilio.can_call(), "a stand-in on this machine needs none");
         let incoming = read(&TWILIO[1..2]).unwrap();
         assert!(!incoming.twilio.can_call() && incoming.twilio.auth_token.is_some());
+    }
+
+    #[test]
+    fn a_second_model_of_the_voice_is_one_that_we_reach_and_languages_without_it_are_named() {
+        let wrong = problems(&[("ELEVENLABS_FALLBACK_MODEL", "eleven_flash_v9")]);
+        assert!(wrong.starts_with("ELEVENLABS_FALLBACK_MODEL: expected one of eleven_flash_v2_5, "), "{wrong}");
+        let with = |model| read(&[("ELEVENLABS_FALLBACK_MODEL", model), ("ELEVENLABS_API_KEY", "k")]).unwrap();
+        let agent = agent::parse("logistics.toml", include_str!("../agents/logistics.toml")).unwrap();
+        let agents = [agent];
+        let config = with("eleven_multilingual_v2");
+        assert_eq!(config.without_fallback_voice(&agents), [""; 0]);
+        let voice = config.parts().into_iter().find(|part| part.name == "voice").unwrap();
+        assert!(voice.in_force.contains("eleven_multilingual_v2"), "{}", voice.in_force);
+        let same = with("eleven_flash_v2_5").without_fallback_voice(&agents);
+        assert!(same.len() == 2 && same[0].contains("LOGISTICS: it is the first model there"), "{same:?}");
+        let english = with("eleven_flash_v2").without_fallback_voice(&agents);
+        assert!(english.len() == 1 && english[0].contains("hi-IN of LOGISTICS: it does not speak that"), "{english:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +24,8 @@ use crate::session::{self, Parts, Switchboard};
 use crate::store::mongo::MongoConfig;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::{SpeechCache, SpeechCacheConfig};
-use crate::store::{Store, StoreConfig, retention};
+use crate::store::{DeletedElsewhere, Store, StoreConfig, retention};
 use crate::telemetry::{self, traces};
-use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
 use crate::twilio::rest::{Rest, RestConfig};
 
@@ -91,7 +90,7 @@ impl Server {
             speech: switchboard.speech_cache().clone(),
         };
         let forgetting = switchboard.clone();
-        let gone = move |call_sid: &CallSid| forgetting.forget(call_sid);
+        let gone = move |deleted: &DeletedElsewhere| forgetting.forget_deleted(deleted);
         let following = retention::follow(switchboard.store().clone(), traces.clone(), gone);
         let ending = stop.clone();
         tokio::spawn(async move { ending.run_until_cancelled(following).await });
@@ -142,12 +141,17 @@ async fn switchboard(
         .mongodb
         .as_ref()
         .map(|known| MongoConfig { uri: known.uri.expose().to_owned().into(), database: known.database.clone() });
-    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await?;
+    let store = Store::open(StoreConfig { data_dir: config.data_dir.clone(), mongodb }).await.map_err(|error| {
+        let advice = error.advice().map_or_else(String::new, |advice| format!("; {advice}"));
+        anyhow!("DATA_DIR {}: {error}{advice}", config.data_dir.display())
+    })?;
     let client = provider::http_client(CONNECT)?;
     let address = |name: &str, text: &str| Url::parse(text).with_context(|| format!("{name}: {text}"));
     let elevenlabs = match &config.elevenlabs.api_key {
         Some(key) => {
-            Some(ElevenLabsConfig::new(address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?, key.clone()))
+            let url = address("ELEVENLABS_API_URL", &config.elevenlabs.api_url)?;
+            let fallback_model = config.elevenlabs.fallback_model.clone();
+            Some(ElevenLabsConfig { fallback_model, ..ElevenLabsConfig::new(url, key.clone()) })
         }
         None => None,
     };
@@ -172,15 +176,21 @@ async fn switchboard(
         }
         (Some(_), None) | (None, _) => None,
     };
-    let (do_not_call, problems) = config.do_not_call();
-    if !problems.is_empty() {
-        bail!("bad do-not-call list:\n{}", problems.join("\n"));
+    let (do_not_call, findings) = config.do_not_call();
+    if !findings.problems.is_empty() {
+        bail!("bad do-not-call list:\n{}", findings.problems.join("\n"));
+    }
+    for line in findings.torn {
+        warn!("do-not-call list: {line}; the line is passed over");
     }
     let recordings = config.data_dir.join("recordings");
     let parts = Parts {
         store,
-        speech_cache: SpeechCache::open(speech_cache(config))?,
-        recordings: Some(Recordings::start(&recordings, RECORDING_THREADS)?),
+        speech_cache: SpeechCache::open(speech_cache(config)).context("AUDIO_DIR")?,
+        recordings: Some(
+            Recordings::start(&recordings, RECORDING_THREADS)
+                .with_context(|| format!("DATA_DIR: recordings cannot be kept in {}", recordings.display()))?,
+        ),
         ears: elevenlabs.clone().map(Ears::new),
         voice: elevenlabs.map(|known| Voice::new(known, client)),
         mind,

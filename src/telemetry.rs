@@ -246,6 +246,7 @@ metrics_table! {
     Histogram JOURNAL_SECONDS = "trunkline_journal_write_seconds", "One commit of the embedded journal; it may hold many saves.";
     Counter JOURNAL_SUPERSEDED = "trunkline_journal_superseded_total", "Saves of a version not newer than the one kept.";
     Counter JOURNAL_TRIMMED = "trunkline_journal_trimmed_total", "Records removed from a full journal because MongoDB holds them.";
+    Gauge JOURNAL_WRITABLE = "trunkline_journal_writable", "1 while the journal takes finished turns, else 0.";
     Counter MEDIA_REFUSED = "trunkline_media_refused_total", "Media sockets closed by us before a call was joined, by `reason`.";
     Counter MODE_CHANGES = "trunkline_mode_changes_total", "Calls carried on in another mode, by `reason`.";
     Histogram MONGO_SECONDS = "trunkline_mongo_write_seconds", "One write acknowledged by MongoDB.";

@@ -289,9 +289,15 @@ fn the_do_not_call_list_is_checked_kept_and_read_again() {
     let missing = check(folder.path(), &[("DO_NOT_CALL_FILE", "nowhere")]);
     assert_eq!(missing.status.code(), Some(64), "{}", text(&missing.stdout));
 
+    // What a crash left of a line in the file of ours stops nothing.
     let mut server = Running::start_with(LOGISTICS, &[("DO_NOT_CALL_FILE", "list")], |folder| {
         std::fs::write(folder.join("list"), "+919811100000\n").unwrap();
+        std::fs::create_dir(folder.join("data")).unwrap();
+        std::fs::write(folder.join("data/do_not_call.txt"), "+919811100009 # asked for it in a call\n+9198").unwrap();
     });
+    assert!(call_refused(&server, "+919811100009").contains("403"));
+    let noted = text(&check(server.folder.path(), &[("DO_NOT_CALL_FILE", "list")]).stdout);
+    assert!(noted.contains("note: data/do_not_call.txt:2: ") && !noted.contains("+9198"), "{noted}");
     let refused = call_refused(&server, "+919811100000");
     assert!(refused.contains("403") && refused.contains("do-not-call list"), "{refused}");
     assert!(call_refused(&server, "+919811100001").contains("503"), "there is no line, but no rule against it");

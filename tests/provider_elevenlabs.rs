@@ -19,7 +19,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
+use trunkline::provider::breaker::Circuit;
 use trunkline::provider::elevenlabs::ElevenLabsConfig;
+use trunkline::provider::elevenlabs::chain::Link;
 use trunkline::provider::elevenlabs::ears::Ears;
 use trunkline::provider::elevenlabs::voice::Voice;
 use trunkline::provider::{
@@ -506,7 +508,8 @@ impl Speaking {
                 format!("audio {turn} {clause} {}", String::from_utf8_lossy(&audio))
             }
             VoiceEvent::Letters { turn, clause, ends_ms } => format!("letters {turn} {clause} {ends_ms:?}"),
-            VoiceEvent::Done { turn, clause } => format!("done {turn} {clause}"),
+            VoiceEvent::Done { turn, clause, pure: true } => format!("done {turn} {clause}"),
+            VoiceEvent::Done { turn, clause, pure: false } => format!("done otherwise {turn} {clause}"),
             VoiceEvent::Failed { turn, clause, error } => format!("failed {turn} {clause} {error}"),
         }
     }
@@ -904,6 +907,258 @@ async fn a_slow_listener_does_not_keep_a_cancellation_waiting() {
         }
     }
     assert!(old <= 2, "{old} pieces of a cancelled turn were passed on after its cancellation");
+}
+
+// ---------------------------------------------------------------- two models
+
+const SECOND: &str = "eleven_multilingual_v2";
+
+impl Vendor {
+    fn with_second(&self) -> ElevenLabsConfig {
+        ElevenLabsConfig { fallback_model: Some(SECOND.to_owned()), ..self.config() }
+    }
+}
+
+fn circuits(voice: &Voice) -> Vec<(&'static str, Circuit)> {
+    voice.breakers().map(|breaker| (breaker.part(), breaker.circuit())).collect()
+}
+
+#[tokio::test]
+async fn a_clause_that_the_first_model_does_not_begin_is_spoken_by_the_second() {
+    for end in [
+        Answer::Break,
+        Answer::Close(1008, "quota_exceeded"),
+        Answer::Say("{oops".to_owned()),
+        Answer::Say(last("t1c0").to_string()),
+    ] {
+        let mut vendor = Vendor::start().await;
+        let mut voice = speak(vendor.with_second());
+        voice.say(1, 0).await;
+        let mut socket = vendor.socket().await;
+        context(&mut socket).await;
+        socket.end(end).await;
+        let asked = vendor.request().await;
+        assert_eq!((&asked.body["model_id"], &asked.body["text"]), (&json!(SECOND), &json!("words 1 0")));
+        assert_eq!(asked.body["language_code"], Value::Null, "that model takes none");
+        asked.answer(200, "x");
+        assert_eq!(voice.event().await, "audio 1 0 x");
+        assert_eq!(voice.event().await, "done otherwise 1 0");
+    }
+}
+
+#[tokio::test]
+async fn the_second_model_is_asked_once_and_its_failure_is_told_as_its_own() {
+    let mut vendor = Vendor::start().await;
+    vendor.refusals.lock().unwrap().push_back(500);
+    let mut voice = speak(vendor.with_second());
+    voice.say(1, 0).await;
+    let asked = vendor.request().await;
+    assert_eq!(asked.body["model_id"], SECOND);
+    asked.answer(500, "");
+    assert_eq!(voice.event().await, "failed 1 0 elevenlabs_fallback unavailable: 500 unknown");
+    assert!(vendor.requests.try_recv().is_err(), "a third attempt");
+}
+
+#[tokio::test]
+async fn a_silent_first_model_leaves_the_second_half_of_the_time_and_rests_for_the_next_clauses() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.with_second();
+    let mut voice = speak(config.clone());
+    voice.say(1, 0).await;
+    let mut socket = vendor.socket().await;
+    context(&mut socket).await;
+    pass(config.first_audio_timeout / 2).await;
+    let asked = vendor.request().await;
+    assert_eq!(asked.body["model_id"], SECOND);
+    voice.say(1, 1).await;
+    let mut second = vendor.socket().await;
+    assert!(second.uri.contains(&format!("model_id={SECOND}")), "nobody waits for the first again: {}", second.uri);
+    asked.answer(200, "x");
+    assert_eq!(voice.event().await, "audio 1 0 x");
+    assert_eq!(voice.event().await, "done otherwise 1 0");
+    let id = context(&mut second).await;
+    second.say(audio(&id, "y")).await;
+    second.say(last(&id)).await;
+    assert_eq!(voice.event().await, "audio 1 1 y");
+    assert_eq!(voice.event().await, "done otherwise 1 1");
+    // Rested, the first is tried again.
+    pass(config.socket_rest).await;
+    voice.say(2, 0).await;
+    assert!(vendor.socket().await.uri.contains("model_id=eleven_flash_v2_5"));
+}
+
+#[tokio::test]
+async fn a_clause_that_broke_off_goes_on_from_the_word_that_was_not_heard() {
+    let mut vendor = Vendor::start().await;
+    let mut voice = speak(vendor.with_second());
+    voice.say(1, 0).await;
+    let mut socket = vendor.socket().await;
+    let id = context(&mut socket).await;
+    // "words" and half of the next word: 8 bytes are a millisecond.
+    let mut message = audio(&id, &"a".repeat(8 * 60));
+    message["alignment"] = json!({"chars": ["w", "o", "r", "d", "s", " ", "1"],
+        "charStartTimesMs": [0, 10, 20, 30, 40, 50, 55], "charDurationsMs": [10, 10, 10, 10, 10, 5, 10]});
+    socket.say(message).await;
+    assert_eq!(voice.event().await, "letters 1 0 [10, 20, 30, 40, 50, 65]");
+    assert!(voice.event().await.starts_with("audio 1 0 aaa"));
+    socket.end(Answer::Break).await;
+    let asked = vendor.request().await;
+    assert_eq!((&asked.body["model_id"], &asked.body["text"]), (&json!(SECOND), &json!("1 0")));
+    asked.answer(200, "b");
+    assert_eq!(voice.event().await, "audio 1 0 b");
+    assert_eq!(voice.event().await, "done otherwise 1 0");
+}
+
+#[tokio::test]
+async fn a_clause_that_stops_in_the_middle_is_not_waited_for_longer_than_one_that_does_not_begin() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.with_second();
+    let mut voice = speak(config.clone());
+    voice.say(1, 0).await;
+    let mut socket = vendor.socket().await;
+    let id = context(&mut socket).await;
+    let mut message = audio(&id, &"a".repeat(8 * 50));
+    message["alignment"] = json!({"chars": ["w", "o", "r", "d", "s"], "charStartTimesMs": [0, 0, 0, 0, 0], "charDurationsMs": [10, 20, 30, 40, 50]});
+    socket.say(message).await;
+    voice.event().await;
+    voice.event().await;
+    pass(config.first_audio_timeout / 2).await;
+    assert_eq!(vendor.request().await.body["text"], "1 0");
+}
+
+#[tokio::test]
+async fn a_clause_of_which_nobody_knows_what_was_heard_is_not_said_again_by_the_second_model() {
+    let mut vendor = Vendor::start().await;
+    let mut voice = speak(vendor.with_second());
+    voice.say(1, 0).await;
+    voice.say(1, 1).await;
+    let mut socket = vendor.socket().await;
+    context(&mut socket).await;
+    context(&mut socket).await;
+    socket.say(audio("t1c0", "half")).await;
+    assert_eq!(voice.event().await, "audio 1 0 half");
+    socket.end(Answer::Break).await;
+    assert!(voice.event().await.starts_with("failed 1 0 elevenlabs broken"));
+    let asked = vendor.request().await;
+    assert_eq!((&asked.body["model_id"], &asked.body["text"]), (&json!(SECOND), &json!("words 1 1")));
+}
+
+#[tokio::test]
+async fn a_socket_that_fails_at_once_leaves_the_first_model_to_http() {
+    let mut vendor = Vendor::start().await;
+    vendor.refusals.lock().unwrap().push_back(502);
+    let mut voice = speak(vendor.with_second());
+    voice.say(1, 0).await;
+    vendor.request().await.answer(200, "x");
+    assert_eq!(voice.event().await, "audio 1 0 x");
+    assert_eq!(voice.event().await, "done otherwise 1 0");
+    voice.say(1, 1).await;
+    let asked = vendor.request().await;
+    assert_eq!(asked.body["model_id"], "eleven_flash_v2_5", "a socket that will not open says little of the model");
+    asked.answer(503, "");
+    let asked = vendor.request().await;
+    assert_eq!((&asked.body["model_id"], &asked.body["text"]), (&json!(SECOND), &json!("words 1 1")));
+    asked.answer(200, "y");
+    assert_eq!(voice.event().await, "audio 1 1 y");
+    assert_eq!(voice.event().await, "done otherwise 1 1");
+}
+
+#[tokio::test]
+async fn a_first_model_without_sockets_has_half_of_the_time_over_http() {
+    let mut vendor = Vendor::start().await;
+    let config = vendor.with_second();
+    let mut voice = speak(config.clone());
+    voice.say_as(1, 0, spec("eleven_v3")).await;
+    let silent = vendor.request().await;
+    assert_eq!(silent.body["model_id"], "eleven_v3");
+    pass(config.first_audio_timeout / 2).await;
+    let asked = vendor.request().await;
+    assert_eq!(asked.body["model_id"], SECOND);
+    asked.answer(200, "x");
+    assert_eq!(voice.event().await, "audio 1 0 x");
+}
+
+#[tokio::test]
+async fn a_language_that_the_second_model_does_not_speak_is_never_given_to_it() {
+    let mut vendor = Vendor::start().await;
+    vendor.refusals.lock().unwrap().push_back(500);
+    let mut voice = speak(ElevenLabsConfig { fallback_model: Some("eleven_flash_v2".to_owned()), ..vendor.config() });
+    voice.say(1, 0).await;
+    let asked = vendor.request().await;
+    assert_eq!(asked.body["model_id"], "eleven_flash_v2_5");
+    asked.answer(200, "x");
+    assert_eq!(voice.event().await, "audio 1 0 x");
+    assert_eq!(voice.event().await, "done 1 0");
+}
+
+#[tokio::test]
+async fn a_first_model_that_keeps_failing_is_left_alone_by_every_call_and_tried_again_by_one() {
+    let mut vendor = Vendor::start().await;
+    let voice = voice_of(vendor.with_second());
+    let flash = spec("eleven_flash_v2_5");
+    while voice.circuit(Link::First) == Circuit::Closed {
+        let failing = voice.render_now(Link::First, "words", &flash, SpeechFormat::Mp3);
+        let answering = async {
+            let asked = vendor.request().await;
+            assert_eq!(asked.body["model_id"], "eleven_flash_v2_5");
+            asked.answer(503, "");
+        };
+        assert!(tokio::join!(failing, answering).0.is_err(), "it is asked once, since the second is there");
+    }
+    assert_eq!(circuits(&voice), [("voice", Circuit::Open), ("voice_fallback", Circuit::Closed)]);
+    assert!(!voice.is_left_alone(&flash));
+    assert_eq!(
+        voice.render_now(Link::First, "words", &flash, SpeechFormat::Mp3).await.unwrap_err().what,
+        "left alone after repeated failures"
+    );
+    let call = || {
+        let (input, from_input) = mpsc::channel(64);
+        let (out, events) = mpsc::channel(64);
+        let (voice, warm) = (voice.clone(), spec("eleven_flash_v2_5"));
+        let task = tokio::spawn(async move { voice.speak(Some(&warm), from_input, out).await });
+        Speaking { input, events, task }
+    };
+    let mut first_call = call();
+    let mut socket = vendor.socket().await;
+    assert!(socket.uri.contains(&format!("model_id={SECOND}")), "the warm socket is the second model's");
+    first_call.say(1, 0).await;
+    let id = context(&mut socket).await;
+    socket.say(audio(&id, "x")).await;
+    socket.say(last(&id)).await;
+    assert_eq!(first_call.event().await, "audio 1 0 x");
+    assert_eq!(first_call.event().await, "done otherwise 1 0");
+    // After its rest one clause finds out whether the first is back; it is.
+    pass(Duration::from_secs(6)).await;
+    let mut second_call = call();
+    second_call.say(1, 0).await;
+    let mut probe = vendor.socket().await;
+    assert!(probe.uri.contains("model_id=eleven_flash_v2_5"), "{}", probe.uri);
+    let id = context(&mut probe).await;
+    first_call.say(2, 0).await;
+    let other = context(&mut socket).await;
+    socket.say(last(&other)).await;
+    probe.say(audio(&id, "y")).await;
+    probe.say(last(&id)).await;
+    assert_eq!(second_call.event().await, "audio 1 0 y");
+    assert_eq!(second_call.event().await, "done 1 0");
+    assert_eq!(circuits(&voice), [("voice", Circuit::Closed), ("voice_fallback", Circuit::Closed)]);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_while_both_models_are_left_alone() {
+    let vendor = Vendor::start().await;
+    let voice = voice_of(vendor.with_second());
+    for breaker in voice.breakers() {
+        while breaker.circuit() == Circuit::Closed {
+            breaker.failed(&ProviderError::new("v", ProviderErrorKind::Timeout, "as asked"));
+        }
+    }
+    let (input, from_input) = mpsc::channel(4);
+    let (out, events) = mpsc::channel(4);
+    let mut speaking =
+        Speaking { input, events, task: tokio::spawn(async move { voice.speak(None, from_input, out).await }) };
+    speaking.say(1, 0).await;
+    assert_eq!(speaking.event().await, "failed 1 0 elevenlabs refused: left alone after repeated failures");
 }
 
 // ---------------------------------------------------------------- rendering

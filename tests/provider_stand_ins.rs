@@ -157,6 +157,91 @@ async fn a_recording_is_heard_whatever_fails_once() {
     }
 }
 
+const TWO_TO_FIVE: &[u8] = include_bytes!("../src/simulator/speech/two_pm_to_five_pm.ulaw");
+
+/// Where the connection breaks, in frames; the second utterance begins behind the first and its commit.
+#[derive(Clone, Copy, Debug)]
+struct Break {
+    before_frame: usize,
+    /// Whether the caller goes on only once there is a new connection.
+    waits: bool,
+}
+
+/// Says two things in one breath, as a call does: all there is at once at each mouthful, a commit behind each. The answer to the first
+/// commit comes in the middle of the second utterance.
+async fn heard_around(breaks: Break) -> (Vec<String>, Vec<String>) {
+    let vendors = vendors().await;
+    let (input, from_input) = mpsc::channel(1024);
+    let (out, mut events) = mpsc::channel(1024);
+    let ears = Ears::new(config(&vendors));
+    let task = tokio::spawn(async move { ears.transcribe("en", &[], from_input, out).await });
+    let (mut partials, mut finals) = (Vec::new(), Vec::new());
+    let mut n = 0;
+    for (which, recording) in [FIVE_HUNDRED, TWO_TO_FIVE].into_iter().enumerate() {
+        for (at, piece) in recording.chunks(160).enumerate() {
+            if n == breaks.before_frame {
+                // What was given is on its way.
+                while input.capacity() < input.max_capacity() || vendors.counters().open_sockets == 0 {
+                    tokio::task::yield_now().await;
+                }
+                vendors.strike_once(Route::Ears, FaultKind::Refuse);
+                while breaks.waits && vendors.counters().requests.get("ears") < Some(&2) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let mut frame = vec![0xFF; 160];
+            frame[..piece.len()].copy_from_slice(piece);
+            input.send(EarsInput::Audio(frame.into())).await.unwrap();
+            if at % 10 == 4 {
+                input.send(EarsInput::Now).await.unwrap();
+            }
+            if which == 1 && at == 56 {
+                collect(&mut events, &mut partials, &mut finals, 1).await;
+            }
+            n += 1;
+        }
+        input.send(EarsInput::Commit).await.unwrap();
+    }
+    collect(&mut events, &mut partials, &mut finals, 2).await;
+    drop(input);
+    task.await.unwrap().unwrap();
+    (partials, finals)
+}
+
+/// Reads events until there are so many final words.
+async fn collect(
+    events: &mut mpsc::Receiver<EarsEvent>,
+    partials: &mut Vec<String>,
+    finals: &mut Vec<String>,
+    until: usize,
+) {
+    while finals.len() < until {
+        match events.recv().await.unwrap() {
+            EarsEvent::Partial(words) => partials.push(format!("{} {words}", finals.len())),
+            EarsEvent::Final(words) => finals.push(words),
+        }
+    }
+}
+
+#[tokio::test]
+async fn words_around_a_break_of_the_recogniser_are_neither_lost_nor_doubled() {
+    let whole = (FIVE_HUNDRED.len().div_ceil(160), TWO_TO_FIVE.len().div_ceil(160));
+    let frames = (1..whole.0 + whole.1).step_by(7).chain([whole.0, whole.0 + 1, whole.0 + 58, whole.0 + 70]);
+    let breaks = frames.flat_map(|before_frame| [false, true].map(|waits| Break { before_frame, waits }));
+    let heard = breaks.map(async |breaks| {
+        let heard = tokio::time::timeout(Duration::from_secs(60), heard_around(breaks)).await;
+        (breaks, heard.unwrap_or_else(|_| panic!("{breaks:?}: words are missing")))
+    });
+    for (breaks, (partials, finals)) in futures_util::future::join_all(heard).await {
+        assert_eq!(finals, ["five hundred rupees", "two pm to five pm"], "{breaks:?} {partials:?}");
+        for partial in partials {
+            let (turn, words) = partial.split_once(' ').unwrap();
+            let said = if turn == "0" { "five hundred rupees" } else { "two pm to five pm" };
+            assert!(said.starts_with(words), "{breaks:?}: {words}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_question_is_answered_whatever_fails_once() {
     let prompt = Prompt {

@@ -221,6 +221,32 @@ async fn of_a_damaged_file_what_is_whole_is_taken_over_and_the_file_is_kept() {
 }
 
 #[tokio::test]
+async fn a_deletion_that_waits_for_mongodb_outlives_a_damaged_file() {
+    let dir = tempdir().unwrap();
+    let config = JournalConfig { outbox: true, ..JournalConfig::new(dir.path()) };
+    let journal = Journal::open_with(config.clone()).await.unwrap();
+    for n in 0..300 {
+        journal.save(call(&format!("CA{n}"), 1), None).await.unwrap();
+    }
+    journal.delete(&sid("CA7")).await.unwrap();
+    journal.shutdown().await;
+    drop(journal);
+    let file = dir.path().join("trunkline.sqlite");
+    let mut bytes = fs::read(&file).unwrap();
+    let hit = bytes.len() * 55 / 100..bytes.len() * 6 / 10;
+    bytes[hit].fill(0xa5);
+    fs::write(&file, &bytes).unwrap();
+
+    let journal = Journal::open_with(config).await.unwrap();
+    assert_eq!(set_aside(dir.path()).len(), 1);
+    assert!(journal.deletions_waiting().await.unwrap().contains(&sid("CA7")), "MongoDB has the call yet");
+    assert!(matches!(journal.save(call("CA7", 2), None).await, Err(StoreError::Deleted)));
+    let waiting = journal.waiting(1000).await.unwrap();
+    assert_eq!(waiting.iter().filter(|one| one.what == Errand::Delete).count(), 1);
+    assert_eq!(journal.status().backlog, waiting.len() as u64);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_journal_of_ours_is_refused_by_name_or_set_aside() {
     // Another program's database is not ours to move.
     let dir = tempdir().unwrap();

@@ -414,6 +414,23 @@ async fn a_deleted_call_is_gone_from_mongodb_too() {
 }
 
 #[tokio::test]
+async fn what_another_instance_deleted_is_not_kept_here_though_nothing_of_it_was_known() {
+    let mongod = Mongod::shared().await;
+    let (one, _one) = instance(mongod, "buried").await;
+    let (two, _two) = instance(mongod, "buried").await;
+    one.save(call("CA1", 1), None).await.unwrap();
+    flushed(&one).await;
+    one.delete(&sid("CA1")).await.unwrap();
+    let deleted = timeout(Duration::from_secs(30), two.deleted_elsewhere()).await.expect("it looks every few seconds");
+    assert!(deleted.has(&sid("CA1")) && !deleted.has(&sid("CA2")) && deleted.calls.is_empty());
+    // A turn that was on its way, in memory or from Twilio.
+    assert!(matches!(two.save(call("CA1", 2), Some(facts("CA1", 2))).await, Err(StoreError::Deleted)));
+    two.save(call("CA2", 1), None).await.unwrap();
+    flushed(&two).await;
+    assert_eq!(find(mongod, "buried", "calls", "CA1").await, None);
+}
+
+#[tokio::test]
 async fn a_deletion_waits_for_mongodb_and_hides_the_call_meanwhile() {
     let mut mongod = Mongod::start().await;
     let (store, _dir) = instance(&mongod, "dying").await;

@@ -17,6 +17,7 @@ use field::Field;
 use text::Texts;
 
 pub use check::{AgentError, parse};
+pub use speech_support::{speaks, voice_models};
 
 /// How a call is carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]

@@ -133,6 +133,16 @@ pub(super) fn unsaid(code: &str, voice: &str) -> Option<String> {
     (!known).then(|| format!("no voice of {code}; there are {}", voices(code, row).join(", ")))
 }
 
+/// Whether a model of ElevenLabs speaks a language (its tag, or ISO 639-1).
+pub fn speaks(model: &str, code: &str) -> bool {
+    unspoken(code, model).is_none()
+}
+
+/// The models of ElevenLabs that our transports reach.
+pub fn voice_models() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|(name, _)| *name)
+}
+
 /// What is wrong with a model of ElevenLabs in this language, if anything.
 pub(super) fn unspoken(code: &str, model: &str) -> Option<String> {
     let iso639 = iso639(code);

@@ -151,6 +151,7 @@ impl Call {
         self.turn += 1;
         self.paused = false;
         self.ending = None;
+        self.ends_since = None;
         let owed = self.speech.owed().map(|(text, language)| (text.to_owned(), language.to_owned()));
         self.owed = std::mem::take(&mut self.owed).into_iter().chain(owed).collect();
         self.owing = false;

@@ -22,6 +22,8 @@ pub(super) enum Mind {
 pub(super) struct Exchange {
     /// The stage flow as it was before, to go back to while nothing of the answer was heard.
     pub(super) before: Conversation,
+    /// What had to be heard when it began.
+    pub(super) owed: Vec<(String, String)>,
     /// The caller's words.
     pub(super) text: String,
     /// First voiced frame of the turn, media ms.
@@ -41,6 +43,7 @@ impl Exchange {
     pub(super) fn new(before: Conversation, text: String, from_ms: Option<u64>) -> Self {
         Self {
             before,
+            owed: Vec::new(),
             text,
             from_ms,
             confirmed: false,

@@ -32,6 +32,8 @@ pub(super) struct Hearing {
     partial: String,
     /// Words at the beginning of what the recogniser heard since the last final ones that were our own echo.
     echo: String,
+    /// Since when words are coming that may be the caller's, and when the last of them came.
+    coming: Option<(Duration, Duration)>,
     /// Both, joined; kept so that a frame needs no new text.
     words: String,
     partial_at: Duration,
@@ -76,6 +78,7 @@ impl Hearing {
             finals: String::new(),
             partial: String::new(),
             echo: String::new(),
+            coming: None,
             words: String::new(),
             partial_at: Duration::ZERO,
             final_at: Duration::ZERO,
@@ -198,6 +201,7 @@ impl Hearing {
         let mut meaning = Final::New;
         let asked = std::mem::take(&mut self.owed);
         self.echo.clear();
+        self.coming = None;
         if !asked && let Some((guess, _)) = self.guess.take_if(|(_, until)| now < *until) {
             if text.is_empty() || same_words(&guess, text) {
                 return Final::Known;
@@ -217,6 +221,7 @@ impl Hearing {
     pub(super) fn guess_finals(&mut self, now: Duration) {
         self.owed = false;
         self.echo.clear();
+        self.coming = None;
         let partial = std::mem::take(&mut self.partial);
         self.guess = (!partial.is_empty()).then(|| (partial.clone(), now + GUESS_HOLDS));
         self.add_final(&partial, now);
@@ -276,17 +281,34 @@ impl Hearing {
 
     /// Whether anything of the caller waits to be decided.
     pub(super) fn pending(&self, now: Duration) -> bool {
-        self.speaking(now) || self.uncommitted || self.owed || !self.words.is_empty() || !self.echo.is_empty()
+        self.unsettled(now) || !self.words.is_empty()
+    }
+
+    /// Whether words are still to be expected: somebody speaks, or the recogniser has not said its last word on what was said.
+    pub(super) fn unsettled(&self, now: Duration) -> bool {
+        self.speaking(now) || self.uncommitted || self.owed || !self.partial.is_empty() || !self.echo.is_empty()
     }
 
     /// Whether a voice was noticed so lately that new words may be its.
     pub(super) fn voiced_lately(&self, now: Duration) -> bool {
-        self.voiced_until_ms > 0 && now.saturating_sub(self.voiced_at) < RECENT
+        self.voiced_within(RECENT, now)
+    }
+
+    /// Whether any frame of the last so many ms was voiced.
+    pub(super) fn voiced_within(&self, lately: Duration, now: Duration) -> bool {
+        self.voiced_until_ms > 0 && now.saturating_sub(self.voiced_at) < lately
     }
 
     /// The words that are not the caller's, since the last final ones.
     pub(super) fn echo(&self) -> &str {
         &self.echo
+    }
+
+    /// Words come that may be the caller's: since when, without a break or final ones between.
+    pub(super) fn words_began(&mut self, now: Duration) -> Duration {
+        let began = self.coming.filter(|(_, last)| now.saturating_sub(*last) < STABLE).map_or(now, |(began, _)| began);
+        self.coming = Some((began, now));
+        began
     }
 
     /// All that the recogniser heard since its last final words is our echo.

@@ -27,6 +27,28 @@ impl Call {
         actions.push(Action::Save);
     }
 
+    /// Whether the call waits with its end although all was said: the caller has begun to speak, and may be heard. Not for long, since
+    /// most of it is a goodbye or no words at all.
+    pub(super) fn last_words(&mut self, now: Duration) -> bool {
+        let begins = self.hearing.voiced_within(ONSET, now);
+        if !self.may_reopen() || !(begins || self.hearing.unsettled(now)) {
+            return false;
+        }
+        let until = *self.ends_since.get_or_insert(now) + LAST_WORDS;
+        if now < until {
+            self.timers.set(Timer::Drained, until);
+        }
+        now < until
+    }
+
+    /// The call has lasted as long as it may. One that is ending may do so; should the caller go on, its time is over soon after.
+    pub(super) fn out_of_time(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.leaving() {
+            return self.timers.set(Timer::MaxCall, now + OVERTIME);
+        }
+        self.say_goodbye(now, actions);
+    }
+
     /// Carries on in gather: a part without which a stream cannot go on is gone.
     pub(super) fn move_to_gather(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let unheard = self.wind_up(now, actions);
@@ -35,7 +57,11 @@ impl Call {
 
     pub(super) fn stop(&mut self, stop: Stop, now: Duration, actions: &mut Vec<Action>) {
         match stop {
-            Stop::Draining => self.say_goodbye(now, actions),
+            Stop::Draining => {
+                // The thanks are said to their end, and nothing after them.
+                self.reopened |= self.leaving();
+                self.say_goodbye(now, actions);
+            }
             Stop::HangUp => {
                 self.keep_words(now, actions);
                 self.wind_up(now, actions);
@@ -74,8 +100,7 @@ impl Call {
     /// would have changed is undone, and whoever carries the call on answers them.
     fn keep_words(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
-            self.conversation = exchange.before;
-            self.kill_turn(now, actions);
+            self.undo(exchange, now, actions);
         }
         // Who forbids calls over words of ours that nobody may interrupt, or into our goodbye, has done so.
         let forbids = self.started && understand::refuses_calls(self.hearing.words());
@@ -127,3 +152,10 @@ impl Call {
         self.closed = true;
     }
 }
+
+/// How long the end waits for what the caller has begun to say. His first words decide.
+const LAST_WORDS: Duration = Duration::from_millis(4_000);
+/// A voice is sure after so much of it.
+const ONSET: Duration = Duration::from_millis(120);
+/// A caller who goes on when the time is over has this long.
+const OVERTIME: Duration = Duration::from_secs(10);

@@ -54,13 +54,12 @@ pub struct Call {
     /// The agent stopped because the caller seems to speak.
     paused: bool,
     paused_at: Duration,
-    /// How far below our voice the line's echo of it stays, dB.
-    echo_db: f32,
-    /// Whether the recogniser is known to hear that echo.
-    echoes_words: bool,
+    line: echo::Line,
     ending: Option<Ending>,
     /// The caller has spoken into the thanks once, and the call went on.
     reopened: bool,
+    /// Since when all was said and the call would end, but for a caller who has begun to speak.
+    ends_since: Option<Duration>,
     /// What must be heard and was cut off, with its language: it is said again first.
     owed: Vec<(String, String)>,
     /// Whether something that must be heard was still being said at the last look.
@@ -95,10 +94,10 @@ impl Call {
             exchange: None,
             paused: false,
             paused_at: Duration::ZERO,
-            echo_db: echo::ECHO_DB,
-            echoes_words: false,
+            line: echo::Line::default(),
             ending: None,
             reopened: false,
+            ends_since: None,
             owed: Vec::new(),
             owing: false,
             wasted: 0,
@@ -226,6 +225,9 @@ impl Call {
     /// The agent has said all he wanted: end the call, or listen.
     fn all_heard(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.timers.stop(Timer::Drained);
+        if self.last_words(now) {
+            return;
+        }
         if let Some(exchange) = self.exchange.take() {
             self.report(exchange, actions);
         }
@@ -261,7 +263,7 @@ impl Call {
             Timer::Drained => self.all_heard(now, actions),
             Timer::Filler => self.fill(now, actions),
             Timer::FinalLate => self.final_late(now, actions),
-            Timer::MaxCall => self.say_goodbye(now, actions),
+            Timer::MaxCall => self.out_of_time(now, actions),
             Timer::MindLate => self.mind_late(now, actions),
             Timer::NoFrames => self.follow_hearing(now, actions),
             Timer::NoInput => self.no_input(now, actions),

@@ -53,6 +53,11 @@ impl Clause {
         join(spoken, self.spoken.as_ref().unwrap_or(&self.text));
     }
 
+    /// Whether so much of it was played that a word of it may come back.
+    pub(super) fn may_echo(&self) -> bool {
+        self.whole() || self.played >= FIRST_WORD
+    }
+
     /// Whether it was heard to its end.
     pub(super) fn whole(&self) -> bool {
         self.heard || (self.done && self.received > 0 && self.played >= self.received)
@@ -123,6 +128,8 @@ impl Place {
     }
 }
 
+/// Bytes without which not even the shortest word was said.
+const FIRST_WORD: usize = 100 * BYTES_PER_MS;
 /// Letters of a clause whose times are kept; a sane clause has some hundred.
 const MAX_LETTERS: usize = 4_096;
 /// Time a character takes to be spoken, where nobody told.

@@ -102,9 +102,9 @@ impl Speech {
         // Nothing of the old turn can be playing, or it would have been cleared; were it so, its bytes must not count for the new one.
         self.mirror.clear();
         self.mirrored = 0;
-        if self.clauses.iter().any(|clause| clause.played > 0) {
+        if self.clauses.iter().any(Clause::may_echo) {
             self.said_before = Default::default();
-            for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+            for clause in self.clauses.iter().filter(|clause| clause.may_echo()) {
                 clause.join_to(&mut self.said_before);
             }
         }
@@ -223,7 +223,7 @@ impl Speech {
             return Default::default();
         }
         let mut forms = self.said_before.clone();
-        for clause in self.clauses.iter().filter(|clause| clause.played > 0) {
+        for clause in self.clauses.iter().filter(|clause| clause.may_echo()) {
             clause.join_to(&mut forms);
         }
         forms

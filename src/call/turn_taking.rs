@@ -10,7 +10,7 @@ use super::hearing::{Final, STALLED, same_words};
 use super::timer::Timer;
 use super::{Action, Call, backchannel};
 use crate::audio::Frame;
-use crate::conversation::{Completeness, Conversation, Keys, UserTurn};
+use crate::conversation::{Completeness, Keys, UserTurn};
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -196,7 +196,9 @@ impl Call {
             UserTurn::Said { text, .. } => text.clone(),
             UserTurn::Pressed(_) | UserTurn::Silent => String::new(),
         };
-        self.exchange = Some(Exchange::new(self.conversation.clone(), text, self.hearing.turn_from_ms()));
+        let mut exchange = Exchange::new(self.conversation.clone(), text, self.hearing.turn_from_ms());
+        exchange.owed.clone_from(&self.owed);
+        self.exchange = Some(exchange);
         self.turn += 1;
         self.speech.start(self.turn, !confirmed);
         let local = self.local(now);
@@ -230,7 +232,7 @@ impl Call {
     /// Throws a tentative answer away: the words are others.
     pub(super) fn retract(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(exchange) = self.exchange.take_if(|exchange| !exchange.confirmed) {
-            self.go_back(exchange.before, now, actions);
+            self.go_back(exchange, now, actions);
         }
     }
 
@@ -238,14 +240,20 @@ impl Call {
     fn reopen(&mut self, corrected: bool, now: Duration, actions: &mut Vec<Action>) {
         let Some(exchange) = self.exchange.take_if(|exchange| !exchange.text.is_empty()) else { return };
         self.hearing.reopen(if corrected { "" } else { &exchange.text }, exchange.from_ms);
-        self.go_back(exchange.before, now, actions);
+        self.go_back(exchange, now, actions);
         self.judge_words(now);
     }
 
-    fn go_back(&mut self, before: Conversation, now: Duration, actions: &mut Vec<Action>) {
+    fn go_back(&mut self, exchange: Exchange, now: Duration, actions: &mut Vec<Action>) {
         self.wasted += 1;
-        self.conversation = before;
+        self.undo(exchange, now, actions);
+    }
+
+    /// An exchange of which nothing was heard never was: what it was to say is owed no more, or it would be said once more each time.
+    pub(super) fn undo(&mut self, exchange: Exchange, now: Duration, actions: &mut Vec<Action>) {
         self.kill_turn(now, actions);
+        self.conversation = exchange.before;
+        self.owed = exchange.owed;
     }
 
     pub(super) fn listen_for_silence(&mut self, now: Duration) {

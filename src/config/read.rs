@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::variables::{self, VARIABLES};
 use super::{BadConfig, Config, ElevenLabs, Gemini, MongoDb, Overrides, Problem, Twilio};
+use crate::agent;
 use crate::http::{Tls, TlsError, TlsFiles};
 use crate::telemetry::{LogFormat, Secret};
 use crate::twilio::AccountSid;
@@ -73,6 +74,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
     let elevenlabs = ElevenLabs {
         api_key: reader.secret("ELEVENLABS_API_KEY"),
         api_url: reader.parse("ELEVENLABS_API_URL", origin).unwrap_or_default(),
+        fallback_model: reader.parse("ELEVENLABS_FALLBACK_MODEL", voice_model),
     };
     let gemini = Gemini {
         api_key: reader.secret("GEMINI_API_KEY"),
@@ -81,6 +83,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         fallback_model: reader.parse("GEMINI_FALLBACK_MODEL", model),
     };
     let mongodb = reader.mongodb();
+    let in_service = on_twilios_line(&twilio, public_url.as_deref());
     let config = Config {
         listen,
         public_url,
@@ -93,8 +96,8 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>, problems: Vec<Prob
         audio_dir: reader.parse("AUDIO_DIR", path).unwrap_or_default(),
         data_dir: reader.parse("DATA_DIR", path).unwrap_or_default(),
         do_not_call_file: reader.parse("DO_NOT_CALL_FILE", path),
-        calls_to_number_per_hour: reader.per_hour("CALLS_TO_NUMBER_PER_HOUR", &twilio, CALLS_TO_NUMBER),
-        calls_from_number_per_hour: reader.per_hour("CALLS_FROM_NUMBER_PER_HOUR", &twilio, CALLS_FROM_NUMBER),
+        calls_to_number_per_hour: reader.per_hour("CALLS_TO_NUMBER_PER_HOUR", in_service, CALLS_TO_NUMBER),
+        calls_from_number_per_hour: reader.per_hour("CALLS_FROM_NUMBER_PER_HOUR", in_service, CALLS_FROM_NUMBER),
         max_calls: reader.parse("MAX_CALLS", |text| whole(text, 1, 1_000_000)).unwrap_or(1) as usize,
         drain: Duration::from_secs(reader.parse("DRAIN_SECONDS", |text| whole(text, 0, 86_400)).unwrap_or(0).into()),
         retention_days: reader.parse("RETENTION_DAYS", |text| whole(text, 1, 36_500)),
@@ -150,11 +153,9 @@ impl Reader<'_> {
         None
     }
 
-    /// Calls of one number in an hour. A stand-in for Twilio rings nobody's telephone: there is no limit there unless one is set.
-    fn per_hour(&mut self, name: &str, twilio: &Twilio, usual: u32) -> u32 {
-        let host = Url::parse(&twilio.api_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let real = twilio.can_call() && host.is_some_and(|host| host.ends_with(".twilio.com"));
-        self.parse(name, |text| whole(text, 0, 1_000)).unwrap_or(if real { usual } else { 0 })
+    /// Calls of one number in an hour: the usual limit in service, and none elsewhere unless one is set.
+    fn per_hour(&mut self, name: &str, in_service: bool, usual: u32) -> u32 {
+        self.parse(name, |text| whole(text, 0, 1_000)).unwrap_or(if in_service { usual } else { 0 })
     }
 
     /// Both files or none, and then a pair that can be used.
@@ -224,6 +225,20 @@ impl Reader<'_> {
     }
 }
 
+/// Whether people's telephones are at the other end. A stand-in for Twilio rings nobody's, and Twilio itself reaches no address of
+/// this machine and opens no stream to one without TLS: there somebody tries calls out, with one number, again and again.
+fn on_twilios_line(twilio: &Twilio, public_url: Option<&str>) -> bool {
+    let line = Url::parse(&twilio.api_url).ok();
+    let real = line.as_ref().and_then(Url::host_str).is_some_and(|host| host.ends_with(".twilio.com"));
+    let public = public_url.and_then(|url| Url::parse(url).ok()).filter(|url| url.scheme() == "https");
+    let reachable = public.as_ref().and_then(Url::host).is_some_and(|host| match host {
+        Host::Domain(name) => name != "localhost" && !name.ends_with(".localhost"),
+        Host::Ipv4(address) => !address.is_loopback() && !address.is_unspecified(),
+        Host::Ipv6(address) => !address.is_loopback() && !address.is_unspecified(),
+    });
+    twilio.can_call() && real && reachable
+}
+
 /// Calls to one number in an hour: somebody who does not answer is tried again, and not harassed.
 const CALLS_TO_NUMBER: u32 = 6;
 /// Calls from one number in an hour: firms call from one number for many people.
@@ -269,6 +284,14 @@ fn model(text: &str) -> Result<String, String> {
     let fits =
         text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) && !text.starts_with('.');
     if fits { Ok(text.to_owned()) } else { Err("expected a model's name such as gemini-3.5-flash-lite".to_owned()) }
+}
+
+fn voice_model(text: &str) -> Result<String, String> {
+    let mut known = agent::voice_models();
+    if known.any(|model| model == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected one of {}", agent::voice_models().collect::<Vec<_>>().join(", ")))
 }
 
 fn database(text: &str) -> Result<String, String> {

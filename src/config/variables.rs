@@ -28,6 +28,11 @@ pub const VARIABLES: &[Variable] = &[
     row("TWILIO_API_URL", "https://api.twilio.com", "scheme, host and port of Twilio's REST API"),
     row("ELEVENLABS_API_KEY", "", "ears and voice; missing: calls run in gather mode with Twilio's own"),
     row("ELEVENLABS_API_URL", "https://api.elevenlabs.io", "scheme, host and port of ElevenLabs"),
+    row(
+        "ELEVENLABS_FALLBACK_MODEL",
+        "",
+        "model that speaks where an agent's own fails or keeps failing, such as eleven_multilingual_v2",
+    ),
     row("GEMINI_API_KEY", "", "the mind; missing: embedded understanding and the agent's own questions"),
     row("GEMINI_API_URL", "https://generativelanguage.googleapis.com", "scheme, host and port of Gemini"),
     row("GEMINI_MODEL", "gemini-3.5-flash-lite", "model of the mind"),
@@ -41,12 +46,12 @@ pub const VARIABLES: &[Variable] = &[
     row(
         "CALLS_TO_NUMBER_PER_HOUR",
         "",
-        "calls to one number; 0: no limit; missing: 6 on Twilio's own line, else no limit",
+        "calls to one number; 0: no limit; missing: 6 on Twilio's own line with a public https PUBLIC_URL, else no limit",
     ),
     row(
         "CALLS_FROM_NUMBER_PER_HOUR",
         "",
-        "calls from one number; 0: no limit; missing: 20 on Twilio's own line, else no limit",
+        "calls from one number; 0: no limit; missing: 20 on Twilio's own line with a public https PUBLIC_URL, else no limit",
     ),
     row("MAX_CALLS", "1000", "live calls that this process takes"),
     row("DRAIN_SECONDS", "30", "how long live calls may go on after SIGTERM"),

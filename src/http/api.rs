@@ -88,7 +88,8 @@ pub(super) async fn hang_up(
     Path(sid): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let call_sid = CallSid::parse(&sid).map_err(|_| Problem::no_such_call())?;
-    match switchboard.hang_up(&call_sid).await {
+    let board = switchboard.clone();
+    match switchboard.to_the_end(async move { board.hang_up(&call_sid).await }).await.ok_or_else(Problem::defect)? {
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(HangUpError::NotFound) => Err(Problem::no_such_call()),
         Err(error @ HangUpError::Over) => Err(Problem::new(StatusCode::CONFLICT, error.to_string())),
@@ -96,21 +97,32 @@ pub(super) async fn hang_up(
     }
 }
 
-/// `DELETE /api/calls/{sid}`: every trace of it, the recording too.
+/// `DELETE /api/calls/{sid}`: every trace of it, the recording too; also where nobody waits for the answer any more.
 pub(super) async fn delete(State(app): State<App>, Path(sid): Path<String>) -> Result<Response, Problem> {
     let call_sid = CallSid::parse(&sid).map_err(|_| Problem::no_such_call())?;
+    let switchboard = app.switchboard().clone();
+    let work = async move { erase(&app, &call_sid).await };
+    switchboard.to_the_end(work).await.ok_or_else(Problem::defect)?
+}
+
+async fn erase(app: &App, call_sid: &CallSid) -> Result<Response, Problem> {
     let switchboard = app.switchboard();
-    if switchboard.is_live(&call_sid).await {
+    if switchboard.is_live(call_sid).await {
         return Err(Problem::new(StatusCode::CONFLICT, "the call is live; hang it up first"));
     }
-    switchboard.forget(&call_sid);
+    switchboard.forget(call_sid);
     let traces = Traces { recordings: app.config().recordings.clone(), speech: switchboard.speech_cache().clone() };
-    let deletion = match retention::erase(switchboard.store(), &traces, &call_sid).await {
+    let deletion = match retention::erase(switchboard.store(), &traces, call_sid).await {
         Ok(deletion) => deletion,
         Err(EraseError::Store(error)) => return Err(not_kept(error)),
         Err(EraseError::Recording(error)) => {
             tracing::error!(%call_sid, %error, "recording not deleted");
             return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the recording could not be deleted"));
+        }
+        Err(EraseError::SetAside(error)) => {
+            tracing::error!(%call_sid, %error, "a journal set aside as corrupt, which may hold the call, was not deleted");
+            let detail = "a damaged journal that may hold the call could not be deleted";
+            return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail));
         }
     };
     match (deletion.found, deletion.mongodb_pending) {

@@ -58,7 +58,7 @@ pub(super) async fn answer_twilio_in_time(request: Request, next: Next) -> Respo
 /// The answer to a developer whose request met a defect of ours. The panic's own text may quote a caller: its place is logged where it
 /// happened, the text nowhere.
 pub(super) fn after_panic(_: Box<dyn Any + Send>) -> Response {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a defect of the server; its log says more").into_response()
+    Problem::defect().into_response()
 }
 
 const ANSWER: Duration = Duration::from_secs(15);

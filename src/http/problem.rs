@@ -56,6 +56,11 @@ impl Problem {
         self
     }
 
+    /// A defect of ours was met.
+    pub(super) fn defect() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a defect of the server; its log says more")
+    }
+
     /// No call of this identifier is known.
     pub(super) fn no_such_call() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no call has this call_sid")

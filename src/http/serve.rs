@@ -15,10 +15,12 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,13 +56,13 @@ pub async fn serve_over(
         match accepted {
             Ok((stream, peer, place)) => {
                 let (router, shutdown) = (router.clone(), shutdown.clone());
-                let acceptor = tls.as_ref().map(Tls::acceptor);
+                let config = tls.as_ref().map(Tls::in_force);
                 let greetings = Arc::clone(&greetings);
                 connections.spawn(async move {
-                    match acceptor {
+                    match config {
                         None => connection(stream, peer, router, shutdown).await,
-                        Some(acceptor) => {
-                            let greeted = shutdown.run_until_cancelled(greet(acceptor, stream, &greetings)).await;
+                        Some(config) => {
+                            let greeted = shutdown.run_until_cancelled(greet(config, stream, &greetings)).await;
                             match greeted {
                                 Some(Ok(stream)) => connection(stream, peer, router, shutdown).await,
                                 Some(Err(reason)) => {
@@ -104,15 +106,17 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-/// Agrees on TLS, in bounded time, so many at once: a handshake costs more than most requests.
-async fn greet(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    places: &Semaphore,
-) -> Result<TlsStream<TcpStream>, &'static str> {
+/// Agrees on TLS, in bounded time, so many at once: a handshake costs more than most requests. Who has said nothing yet costs nothing
+/// and takes nobody's place; who begins and then falls silent loses his place soon.
+async fn greet<S>(config: Arc<ServerConfig>, stream: S, places: &Semaphore) -> Result<TlsStream<S>, &'static str>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let greeting = async {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(|_| "refused")?;
         let _place = places.acquire().await.map_err(|_| "closed")?;
-        acceptor.accept(stream).await.map_err(|_| "refused")
+        let agreed = tokio::time::timeout(AGREED, hello.into_stream(config)).await;
+        agreed.map_err(|_| "late")?.map_err(|_| "refused")
     };
     tokio::time::timeout(HANDSHAKE, greeting).await.unwrap_or(Err("late"))
 }
@@ -166,8 +170,10 @@ where
 const MAX_CONNECTIONS: usize = 16_384;
 /// TLS handshakes at a time; more wait, within [`HANDSHAKE`].
 const MAX_HANDSHAKES: usize = 256;
-/// How long TLS may take to be agreed on.
+/// How long TLS may take to be agreed on, a wait for a place included.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long it may take of that once the client has said hello and has a place: two ways there and back.
+const AGREED: Duration = Duration::from_secs(3);
 /// A request's line and headers together. Twilio's longest are below 4 KiB.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -181,23 +187,84 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio_rustls::TlsConnector;
+
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_not_agree_on_tls_is_let_go() {
+    fn certificate() -> (Tls, TlsConnector) {
         let folder = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(["a.example.in".to_owned()]).unwrap();
+        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
         let (certificates, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
         std::fs::write(&certificates, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        let tls = Tls::read(crate::http::TlsFiles { certificates, key }).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        assert_eq!(greet(tls.acceptor(), stream, &Semaphore::new(1)).await.err(), Some("late"));
-        // Nor does it wait longer where there is no place.
-        let _other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        assert_eq!(greet(tls.acceptor(), stream, &Semaphore::new(0)).await.err(), Some("late"));
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        (Tls::read(crate::http::TlsFiles { certificates, key }).unwrap(), TlsConnector::from(Arc::new(client)))
+    }
+
+    fn name() -> rustls::pki_types::ServerName<'static> {
+        NAME.try_into().unwrap()
+    }
+
+    const NAME: &str = "a.example.in";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_agree_on_tls_is_let_go() {
+        let (tls, client) = certificate();
+        let (_silent, stream) = tokio::io::duplex(16_384);
+        assert_eq!(greet(tls.in_force(), stream, &Semaphore::new(1)).await.err(), Some("late"));
+        // Nor does one that speaks wait longer where there is no place.
+        let (other, stream) = tokio::io::duplex(16_384);
+        let connecting = tokio::spawn(async move { client.connect(name(), other).await.is_ok() });
+        assert_eq!(greet(tls.in_force(), stream, &Semaphore::new(0)).await.err(), Some("late"));
+        assert!(!connecting.await.unwrap());
+        let (mut wrong, stream) = tokio::io::duplex(16_384);
+        wrong.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").await.unwrap();
+        assert_eq!(greet(tls.in_force(), stream, &Semaphore::new(1)).await.err(), Some("refused"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_takes_nobodys_place() {
+        let (tls, client) = certificate();
+        let place = Arc::new(Semaphore::new(1));
+        let silent: Vec<_> = (0..300)
+            .map(|_| {
+                let (end, stream) = tokio::io::duplex(16_384);
+                let (config, place) = (tls.in_force(), Arc::clone(&place));
+                (end, tokio::spawn(async move { greet(config, stream, &place).await.err() }))
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let began = tokio::time::Instant::now();
+        let (far, stream) = tokio::io::duplex(16_384);
+        let (greeted, connected) = tokio::join!(greet(tls.in_force(), stream, &place), client.connect(name(), far));
+        assert!(greeted.is_ok() && connected.is_ok());
+        // On the paused clock: nobody was waited for.
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop(silent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_begins_and_falls_silent_loses_his_place_before_others_are_late() {
+        let (tls, client) = certificate();
+        let place = Arc::new(Semaphore::new(1));
+        let (far, stream) = tokio::io::duplex(16_384);
+        let (config, only) = (tls.in_force(), Arc::clone(&place));
+        let stuck = tokio::spawn(async move { greet(config, stream, &only).await.err() });
+        // Its hello goes out, and no more.
+        let mut connecting = Box::pin(client.connect(name(), far));
+        assert!(futures_util::poll!(&mut connecting).is_pending());
+        while place.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let (far, stream) = tokio::io::duplex(16_384);
+        let (greeted, connected) = tokio::join!(greet(tls.in_force(), stream, &place), client.connect(name(), far));
+        assert!(greeted.is_ok() && connected.is_ok());
+        assert_eq!(stuck.await.unwrap(), Some("late"));
     }
 }

@@ -27,7 +27,11 @@ pub(super) async fn start_call(
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
     };
-    let call_sid = switchboard.start_call(request(fields)?).await.map_err(|error| refusal(&error))?;
+    let start = request(fields)?;
+    // Twilio may have begun to dial when whoever asked goes away: the call is known all the same.
+    let board = switchboard.clone();
+    let started = switchboard.to_the_end(async move { board.start_call(start).await }).await;
+    let call_sid = started.ok_or_else(Problem::defect)?.map_err(|error| refusal(&error))?;
     Ok(Json(json!({ "call_sid": call_sid.as_str() })))
 }
 

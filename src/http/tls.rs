@@ -11,7 +11,6 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
-use tokio_rustls::TlsAcceptor;
 
 /// Where the certificate and its key are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,9 +87,9 @@ impl Tls {
         Ok(true)
     }
 
-    /// What greets the next connection.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.config.load_full())
+    /// What the next connection is greeted with.
+    pub(super) fn in_force(&self) -> Arc<ServerConfig> {
+        self.0.config.load_full()
     }
 }
 

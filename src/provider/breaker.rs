@@ -40,12 +40,14 @@ struct State {
     /// Until when the vendor is left alone.
     rests_until: Option<Instant>,
     rest: Duration,
+    /// Whether a request was let through to see if the vendor is back, and has not been told of yet.
+    probing: bool,
 }
 
 impl Breaker {
     /// A closed circuit. `part` names it in metrics and in `/readyz`: `ears`, `voice`, `mind`.
     pub fn new(part: &'static str) -> Self {
-        let state = State { failures: 0, first: Instant::now(), rests_until: None, rest: REST };
+        let state = State { failures: 0, first: Instant::now(), rests_until: None, rest: REST, probing: false };
         Self { part, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -63,6 +65,7 @@ impl Breaker {
             Some(until) if Instant::now() < until => false,
             Some(_) => {
                 state.rests_until = Some(Instant::now() + state.rest);
+                state.probing = true;
                 true
             }
         }
@@ -83,7 +86,7 @@ impl Breaker {
         if state.rests_until.take().is_some() {
             tracing::info!(part = self.part, "the vendor is back");
         }
-        (state.failures, state.rest) = (0, REST);
+        (state.failures, state.rest, state.probing) = (0, REST, false);
     }
 
     /// The vendor failed. A refusal of one request (a bad key, an unknown voice) says nothing of the next and costs no caller time:
@@ -99,6 +102,10 @@ impl Breaker {
         let now = Instant::now();
         let mut state = self.lock();
         if state.rests_until.is_some() {
+            // Others were under way when the circuit opened: that they fail too is no news.
+            if !std::mem::take(&mut state.probing) {
+                return;
+            }
             state.rest = (state.rest * 2).min(LONGEST_REST);
             state.rests_until = Some(now + state.rest);
             return;
@@ -179,6 +186,21 @@ mod tests {
         assert!(breaker.allows() && !breaker.allows());
         breaker.succeeded();
         assert!(breaker.allows() && breaker.allows());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_when_it_opened_does_not_lengthen_the_rest() {
+        let breaker = open();
+        for _ in 0..10 {
+            fail(&breaker, ProviderErrorKind::Timeout);
+        }
+        tokio::time::advance(REST).await;
+        assert!(breaker.allows() && !breaker.allows());
+        for _ in 0..10 {
+            fail(&breaker, ProviderErrorKind::Timeout);
+        }
+        tokio::time::advance(2 * REST).await;
+        assert!(breaker.allows(), "one probe failed: the rest has doubled once");
     }
 
     #[tokio::test(start_paused = true)]

@@ -111,6 +111,8 @@ pub enum VoiceEvent {
         turn: u32,
         /// The clause.
         clause: u32,
+        /// Whether all of it sounds as was asked: no other model took over. Only then may it be kept as that speech.
+        pure: bool,
     },
     /// The clause will not come, or not whole.
     Failed {

@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
 use super::gather::Thinking;
+use super::places::Place;
 use crate::agent::{Agent, Mode};
 use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
 use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
+use crate::store::speech_cache::Claims;
 use crate::telemetry::timeline;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -77,6 +79,10 @@ pub(super) struct Session {
     pub(super) thinking: Option<Thinking>,
     /// Lines of the history that subscribers have seen.
     pub(super) told: usize,
+    /// Cached speech that the caller may still be played, so that the deletion of another call does not take it away.
+    pub(super) claims: Option<Claims>,
+    /// The call's place among those that this process holds; none where another instance carries it, or it is over.
+    pub(super) place: Option<Place>,
 }
 
 /// How a stream was left.
@@ -149,6 +155,48 @@ impl Entry {
 }
 
 impl Session {
+    /// A call in gather that nobody has heard of.
+    #[cfg(test)]
+    pub(super) fn of_test(agent: Arc<Agent>, conversation: Conversation) -> Self {
+        let kept = Kept {
+            conversation,
+            token: None,
+            next: None,
+            awaited: 1,
+            answers: Answers::default(),
+            answered_at: None,
+            collected: false,
+            connected: true,
+        };
+        let now = Timestamp::now();
+        let document = CallDocument {
+            schema: SCHEMA,
+            call_sid: CallSid::parse("CA00000000000000000000000000000001").unwrap(),
+            version: 0,
+            agent_type: agent.agent_type.clone(),
+            direction: INBOUND.to_owned(),
+            phone: None,
+            mode: Mode::Gather.as_str().to_owned(),
+            stage: String::new(),
+            outcome: None,
+            language: None,
+            history: Vec::new(),
+            data: Map::new(),
+            values: Map::new(),
+            evidence: Map::new(),
+            turns: Vec::new(),
+            variables: Map::new(),
+            started_at: now,
+            updated_at: now,
+            ended_at: None,
+            recording: None,
+            session: json!(kept),
+            speech: Vec::new(),
+            lineage: Lineage::default(),
+        };
+        Self::restore(document, agent, TimeZone::UTC).unwrap()
+    }
+
     /// Local wall time in the agent's time zone.
     pub(super) fn local(&self) -> DateTime {
         Timestamp::now().to_zoned(self.zone.clone()).datetime()
@@ -159,6 +207,7 @@ impl Session {
         let news = self.ended_at.is_none();
         self.conversation.ended_outside(connected);
         self.ended_at.get_or_insert_with(Timestamp::now);
+        self.place = None;
         news
     }
 
@@ -306,6 +355,8 @@ impl Session {
             answered_at: kept.answered_at,
             collected: kept.collected,
             thinking: None,
+            claims: None,
+            place: None,
         })
     }
 

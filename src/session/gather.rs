@@ -17,8 +17,9 @@ use super::GatherQuery;
 use super::answers::Request;
 use super::entry::{Next, Session, Unsaid};
 use super::line::say;
+use super::lookup::ON_ITS_WAY;
 use super::speech::{KEPT, RENDER, SPOKEN, note};
-use super::switchboard::{ON_ITS_WAY, Switchboard};
+use super::switchboard::Switchboard;
 use crate::agent::{Agent, Mode};
 use crate::conversation::prompt::Prompt as Question;
 use crate::conversation::{Answer, Conversation, Effect, Ending, MindFailed, Say, Stage, UserTurn, clause, language};
@@ -38,6 +39,12 @@ pub(super) struct Thinking {
 }
 
 impl Thinking {
+    /// A mind that answers what the task does.
+    #[cfg(test)]
+    pub(super) fn of(task: JoinHandle<Result<String, ()>>) -> Self {
+        Self { task, since: Instant::now(), filled: false }
+    }
+
     /// Nobody waits for it any more.
     pub(super) fn forget(self) {
         self.task.abort();

@@ -93,7 +93,7 @@ impl Switchboard {
         };
         let call_sid = line.create_call(&create).await.map_err(|error| {
             warn!(%error, "twilio did not start the call");
-            if !matches!(error, RestError::Timeout) {
+            if surely_not_made(&error) {
                 self.rules().no_call_to(&phone);
             }
             refused(&error)
@@ -143,7 +143,7 @@ impl Switchboard {
         let known = if query.start.is_some() && started.is_none() {
             self.find_once(call_sid, STARTED_ELSEWHERE, |_| true).await
         } else {
-            self.find(call_sid).await
+            self.find_new(call_sid).await
         };
         let entry = match (known, agent.as_ref()) {
             (Some(entry), _) => entry,
@@ -173,8 +173,7 @@ impl Switchboard {
         }
         session.connected = true;
         session.answered_at = Some(Timestamp::now());
-        let breakers = self.breakers();
-        let left_alone = [&breakers.ears, &breakers.voice].iter().any(|breaker| breaker.circuit() == Circuit::Open);
+        let left_alone = self.breakers().ears.circuit() == Circuit::Open || self.is_voiceless(&session.agent);
         if session.mode == Mode::Stream && (left_alone || self.parts().ears.is_none() || self.parts().voice.is_none()) {
             session.mode = Mode::Gather;
         }
@@ -384,6 +383,8 @@ impl Switchboard {
             collected: false,
             thinking: None,
             told: 0,
+            claims: None,
+            place: None,
         }
     }
 }
@@ -402,6 +403,15 @@ pub(super) fn say(language: &Language, text: &str) -> Say {
 fn time_limit(agent: &Agent) -> u32 {
     let transfer = if agent.handover_number.is_some() { DIAL_SECONDS + TRANSFER_SECONDS } else { 0 };
     agent.limits.max_call_seconds + TIME_LIMIT_SLACK + transfer
+}
+
+/// Whether Twilio has said that it made no call. Where it said nothing that we understand, the telephone may be ringing: then the
+/// attempt counts, so that trying again and again rings nobody's more often than it may.
+fn surely_not_made(error: &RestError) -> bool {
+    match error {
+        RestError::Credentials { .. } | RestError::Refused { .. } | RestError::Busy | RestError::CallOver => true,
+        RestError::Unreachable(_) | RestError::Timeout | RestError::Failed { .. } | RestError::Answer(_) => false,
+    }
 }
 
 fn refused(error: &RestError) -> StartCallError {

@@ -11,8 +11,9 @@ use tokio::time::timeout;
 use tracing::{Instrument as _, warn};
 
 use super::entry::Entry;
+use super::lookup::ON_ITS_WAY;
 use super::stream;
-use super::switchboard::{ON_ITS_WAY, Switchboard};
+use super::switchboard::Switchboard;
 use crate::agent::Mode;
 use crate::telemetry;
 use crate::twilio::media::{self, Inbound, Start};
@@ -85,6 +86,7 @@ impl Switchboard {
             return Err("wrong token");
         }
         session.token = None;
+        self.hold(&mut session);
         entry.streaming.send_replace(true);
         drop(session);
         Ok((entry, start))

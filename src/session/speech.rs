@@ -1,4 +1,6 @@
-//! Words to sound: the cache, the vendor's voice, and Twilio's own where both fail.
+//! Words to sound: the cache, the vendor's voice by its first model or its second, and Twilio's own where all fail.
+//!
+//! Invariant: a file is kept under the key of the model that made it.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use metrics::counter;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use super::switchboard::Switchboard;
@@ -16,8 +19,9 @@ use crate::agent::text::fill;
 use crate::agent::{Agent, Language};
 use crate::conversation::clause;
 use crate::provider::breaker::Circuit;
+use crate::provider::elevenlabs::chain::Link;
 use crate::provider::elevenlabs::voice::Voice;
-use crate::provider::{ProviderError, ProviderErrorKind, SpeechFormat, VoiceSpec};
+use crate::provider::{ProviderError, SpeechFormat, VoiceSpec};
 use crate::store::speech_cache::{SpeechForm, SpeechKey};
 use crate::telemetry;
 use crate::twilio::twiml::{Prompt, Say};
@@ -75,9 +79,9 @@ impl Switchboard {
         join_all(says.iter().map(|(text, code)| async move {
             let language = agent.language_or_first(Some(code));
             let speakable = understand::speakable(text, &language.code);
-            match timeout_at(by, self.mp3(language, &speakable)).await {
-                Ok(Some(url)) => Prompt::Play { url },
-                Ok(None) | Err(_) => Prompt::Say(Say {
+            match self.mp3(language, &speakable, by).await {
+                Some(url) => Prompt::Play { url },
+                None => Prompt::Say(Say {
                     text: speakable,
                     voice: Some(language.twilio_voice.clone()),
                     language: language.code.clone(),
@@ -87,49 +91,71 @@ impl Switchboard {
         .await
     }
 
-    async fn mp3(&self, language: &Language, speakable: &str) -> Option<String> {
-        let voice = self.parts().voice.clone()?;
-        let key = key(language, speakable, SpeechForm::Mp3);
-        let spec = voice_spec(language);
-        let cache = self.speech_cache().clone();
-        let text = speakable.to_owned();
-        // On a task of its own: a rendering that is paid for is finished and kept, also when this answer cannot wait for it.
-        let breaker = self.breakers().voice.clone();
-        let rendering = self.tracker().spawn(async move {
-            let render = async {
-                if !breaker.allows() {
-                    return Err(left_alone());
-                }
-                let rendered = voice.render(&text, &spec, SpeechFormat::Mp3).await;
-                match &rendered {
-                    Ok(_) => breaker.succeeded(),
-                    Err(error) => breaker.failed(error),
-                }
-                rendered
-            };
-            cache.get_or_render(&key, render).await
-        });
-        match rendering.await {
-            Ok(Ok((_, file))) => Some(format!("{}/audio/{file}", self.config().public_url)),
-            Ok(Err(error)) => {
-                note(&error);
-                counter!(telemetry::PROVIDER_FALLBACKS, "part" => "voice", "to" => "say").increment(1);
-                None
+    /// The address of words as a file: kept, by the first model, or by the second, which has half of the time.
+    async fn mp3(&self, language: &Language, speakable: &str, by: Instant) -> Option<String> {
+        let voice = self.parts().voice.as_ref()?;
+        let first_spec = voice_spec(language);
+        let second_spec = voice.second(&first_spec);
+        let now = Instant::now();
+        let half = now + by.saturating_duration_since(now) / 2;
+        let mut first = Some(self.file(voice, Link::First, first_spec, key(language, speakable, SpeechForm::Mp3)));
+        if let Some(rendering) = &mut first
+            && let Ok(done) = timeout_at(if second_spec.is_some() { half } else { by }, rendering).await
+        {
+            if let Some(file) = file_of(done) {
+                return Some(self.address_of(&file));
             }
-            Err(_) => None,
+            first = None;
         }
+        let spoken = match second_spec {
+            None => None,
+            Some(spec) => {
+                let key = SpeechKey { model_id: spec.model_id.clone(), ..key(language, speakable, SpeechForm::Mp3) };
+                if voice.circuit(Link::Second) != Circuit::Open {
+                    counter!(telemetry::PROVIDER_FALLBACKS, "part" => "voice", "to" => "model").increment(1);
+                }
+                let second = self.file(voice, Link::Second, spec, key);
+                timeout_at(by, either(first, second)).await.ok().flatten()
+            }
+        };
+        if spoken.is_none() {
+            counter!(telemetry::PROVIDER_FALLBACKS, "part" => "voice", "to" => "say").increment(1);
+        }
+        spoken.map(|file| self.address_of(&file))
+    }
+
+    fn address_of(&self, file: &str) -> String {
+        format!("{}/audio/{file}", self.config().public_url)
+    }
+
+    /// The name of a file that is kept, or rendered now, on a task of its own: a rendering that is paid for is finished and kept, also
+    /// when this answer cannot wait for it.
+    fn file(&self, voice: &Voice, link: Link, spec: VoiceSpec, key: SpeechKey) -> Rendering {
+        let (voice, cache) = (voice.clone(), self.speech_cache().clone());
+        self.tracker().spawn(async move {
+            let render = voice.render_now(link, &key.text, &spec, SpeechFormat::Mp3);
+            cache.get_or_render(&key, render).await.map(|(_, file)| file)
+        })
+    }
+
+    /// Whether some language of the agent's has no voice now, because all its models are left alone.
+    pub(super) fn is_voiceless(&self, agent: &Agent) -> bool {
+        let Some(voice) = &self.parts().voice else { return true };
+        agent.languages.iter().any(|language| voice.is_left_alone(&voice_spec(language)))
     }
 
     /// Of words that are about to be said in a call, the files of cached speech that say something of this call alone.
     pub(super) fn private_speech(&self, agent: &Agent, says: &[(String, String)]) -> Vec<String> {
-        if self.parts().voice.is_none() {
-            return Vec::new();
-        }
-        let names = says.iter().map(|(text, code)| {
+        let Some(voice) = &self.parts().voice else { return Vec::new() };
+        let keys = says.iter().flat_map(|(text, code)| {
             let language = agent.language_or_first(Some(code));
-            key(language, &understand::speakable(text, &language.code), SpeechForm::Mp3).file_name()
+            let first = key(language, &understand::speakable(text, &language.code), SpeechForm::Mp3);
+            let everybodys = self.is_everybodys(&first.file_name());
+            let second = voice.second(&voice_spec(language));
+            let second = second.map(|spec| SpeechKey { model_id: spec.model_id, ..first.clone() });
+            [Some(first), second].into_iter().flatten().filter(move |_| !everybodys)
         });
-        names.filter(|name| !self.is_everybodys(name)).collect()
+        keys.map(|key| key.file_name()).collect()
     }
 
     /// Renders every fixed text of every agent ahead, a few at a time, so that no caller waits for them; again later what the voice
@@ -154,7 +180,7 @@ impl Switchboard {
     async fn all_rendered(&self, voice: &Voice, agents: &[Arc<Agent>]) -> bool {
         let texts: Vec<_> = agents.iter().flat_map(|agent| fixed_texts(agent)).collect();
         let rendering = texts.into_iter().map(|(speakable, key, spec)| async move {
-            if self.breakers().voice.circuit() == Circuit::Open {
+            if voice.circuit(Link::First) == Circuit::Open {
                 return false;
             }
             let format = match key.form {
@@ -210,15 +236,33 @@ fn fixed_texts(agent: &Agent) -> Vec<(String, SpeechKey, Arc<VoiceSpec>)> {
     all
 }
 
-/// The answer of a voice that is not asked, because it keeps failing.
-pub(super) fn left_alone() -> ProviderError {
-    ProviderError::new("elevenlabs", ProviderErrorKind::Refused, "left alone after repeated failures")
+/// A file that is on its way: its name, or why there is none.
+type Rendering = JoinHandle<Result<String, ProviderError>>;
+
+/// The name that came of it; a failure is told.
+fn file_of(done: Result<Result<String, ProviderError>, JoinError>) -> Option<String> {
+    done.ok()?.inspect_err(note).ok()
 }
 
-/// Logs and counts a vendor's failure.
+/// The first of the two that gives a file.
+async fn either(first: Option<Rendering>, mut second: Rendering) -> Option<String> {
+    let Some(mut first) = first else { return file_of(second.await) };
+    tokio::select! {
+        biased;
+        done = &mut first => match file_of(done) {
+            Some(file) => Some(file),
+            None => file_of(second.await),
+        },
+        done = &mut second => match file_of(done) {
+            Some(file) => Some(file),
+            None => file_of(first.await),
+        },
+    }
+}
+
+/// Logs a vendor's failure; it was counted where it happened.
 pub(super) fn note(error: &ProviderError) {
     tracing::warn!(%error, "a vendor failed");
-    counter!(telemetry::PROVIDER_ERRORS, "vendor" => error.vendor, "kind" => error.kind.as_str()).increment(1);
 }
 
 /// How long a webhook waits for speech before Twilio's own voice says it.

@@ -193,19 +193,18 @@ impl Driver {
             VoiceEvent::Letters { turn, clause, ends_ms } => {
                 self.handle(Event::SpeechLetters { turn, clause, ends_ms: &ends_ms }, actions);
             }
-            VoiceEvent::Done { turn, clause } => {
+            VoiceEvent::Done { turn, clause, pure } => {
                 if let Some((key, bytes)) = self.upstream.collecting.remove(&(turn, clause))
+                    && pure
                     && !bytes.is_empty()
                 {
                     let cache = self.board.speech_cache().clone();
                     self.board.tracker().spawn(async move { cache.put(&key, bytes.into()).await });
                 }
-                self.board.breakers().voice.succeeded();
                 self.handle(Event::SpeechDone { turn, clause }, actions);
             }
             VoiceEvent::Failed { turn, clause, error } => {
                 note(&error);
-                self.board.breakers().voice.failed(&error);
                 self.upstream.collecting.remove(&(turn, clause));
                 self.handle(Event::SpeechFailed { turn, clause }, actions);
             }

@@ -1,23 +1,24 @@
-//! All calls of this process: opened, found, saved, drained, swept.
+//! All calls of this process: opened, added, saved, swept.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use metrics::{counter, gauge};
+use jiff::{SignedDuration, Timestamp};
+use metrics::counter;
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::entry::{Entry, Session};
 use super::gather::{DIAL_SECONDS, TRANSFER_SECONDS};
+use super::places::{Place, Places};
 use super::rules::{Rules, RulesConfig};
 use super::speech::everybodys;
 use crate::agent::Agent;
@@ -26,10 +27,10 @@ use crate::provider::breaker::{Breaker, Circuit};
 use crate::provider::elevenlabs::ears::Ears;
 use crate::provider::elevenlabs::voice::Voice;
 use crate::provider::gemini::Gemini;
-use crate::store::Store;
 use crate::store::do_not_call::DoNotCall;
 use crate::store::recording::Recordings;
 use crate::store::speech_cache::SpeechCache;
+use crate::store::{DeletedElsewhere, Store};
 use crate::telemetry;
 use crate::twilio::CallSid;
 use crate::twilio::phone::E164;
@@ -73,7 +74,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub(super) struct Circuits {
     pub(super) ears: Breaker,
-    pub(super) voice: Breaker,
+    /// Of each model.
+    pub(super) voice: Vec<Breaker>,
     /// Of each model.
     pub(super) mind: Vec<Breaker>,
 }
@@ -97,10 +99,7 @@ struct Inside {
     calls: Mutex<HashMap<CallSid, Arc<Entry>>>,
     /// Calls that `/start-call` has asked Twilio for and whose `CallSid` is not known yet, by start id.
     pub(super) starts: Mutex<HashMap<String, super::line::Start>>,
-    live: AtomicUsize,
-    /// Calls that Twilio is being asked for.
-    starting: AtomicUsize,
-    draining: AtomicBool,
+    places: Arc<Places>,
     /// Tells calls in gather that their next turn is their last: turns are slow there.
     last_turns: CancellationToken,
     /// Tells streamed calls to say goodbye.
@@ -109,35 +108,23 @@ struct Inside {
     tracker: TaskTracker,
 }
 
-/// A place among the calls that are held at once; given back where no call takes it.
-pub(super) struct Place {
-    board: Switchboard,
-    starting: bool,
-    taken: bool,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.board.0.starting.fetch_sub(usize::from(self.starting), Ordering::Relaxed);
-        if !self.taken {
-            self.board.one_less();
-        }
-    }
-}
-
 impl Switchboard {
     /// Puts the parts together and starts what runs beside the calls: rendering fixed texts ahead, sweeping, cleaning the cache.
     pub fn open(config: Config, parts: Parts, agents: Vec<Agent>) -> Self {
         let agents: Vec<_> = agents.into_iter().map(Arc::new).collect();
         let circuits = Circuits {
             ears: parts.ears.as_ref().map_or_else(|| Breaker::new("ears"), |ears| ears.breaker().clone()),
-            voice: Breaker::new("voice"),
+            voice: parts
+                .voice
+                .as_ref()
+                .map_or_else(|| vec![Breaker::new("voice")], |voice| voice.breakers().cloned().collect()),
             mind: parts
                 .mind
                 .as_ref()
                 .map_or_else(|| vec![Breaker::new("mind")], |mind| mind.breakers().cloned().collect()),
         };
         let rules = Rules::new(config.rules.clone());
+        let places = Places::new(config.max_calls);
         let board = Self(Arc::new(Inside {
             config,
             parts,
@@ -147,9 +134,7 @@ impl Switchboard {
             agents: ArcSwap::from_pointee(agents),
             calls: Mutex::default(),
             starts: Mutex::default(),
-            live: AtomicUsize::new(0),
-            starting: AtomicUsize::new(0),
-            draining: AtomicBool::new(false),
+            places,
             last_turns: CancellationToken::new(),
             goodbye: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -159,6 +144,8 @@ impl Switchboard {
         board.spawn_rendering();
         let settler = board.clone();
         board.0.tracker.spawn(async move { settler.0.stop.run_until_cancelled(settler.settle_contests()).await });
+        let keeper = board.clone();
+        board.0.tracker.spawn(async move { keeper.0.stop.run_until_cancelled(keeper.keep_again()).await });
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
@@ -187,17 +174,6 @@ impl Switchboard {
         self.0.everybodys.load().contains(name)
     }
 
-    /// Whether the call goes on: here, or, as far as is known, at another instance.
-    pub async fn is_live(&self, call_sid: &CallSid) -> bool {
-        if let Some(entry) = self.entry(call_sid) {
-            return entry.session.lock().await.ended_at.is_none();
-        }
-        let Ok(Some(call)) = self.store().load(call_sid).await else { return false };
-        // One that is silent for so long was lost with its process.
-        let silent = Timestamp::now().duration_since(call.updated_at).as_secs();
-        call.ended_at.is_none() && silent < LOST_AFTER
-    }
-
     fn spawn_rendering(&self) {
         let board = self.clone();
         let stop = self.0.stop.clone();
@@ -219,49 +195,9 @@ impl Switchboard {
         &self.0.parts.speech_cache
     }
 
-    /// Calls held now.
-    pub fn live_calls(&self) -> usize {
-        self.0.live.load(Ordering::Relaxed)
-    }
-
     /// Tasks under way, those of calls and those beside them; none once [`Switchboard::drained`] was.
     pub fn tasks(&self) -> usize {
         self.0.tracker.len()
-    }
-
-    /// Whether new calls are refused because we are shutting down.
-    pub fn draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
-    }
-
-    /// Refuses new calls from now on; live ones finish.
-    pub fn begin_drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits until no call is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
-    /// take a while to come, in a stream at once. True if none was cut off.
-    pub async fn drained(&self, within: Duration) -> bool {
-        let end = Instant::now() + within;
-        for (telling, before) in [(&self.0.last_turns, LAST_TURN), (&self.0.goodbye, GOODBYE)] {
-            if timeout_at(end.checked_sub(before).unwrap_or(end - within), self.idle()).await.is_err() {
-                telling.cancel();
-            }
-        }
-        timeout_at(end, self.idle()).await.ok();
-        let clean = self.live_calls() == 0;
-        self.0.stop.cancel();
-        self.0.last_turns.cancel();
-        self.0.goodbye.cancel();
-        self.0.tracker.close();
-        timeout(TASKS, self.0.tracker.wait()).await.ok();
-        clean
-    }
-
-    async fn idle(&self) {
-        while self.live_calls() > 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 
     /// What happens in a call from now on, its end included; `None` if this process does not hold it, or it is over.
@@ -274,10 +210,16 @@ impl Switchboard {
         self.calls().remove(call_sid);
     }
 
+    /// Forgets calls that other instances deleted. One that is live here all the same is forgotten when it is over; nothing more of it is
+    /// kept meanwhile.
+    pub fn forget_deleted(&self, deleted: &DeletedElsewhere) {
+        self.calls().retain(|call_sid, entry| !(entry.over.load(Ordering::Acquire) && deleted.has(call_sid)));
+    }
+
     /// For each vendor's part whether it is asked, or left alone because it keeps failing.
     pub fn circuits(&self) -> Vec<(&'static str, Circuit)> {
         let Circuits { ears, voice, mind } = &self.0.circuits;
-        [ears, voice].into_iter().chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
+        std::iter::once(ears).chain(voice).chain(mind).map(|breaker| (breaker.part(), breaker.circuit())).collect()
     }
 
     pub(super) fn breakers(&self) -> &Circuits {
@@ -304,6 +246,15 @@ impl Switchboard {
         &self.0.last_turns
     }
 
+    pub(super) fn places(&self) -> &Arc<Places> {
+        &self.0.places
+    }
+
+    /// Cancelled when the process is about to end.
+    pub(super) fn stopping(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
     pub(super) fn goodbye(&self) -> &CancellationToken {
         &self.0.goodbye
     }
@@ -316,27 +267,6 @@ impl Switchboard {
         self.0.agents.load().iter().find(|agent| agent.agent_type == agent_type).cloned()
     }
 
-    /// Takes a place for one more call; why there is none. Of many calls that come at the same moment no more get one than fit.
-    pub(super) fn admission(&self, starting: bool) -> Result<Place, &'static str> {
-        let most = self.0.config.max_calls;
-        let one_more = |live: usize| (live < most).then_some(live + 1);
-        let refusal = if self.draining() {
-            "draining"
-        } else if self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
-            self.0.starting.fetch_add(usize::from(starting), Ordering::Relaxed);
-            return Ok(Place { board: self.clone(), starting, taken: false });
-        } else {
-            "busy"
-        };
-        counter!(telemetry::CALLS_REFUSED, "reason" => refusal).increment(1);
-        Err(refusal)
-    }
-
-    /// Whether Twilio is being asked for a call, which may be answered before we know its name.
-    pub(super) fn is_starting(&self) -> bool {
-        self.0.starting.load(Ordering::Relaxed) > 0
-    }
-
     fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<CallSid, Arc<Entry>>> {
         self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -345,99 +275,36 @@ impl Switchboard {
         self.calls().get(call_sid).cloned()
     }
 
+    /// All calls there are now.
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.calls().values().cloned().collect()
+    }
+
     /// Adds a call, in its place where it was given one; gives the one that is there already if there is one.
-    pub(super) fn add(&self, session: Session, place: Option<Place>) -> Arc<Entry> {
+    pub(super) fn add(&self, mut session: Session, place: Option<Place>) -> Arc<Entry> {
         let call_sid = session.call_sid.clone();
-        let ended = session.ended_at.is_some();
         let mut calls = self.calls();
         if let Some(known) = calls.get(&call_sid) {
             return known.clone();
         }
+        if session.ended_at.is_none() {
+            session.place = place.map(|mut place| {
+                place.started();
+                place
+            });
+        }
+        let claims = self.speech_cache().claims(call_sid.as_str());
+        if session.ended_at.is_none() {
+            claims.add(&session.speech);
+        }
+        session.claims = Some(claims);
         let entry = Arc::new(Entry::new(session));
         calls.insert(call_sid, entry.clone());
-        drop(calls);
-        if !ended {
-            match place {
-                Some(mut place) => place.taken = true,
-                None => _ = self.0.live.fetch_add(1, Ordering::Relaxed),
-            }
-            gauge!(telemetry::CALLS_LIVE).set(count(self.live_calls()));
-        }
         entry
     }
 
-    /// The call in the newest version that is known anywhere: in memory, in our journal or, from another instance, in MongoDB.
-    pub(super) async fn find(&self, call_sid: &CallSid) -> Option<Arc<Entry>> {
-        if let Some(entry) = self.entry(call_sid) {
-            self.refresh(&entry).await;
-            return Some(entry);
-        }
-        let known = match self.store().known(call_sid).await {
-            Ok(known) => known?,
-            Err(error) => {
-                warn!(%call_sid, %error, "the call could not be looked up");
-                return None;
-            }
-        };
-        let agent = self.agent(&known.call.agent_type)?;
-        let zone = zone(&agent);
-        let session = Session::restore(known.call, agent, zone)?;
-        info!(%call_sid, "carrying on with a call from the store");
-        let entry = self.add(session, None);
-        if let Some(rival) = known.rival {
-            let mut session = entry.session.lock().await;
-            self.take_in(&entry, &mut session, *rival).await;
-        }
-        Some(entry)
-    }
-
-    /// The same; where other instances share our calls, waits a moment for a version of theirs that is `enough` and still on its way.
-    pub(super) async fn find_once(
-        &self,
-        call_sid: &CallSid,
-        patience: Duration,
-        enough: impl Fn(&Session) -> bool,
-    ) -> Option<Arc<Entry>> {
-        let until = Instant::now() + patience;
-        loop {
-            let entry = self.find(call_sid).await;
-            if !self.store().is_shared() || !self.store().status().reachable || Instant::now() >= until {
-                return entry;
-            }
-            if let Some(entry) = entry
-                && enough(&*entry.session.lock().await)
-            {
-                return Some(entry);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    /// Takes over what another instance did with the call, unless its stream is ours: then nobody knows more of it.
-    async fn refresh(&self, entry: &Entry) {
-        if !self.store().is_shared() || *entry.streaming.borrow() {
-            return;
-        }
-        let mut session = entry.session.lock().await;
-        let call_sid = session.call_sid.clone();
-        match self.store().elsewhere(&call_sid).await {
-            Ok(Some(theirs)) => self.take_in(entry, &mut session, theirs).await,
-            Ok(None) => {}
-            Err(error) => warn!(%call_sid, %error, "another instance's version of the call could not be looked up"),
-        }
-    }
-
-    pub(super) fn one_less(&self) {
-        // Two instances may both see a call end; the count must not wrap.
-        let before =
-            self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| Some(live.saturating_sub(1)));
-        let live = before.unwrap_or(0).saturating_sub(1);
-        gauge!(telemetry::CALLS_LIVE).set(count(live));
-    }
-
-    /// The call is over: it is no longer live. The entry stays a while, for webhooks that come again.
+    /// The call has ended: counts it. The entry stays a while, for webhooks that come again.
     pub(super) fn over(&self, session: &Session) {
-        self.one_less();
         counter!(telemetry::CALLS_ENDED, "agent" => session.agent.agent_type.clone(), "outcome" => session.outcome())
             .increment(1);
         self.keep_refusal(session);
@@ -459,6 +326,7 @@ impl Switchboard {
 
     /// The same where somebody waits for more than this: the journal gets until `by` at most.
     pub(super) async fn save_by(&self, entry: &Entry, session: &mut Session, by: Instant) {
+        self.hold(session);
         let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         let by = by.min(Instant::now() + JOURNAL);
@@ -471,6 +339,7 @@ impl Switchboard {
 
     /// The same without waiting, for the task of a streamed call.
     pub(super) fn save_nowait(&self, entry: &Entry, session: &mut Session) {
+        self.hold(session);
         let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         if let Err(error) = self.store().save_nowait(call, collected) {
@@ -478,20 +347,39 @@ impl Switchboard {
         }
     }
 
+    /// Whenever the journal takes turns again, keeps what it did not take meanwhile: the calls that changed here since.
+    async fn keep_again(&self) {
+        loop {
+            let since = self.store().kept_again().await;
+            let mut calls = 0;
+            for entry in self.entries() {
+                let mut session = entry.session.lock().await;
+                // What the journal was late with when it failed may be lost too.
+                let changed = session.touched_at.duration_since(since) > -LATE;
+                if changed && session.lineage.writer == self.store().writer() {
+                    calls += 1;
+                    self.save(&entry, &mut session).await;
+                }
+            }
+            info!(calls, "calls that changed meanwhile are kept");
+            if let Err(error) = self.do_not_call().write_again().await {
+                error!(%error, "the do-not-call list could not be written");
+            }
+        }
+    }
+
     /// Forgets calls that are over, and ends those of which nothing was heard for longer than any call may last.
     async fn sweep(&self) {
         let now = Timestamp::now();
-        let entries: Vec<_> = self.calls().iter().map(|(sid, entry)| (sid.clone(), entry.clone())).collect();
-        for (call_sid, entry) in entries {
-            let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
-            // A call that is being worked on is not idle.
-            let quiet = entry.session.try_lock().is_ok_and(|known| known.ended_at.is_none() && idle(&known) > QUIET);
-            if quiet && self.store().status().reachable {
-                // One that another instance carries may have ended there.
-                self.refresh(&entry).await;
-            }
+        let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
+        // One that another instance carries may have ended there.
+        self.look_elsewhere(|session| idle(session) > QUIET).await;
+        // What the journal does not take is nowhere but here.
+        let kept = self.store().status().journal_writable;
+        for entry in self.entries() {
             let Ok(mut session) = entry.session.try_lock() else { continue };
             let idle = idle(&session);
+            let call_sid = session.call_sid.clone();
             let with_a_person = matches!(session.conversation.ending(), Some(Ending::Dial(_)));
             let transfer = if with_a_person { i64::from(DIAL_SECONDS + TRANSFER_SECONDS) } else { 0 };
             let longest = i64::from(session.agent.limits.max_call_seconds) + transfer + LOST_AFTER;
@@ -501,11 +389,12 @@ impl Switchboard {
                 self.over(&session);
                 self.save_nowait(&entry, &mut session);
             }
-            if session.ended_at.is_some_and(|at| now.duration_since(at).as_secs() > FORGET_AFTER) {
+            let past = session.ended_at.is_some_and(|at| now.duration_since(at).as_secs() > FORGET_AFTER);
+            if past && (kept || self.calls().len() > UNKEPT) {
                 self.calls().remove(&call_sid);
             }
         }
-        let oldest = now - jiff::SignedDuration::from_secs(FORGET_AFTER);
+        let oldest = now - SignedDuration::from_secs(FORGET_AFTER);
         self.starts().retain(|_, start| start.at > oldest);
     }
 }
@@ -515,28 +404,17 @@ pub(super) fn zone(agent: &Agent) -> TimeZone {
     TimeZone::get(&agent.timezone).unwrap_or(TimeZone::UTC)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of calls is far below 2^52")]
-fn count(calls: usize) -> f64 {
-    calls as f64
-}
-
 /// How often ended calls are forgotten.
 const SWEEP: Duration = Duration::from_secs(15);
 /// Seconds that an ended call is remembered for webhooks that come again.
 const FORGET_AFTER: i64 = 90;
+/// Calls that are remembered at most where they cannot be kept, ended ones among them: some 200 MB.
+const UNKEPT: usize = 10_000;
+/// How long before a failed write what was handed over may not have been written either.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
 /// Seconds after which a call of which nothing was heard may have gone on, or ended, elsewhere.
-const QUIET: i64 = 60;
+const QUIET: i64 = 20;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.
-const LOST_AFTER: i64 = 600;
-/// How often a version that is on its way from another instance is looked for.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long it is looked for: without it the call would end, or go on from what it was a turn ago.
-pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(1);
+pub(super) const LOST_AFTER: i64 = 600;
 /// How long a webhook waits for the journal.
 const JOURNAL: Duration = Duration::from_secs(1);
-/// How long before the end of the drain time calls in gather get their last turn: some words, a silence, Twilio's time to hear.
-const LAST_TURN: Duration = Duration::from_secs(20);
-/// How much of the drain time live calls get to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(8);
-/// How long tasks beside the calls get to end.
-const TASKS: Duration = Duration::from_secs(3);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 
 use super::intake::ToEars;
-use super::speech::{key, left_alone, voice_spec};
+use super::speech::{key, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::Agent;
 use crate::conversation::prompt::Prompt;
@@ -136,10 +136,6 @@ impl Upstream {
             self.collecting.insert((turn, clause), (key, Vec::new()));
         }
         let Some(voice) = self.voices.get(&language.code).cloned() else { return };
-        if !board.breakers().voice.allows() {
-            self.told_by_us(board, VoiceEvent::Failed { turn, clause, error: left_alone() });
-            return;
-        }
         let utterance = Utterance { turn, clause, text, voice };
         if let Err(refused) = self.voice_in.try_send(VoiceInput::Speak(utterance)) {
             count_full(&refused);
@@ -158,7 +154,7 @@ impl Upstream {
 
     /// Kept speech goes the way of fresh speech, in one piece.
     fn hand_in(&self, board: &Switchboard, turn: u32, clause: u32, audio: Bytes) {
-        let events = [VoiceEvent::Audio { turn, clause, audio }, VoiceEvent::Done { turn, clause }];
+        let events = [VoiceEvent::Audio { turn, clause, audio }, VoiceEvent::Done { turn, clause, pure: true }];
         for event in events {
             self.told_by_us(board, event);
         }

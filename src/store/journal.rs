@@ -12,6 +12,8 @@
 //! that MongoDB has acknowledged go first; what only we hold is never dropped, and then a save fails with [`StoreError::Full`].
 
 mod file;
+mod room;
+pub(super) mod set_aside;
 mod sql;
 mod threads;
 
@@ -150,6 +152,8 @@ impl Journal {
         let (opened, ready) = oneshot::channel();
         threads::spawn(config, Arc::clone(&shared), write_queue, read_queue, opened)?;
         ready.await.map_err(|_| StoreError::Closed)??;
+        gauge!(telemetry::JOURNAL_WRITABLE).set(1.0);
+        tokio::spawn(room::watch(writes.downgrade(), Arc::clone(&shared)));
         Ok(Self { inner: Arc::new(Inner { writes, reads, shared }) })
     }
 
@@ -226,6 +230,14 @@ impl Journal {
         }
     }
 
+    /// Refuses later saves of calls that were deleted elsewhere, by their hashes, for a week; durable on return.
+    ///
+    /// # Errors
+    /// SQLite failed: none is refused.
+    pub(super) async fn bury(&self, hashes: HashSet<Vec<u8>>) -> Result<(), StoreError> {
+        self.write(Write::Bury(hashes)).await.map(|_| ())
+    }
+
     /// The oldest records of the outbox, without those that MongoDB refused.
     ///
     /// # Errors
@@ -299,6 +311,17 @@ impl Journal {
     /// Resolves when something may have been put into the outbox since the last time.
     pub async fn outbox_changed(&self) {
         self.inner.shared.outbox_changed.notified().await;
+    }
+
+    /// Resolves when writes succeed that had failed since the last time; the moment of the first that failed.
+    pub async fn kept_again(&self) -> Timestamp {
+        let shared = &self.inner.shared;
+        loop {
+            shared.kept_again.notified().await;
+            if let Some(since) = shared.failed_since.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return since;
+            }
+        }
     }
 
     /// How the journal is now. Cheap.
@@ -379,6 +402,18 @@ struct Shared {
     writable: AtomicBool,
     last_error: Mutex<Option<String>>,
     outbox_changed: Notify,
+    /// Rings when a write has failed, and when the journal is gone.
+    failing: Notify,
+    /// When the first of the writes failed that nobody was told of yet.
+    failed_since: Mutex<Option<Timestamp>>,
+    /// Rings when writes succeed again.
+    kept_again: Notify,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.failing.notify_one();
+    }
 }
 
 impl Default for Shared {
@@ -391,6 +426,9 @@ impl Default for Shared {
             writable: AtomicBool::new(true),
             last_error: Mutex::new(None),
             outbox_changed: Notify::new(),
+            failing: Notify::new(),
+            failed_since: Mutex::new(None),
+            kept_again: Notify::new(),
         }
     }
 }
@@ -401,15 +439,23 @@ impl Shared {
         counter!(telemetry::JOURNAL_FAILURES).increment(1);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         if self.writable.swap(false, Ordering::Relaxed) {
-            tracing::error!(%error, "finished turns are not being kept");
+            gauge!(telemetry::JOURNAL_WRITABLE).set(0.0);
+            let mut since = self.failed_since.lock().unwrap_or_else(PoisonError::into_inner);
+            since.get_or_insert_with(Timestamp::now);
+            drop(since);
+            let advice = error.advice().unwrap_or_default();
+            tracing::error!(%error, advice, "finished turns are not being kept; calls go on");
+            self.failing.notify_one();
         }
     }
 
     /// Notes a write that succeeded.
     fn worked(&self) {
         if !self.writable.swap(true, Ordering::Relaxed) {
+            gauge!(telemetry::JOURNAL_WRITABLE).set(1.0);
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
             tracing::info!("finished turns are being kept again");
+            self.kept_again.notify_one();
         }
     }
 

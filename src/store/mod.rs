@@ -16,17 +16,18 @@ pub mod speech_cache;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::twilio::CallSid;
-use journal::{Found, Journal, JournalConfig};
+use journal::{Found, Journal, JournalConfig, set_aside};
 use mongo::{Mongo, MongoConfig};
 use record::{CallDocument, CollectedDocument};
 
@@ -45,6 +46,7 @@ pub struct StoreConfig {
 #[derive(Clone, Debug)]
 pub struct Store {
     writer: Arc<str>,
+    data_dir: Arc<Path>,
     journal: Journal,
     mongo: Option<Mongo>,
 }
@@ -120,6 +122,26 @@ pub struct Deletion {
     pub mongodb_pending: bool,
 }
 
+/// Calls that are deleted, by the hashes of their names: also those of which nothing was kept here.
+#[derive(Clone, Debug, Default)]
+pub struct DeletedElsewhere {
+    /// Those of which something was kept here, and what was found of each.
+    pub calls: Vec<(CallSid, Deletion)>,
+    hashes: HashSet<Vec<u8>>,
+}
+
+impl DeletedElsewhere {
+    /// One call alone.
+    fn only(call_sid: &CallSid) -> Self {
+        Self { calls: Vec::new(), hashes: HashSet::from([Journal::hash(call_sid)]) }
+    }
+
+    /// Whether this call is among them.
+    pub fn has(&self, call_sid: &CallSid) -> bool {
+        self.hashes.contains(&Journal::hash(call_sid))
+    }
+}
+
 /// Why a record could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -132,14 +154,17 @@ pub enum StoreError {
     /// The call was deleted; nothing more of it is kept.
     #[error("the call was deleted")]
     Deleted,
+    /// The journal's folder, or its file, is not ours to write in.
+    #[error("the journal may not be written: {0}")]
+    Forbidden(String),
     /// The disk, or the journal's size limit, is full. Nothing that was kept before is harmed.
     #[error("no room left for the journal: {0}")]
     Full(String),
     /// SQLite failed otherwise.
     #[error("the journal failed: {0}")]
     Journal(String),
-    /// The journal did not answer in time; the write may still succeed.
-    #[error("the journal did not answer within {} s", .0.as_secs())]
+    /// There was no answer in time; a write may still succeed.
+    #[error("no answer within {0:?}")]
     Late(Duration),
     /// MongoDB refused, could not be reached or did not answer in time.
     #[error("mongodb failed: {0}")]
@@ -160,6 +185,25 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What whoever runs the server can do about it, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Forbidden(_) => Some("let this user write there, or name another folder in DATA_DIR"),
+            Self::Full(_) => Some("make room on the disk of DATA_DIR, or name a folder on another disk in DATA_DIR"),
+            Self::Journal(_) => Some("look at the disk and the files of DATA_DIR"),
+            Self::TooNew { .. } => Some("start the newer program, or name another folder in DATA_DIR"),
+            Self::Busy
+            | Self::Closed
+            | Self::Deleted
+            | Self::Late(_)
+            | Self::Mongo(_)
+            | Self::MongoUri(_)
+            | Self::Record(_) => None,
+        }
+    }
+}
+
 impl Store {
     /// Opens the journal and starts to feed MongoDB, where it is configured, with all that it has not acknowledged yet.
     /// MongoDB need not be there.
@@ -171,10 +215,11 @@ impl Store {
             None => None,
             Some(mongodb) => Some(mongo::parse_uri(mongodb)?),
         };
+        let data_dir = config.data_dir.as_path().into();
         let journal =
             Journal::open_with(JournalConfig { outbox: uri.is_some(), ..JournalConfig::new(config.data_dir) }).await?;
         let mongo = config.mongodb.zip(uri).map(|(mongodb, uri)| Mongo::start(mongodb, uri, journal.clone()));
-        Ok(Self { writer: format!("{:016x}", rand::random::<u64>()).into(), journal, mongo })
+        Ok(Self { writer: format!("{:016x}", rand::random::<u64>()).into(), data_dir, journal, mongo })
     }
 
     /// Whether other instances may keep versions of the same calls: with MongoDB.
@@ -247,6 +292,25 @@ impl Store {
                 }
             },
         }
+    }
+
+    /// As [`Self::known`], within `bound` in all. A call that is `likely_new` is not asked of a MongoDB that is known to be away.
+    ///
+    /// # Errors
+    /// As [`Self::known`], or it could not be said in time.
+    pub async fn known_within(
+        &self,
+        call_sid: &CallSid,
+        bound: Duration,
+        likely_new: bool,
+    ) -> Result<Option<Known>, StoreError> {
+        let asking = async {
+            if likely_new && self.mongo.as_ref().is_some_and(Mongo::away) {
+                return Ok(self.journal.load(call_sid).await?.map(Known::alone));
+            }
+            self.known(call_sid).await
+        };
+        timeout(bound, asking).await.unwrap_or(Err(StoreError::Late(bound)))
     }
 
     /// MongoDB's version of a call, within 0.3 s; nothing without MongoDB or while it is away.
@@ -323,6 +387,17 @@ impl Store {
     /// # Errors
     /// The journal failed: nothing was deleted.
     pub async fn delete(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
+        let mut deletion = self.delete_here(call_sid).await?;
+        deletion.mongodb_pending = !self.deleted_there(call_sid).await;
+        Ok(deletion)
+    }
+
+    /// Removes every trace of a call here, durably, refuses later saves of it, and queues the deletion for MongoDB, which
+    /// [`Self::deleted_there`] waits for. MongoDB is asked before what it knows of the call's files, in bounded time.
+    ///
+    /// # Errors
+    /// The journal failed: nothing was deleted.
+    pub async fn delete_here(&self, call_sid: &CallSid) -> Result<Deletion, StoreError> {
         // What only MongoDB knows may name files that are here.
         let known = self.known(call_sid).await.ok().flatten();
         let mut deletion = self.journal.delete(call_sid).await?;
@@ -331,22 +406,57 @@ impl Store {
             deletion.recording = deletion.recording.or(call.recording);
             deletion.speech.extend(call.speech);
         }
-        if let Some(mongo) = &self.mongo {
-            let confirmed = timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await;
-            deletion.mongodb_pending = !matches!(confirmed, Ok(Ok(())));
-        }
         Ok(deletion)
     }
 
-    /// The next call that another instance deleted. Its records here are deleted by then; its files are the asker's. Never without
-    /// MongoDB.
-    pub async fn deleted_elsewhere(&self) -> (CallSid, Deletion) {
+    /// Whether MongoDB has confirmed a deletion that was queued; it gets 3 s. True without MongoDB.
+    pub async fn deleted_there(&self, call_sid: &CallSid) -> bool {
+        match &self.mongo {
+            None => true,
+            Some(mongo) => matches!(timeout(DELETE_WAIT, mongo.drained_of(call_sid)).await, Ok(Ok(()))),
+        }
+    }
+
+    /// The newest version of a call in our own journal, whatever MongoDB knows.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub async fn load_here(&self, call_sid: &CallSid) -> Result<Option<CallDocument>, StoreError> {
+        self.journal.load(call_sid).await
+    }
+
+    /// Resolves when turns are being kept again after some were not; the moment of the first that was not.
+    pub async fn kept_again(&self) -> Timestamp {
+        self.journal.kept_again().await
+    }
+
+    /// The next calls that other instances deleted. Their records here are deleted by then, and later saves of them are refused; their
+    /// files are the asker's. Never without MongoDB.
+    pub async fn deleted_elsewhere(&self) -> DeletedElsewhere {
         if let Some(mongo) = &self.mongo
             && let Some(deleted) = mongo.deleted_elsewhere().await
         {
             return deleted;
         }
         std::future::pending().await
+    }
+
+    /// Removes journals that were corrupt and set aside, where one of these calls stands in them.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file in it cannot be read or removed.
+    pub async fn remove_set_aside(&self, naming: &DeletedElsewhere) -> std::io::Result<usize> {
+        let (dir, hashes) = (self.data_dir.clone(), naming.hashes.clone());
+        spawn_blocking(move || set_aside::remove_naming(&dir, &hashes)).await.map_err(std::io::Error::other)?
+    }
+
+    /// Removes journals that were corrupt and set aside before this moment.
+    ///
+    /// # Errors
+    /// As [`Self::remove_set_aside`].
+    pub async fn expire_set_aside(&self, before: Timestamp) -> std::io::Result<usize> {
+        let dir = self.data_dir.clone();
+        spawn_blocking(move || set_aside::expire(&dir, before)).await.map_err(std::io::Error::other)?
     }
 
     /// Both memories' records, without those whose deletion MongoDB has not carried out yet.

@@ -30,7 +30,7 @@ use tracing::warn;
 
 use super::journal::Journal;
 use super::record::{CallDocument, CollectedDocument};
-use super::{Deletion, ListFilter, StoreError};
+use super::{DeletedElsewhere, ListFilter, StoreError};
 use crate::twilio::CallSid;
 
 /// Which MongoDB, and which database of it.
@@ -80,7 +80,7 @@ pub(super) fn parse_uri(config: &MongoConfig) -> Result<ConnectionString, StoreE
 #[derive(Clone, Debug)]
 pub(super) struct Mongo {
     inner: Arc<Inner>,
-    deleted_elsewhere: Arc<tokio::sync::Mutex<mpsc::Receiver<(CallSid, Deletion)>>>,
+    deleted_elsewhere: Arc<tokio::sync::Mutex<mpsc::Receiver<DeletedElsewhere>>>,
 }
 
 #[derive(Debug)]
@@ -93,8 +93,8 @@ struct Inner {
     last_error: Mutex<Option<String>>,
     /// Counts rounds that took something out of the outbox.
     rounds: watch::Sender<u64>,
-    /// Calls that another instance deleted, and that are now deleted here.
-    deleted_elsewhere: mpsc::Sender<(CallSid, Deletion)>,
+    /// Calls that other instances deleted, and that are now deleted here.
+    deleted_elsewhere: mpsc::Sender<DeletedElsewhere>,
     /// Rings when a record was found contested.
     contest: Notify,
     /// Stop once the outbox is empty or MongoDB fails.
@@ -136,8 +136,8 @@ impl Mongo {
         Self { inner, deleted_elsewhere: Arc::new(tokio::sync::Mutex::new(deletions)) }
     }
 
-    /// The next call that another instance deleted: its records here are deleted too.
-    pub(super) async fn deleted_elsewhere(&self) -> Option<(CallSid, Deletion)> {
+    /// The next calls that other instances deleted: their records here are deleted too.
+    pub(super) async fn deleted_elsewhere(&self) -> Option<DeletedElsewhere> {
         self.deleted_elsewhere.lock().await.recv().await
     }
 
@@ -329,8 +329,8 @@ const CALLS: &str = "calls";
 const COLLECTED: &str = "collected_data";
 /// Hashes of calls that were deleted, so that every instance deletes what it has of them.
 const DELETED: &str = "deleted_calls";
-/// Deletions told of and not carried out on files yet.
-const DELETIONS: usize = 1024;
+/// Looks at deletions that found some, and whose files were not removed yet.
+const DELETIONS: usize = 64;
 const OPERATION: Duration = Duration::from_secs(3);
 const CONNECT: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(2);

@@ -1,17 +1,19 @@
 //! Speech that was paid for once and is played again: files in `AUDIO_DIR`, the hottest also in memory. It knows names and bytes;
 //! who renders, it is told.
 //!
-//! Key types: [`SpeechCache`], [`SpeechKey`].
+//! Key types: [`SpeechCache`], [`SpeechKey`], [`Claims`].
 //!
 //! Invariants: a file under a cache name is whole, since it is written beside and renamed. However many ask for one sound at once,
-//! it is rendered once. A file that was handed out is not removed before [`SpeechCacheConfig::grace`] has passed.
+//! it is rendered once. A file that was handed out is not removed before [`SpeechCacheConfig::grace`] has passed, and one that a live
+//! call may have played not even where it also says something of a call that is deleted.
 
+mod claims;
 mod files;
+mod key;
 mod memory;
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +21,16 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use metrics::{counter, gauge};
-use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::telemetry;
+use claims::Claimed;
+pub use claims::Claims;
 use files::Handed;
+pub use key::{SpeechForm, SpeechKey};
 use memory::Memory;
 
 /// How much speech to keep, and for how long.
@@ -42,32 +46,6 @@ pub struct SpeechCacheConfig {
     pub grace: Duration,
     /// Largest size of the speech held in memory, in bytes.
     pub memory_bytes: usize,
-}
-
-/// Everything that changes a sound.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SpeechKey {
-    /// The words, as they are sent to the vendor.
-    pub text: String,
-    /// The vendor's voice id.
-    pub voice_id: String,
-    /// The vendor's model id.
-    pub model_id: String,
-    /// All other settings of the voice in one fixed order, such as `stability=0.5 similarity_boost=0.75 speed=1`.
-    pub settings: String,
-    /// The language: its English name or its tag. In lower case it is the last part of the file's name.
-    pub language: String,
-    /// The form of the audio.
-    pub form: SpeechForm,
-}
-
-/// The forms in which speech is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SpeechForm {
-    /// MP3, for `<Play>`.
-    Mp3,
-    /// Headerless mu-law, 8 kHz, mono, for Media Streams.
-    Ulaw,
 }
 
 /// A file for `GET /audio/{file}`.
@@ -107,53 +85,6 @@ impl SpeechCacheConfig {
     }
 }
 
-impl SpeechForm {
-    /// The ending of the file's name.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Mp3 => "mp3",
-            Self::Ulaw => "ulaw",
-        }
-    }
-
-    /// The media type it is served as.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Mp3 => "audio/mpeg",
-            // RFC 2046: 8 kHz, one channel, mu-law.
-            Self::Ulaw => "audio/basic",
-        }
-    }
-}
-
-impl SpeechKey {
-    /// `elevenlabs_{hash}_{language}.{mp3|ulaw}`; the hash is the first 32 hexadecimal digits of the SHA-256 over every field,
-    /// each with its length before it.
-    pub fn file_name(&self) -> String {
-        let mut hash = Sha256::new();
-        let ending = self.form.extension();
-        for field in [&self.text, &self.voice_id, &self.model_id, &self.settings, &self.language, ending] {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field.as_bytes());
-        }
-        let mut name = String::from(files::PREFIX);
-        for byte in &hash.finalize()[..files::HASH_DIGITS / 2] {
-            // Writing to a `String` cannot fail.
-            write!(name, "{byte:02x}").ok();
-        }
-        name.push('_');
-        let language = self.language.bytes().map(|byte| byte.to_ascii_lowercase()).take(files::LANGUAGE_LENGTH);
-        name.extend(language.map(|byte| if files::is_language(byte) { char::from(byte) } else { '-' }));
-        if self.language.is_empty() {
-            // BCP 47: undetermined.
-            name.push_str("und");
-        }
-        name.push('.');
-        name.push_str(ending);
-        name
-    }
-}
-
 impl SpeechCache {
     /// Opens the folder. A folder that cannot be written is no error here: speech is then rendered anew each time it has left
     /// the memory.
@@ -167,6 +98,7 @@ impl SpeechCache {
             config,
             memory,
             handed: Handed::default(),
+            claimed: Arc::default(),
             flights: Mutex::default(),
             failing: AtomicBool::new(false),
         };
@@ -253,14 +185,23 @@ impl SpeechCache {
         Some(AudioFile { bytes, content_type: form.content_type() })
     }
 
+    /// The claims of one call, none yet: what they name is removed with no other call while they live.
+    pub fn claims(&self, owner: &str) -> Claims {
+        Claims::new(&self.inner.claimed, owner)
+    }
+
     /// Removes these sounds now, from memory and disk, whenever they were last used: they say something of a call that is being
-    /// deleted. Names that are not of the cache's form are passed over.
-    pub async fn remove(&self, names: Vec<String>) {
-        let inner = Arc::clone(&self.inner);
+    /// deleted, their owner. One that another call has a claim on stays: it says the same of that call, and goes with it. Names that are not of the
+    /// cache's form are passed over.
+    pub async fn remove(&self, names: Vec<String>, owner: &str) {
+        let (inner, owner) = (Arc::clone(&self.inner), owner.to_owned());
         let removing = spawn_blocking(move || {
             for name in names.iter().filter(|name| files::form_of(name).is_some()) {
-                inner.memory().remove(name);
-                if let Err(error) = std::fs::remove_file(inner.config.dir.join(name))
+                let removed = inner.claimed.unless_claimed(name, &owner, || {
+                    inner.memory().remove(name);
+                    std::fs::remove_file(inner.config.dir.join(name))
+                });
+                if let Some(Err(error)) = removed
                     && error.kind() != std::io::ErrorKind::NotFound
                 {
                     warn!(%error, "speech of a deleted call was not removed");
@@ -340,6 +281,8 @@ struct Inner {
     config: SpeechCacheConfig,
     memory: Mutex<Memory>,
     handed: Handed,
+    /// What live calls may still have played.
+    claimed: Arc<Claimed>,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     /// Whether the last write failed: an outage is reported once.
     failing: AtomicBool,

@@ -98,6 +98,47 @@ fn an_announcement_cut_off_by_a_key_is_said_again_before_anything_else() {
 }
 
 #[test]
+fn an_announcement_that_was_only_being_prepared_is_said_once() {
+    let mut agent = logistics();
+    agent.recording.enabled = true;
+    let mut rig = Rig::opened(agent, Opening { mind: true, recorded: true, ..Opening::default() });
+    rig.give(Outside::Started);
+    rig.run_until_quiet(1_500);
+    let heard = rig.heard.len();
+    let mut at = rig.now;
+    for word in ["English", "please", "English", "yes"] {
+        at = rig.say(at, "no", word) + 120;
+    }
+    rig.run_until_heard();
+    rig.run_until_quiet(700);
+    assert!(rig.spoken.iter().filter(|(_, text)| text == ANNOUNCEMENT).count() > 1, "{}", rig.log());
+    let welcome: Vec<u8> = WELCOME.iter().flat_map(|text| rig.sound_of(text)).collect();
+    assert_eq!(rig.heard[heard..].len(), welcome.len(), "{}", rig.log());
+    assert_eq!(rig.history().last().unwrap(), &format!("agent: {}", WELCOME.join(" ")));
+}
+
+#[test]
+fn an_announcement_that_is_owed_is_owed_once_although_the_answer_is_prepared_again() {
+    let mut rig = recorded(true);
+    rig.run(700);
+    rig.give(Outside::Digit('7'));
+    rig.give(Outside::Digit('#'));
+    rig.run(720);
+    rig.give(Outside::Digit('7'));
+    rig.give(Outside::Digit('#'));
+    let heard = rig.heard.len();
+    let mut at = rig.now;
+    for word in ["hello", "who", "is", "calling"] {
+        at = rig.say(at, "no", word) + 250;
+    }
+    rig.run(at + 4_000);
+    let announcement = rig.sound_of(ANNOUNCEMENT);
+    let after = &rig.heard[heard..];
+    let times = (0..after.len()).filter(|at| after[*at..].starts_with(&announcement)).count();
+    assert_eq!(times, 1, "{:?}\n{}", rig.history(), rig.log());
+}
+
+#[test]
 fn another_value_said_into_the_thanks_counts() {
     let mut rig = thanked();
     rig.say(rig.now, "no_six_hundred_rupees", "no six hundred rupees");
@@ -131,6 +172,77 @@ fn a_question_into_the_thanks_is_answered() {
     assert!(history[2].starts_with("agent (cut): Thank you,"), "{history:?}\n{}", rig.log());
     assert_eq!(history[3..], ["caller: but who is calling", "agent: Sharma Logistics. Goodbye."]);
     assert_eq!(rig.call.conversation().stage(), Stage::Completed);
+}
+
+/// A call whose thanks will have been heard to their end in so many ms, and which would then hang up.
+fn nearly_over(rig: &mut Rig, left_ms: u64) {
+    let length: usize = THANKS.iter().map(|text| rig.sound_of(text).len() / 8).sum();
+    rig.run(rig.now - 120 + length as u64 - left_ms);
+    assert!(rig.closed.is_none() && rig.playback.is_playing(), "{}", rig.log());
+}
+
+#[test]
+fn who_begins_to_speak_as_the_thanks_end_is_heard_once() {
+    for (left_ms, partials) in [(240, true), (100, true), (40, true), (240, false), (100, false)] {
+        let mut rig = thanked();
+        rig.partials = partials;
+        nearly_over(&mut rig, left_ms);
+        rig.say(rig.now - 100, "no_six_hundred_rupees", "no six hundred rupees");
+        rig.run_to_the_end(rig.now + 20_000);
+        assert_eq!(charge(&rig), "₹600", "{left_ms} {partials}\n{}", rig.log());
+        assert!(rig.history().contains(&"caller: no six hundred rupees".to_owned()), "{:?}", rig.history());
+        assert!(rig.history().last().unwrap().ends_with(&THANKS.join(" ")), "{:?}", rig.history());
+        assert_eq!(rig.closed.as_ref().unwrap().1, Closing::Ended(Ending::HangUp));
+    }
+}
+
+#[test]
+fn a_goodbye_or_a_noise_as_the_thanks_end_does_not_hold_the_call_for_long() {
+    let noise: Vec<u8> = (0..12).flat_map(|_| crate::rig::recording("hello_who_is_calling")).collect();
+    for (sound, words, most) in [
+        (crate::rig::recording("okay"), "okay thank you bye", 2_500),
+        (crate::rig::recording("okay"), "", 2_500),
+        (noise, "", 6_000),
+    ] {
+        let mut rig = thanked();
+        nearly_over(&mut rig, 100);
+        let (begun, before) = (rig.now, rig.history());
+        rig.utter(begun - 100, sound, words);
+        rig.run_to_the_end(begun + most);
+        assert_eq!(rig.history(), before, "{words}");
+        assert_eq!(rig.closed.as_ref().unwrap().1, Closing::Ended(Ending::HangUp));
+    }
+}
+
+#[test]
+fn a_call_that_was_reopened_still_has_an_end() {
+    let mut agent = logistics();
+    agent.limits.max_call_seconds = 13;
+    let mut rig = Rig::begun(agent, Some("en-IN"), true);
+    let thanks = answer("Thank you, all is noted, and we will see you at the gate. Goodbye.", "THANK_YOU_RESPONSE");
+    rig.thoughts.extend([thanks.clone(), thanks]);
+    rig.run_until_quiet(700);
+    rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
+    rig.run_until_heard();
+    // The time is over while the caller is thanked; then he goes on, and so does the mind.
+    rig.run(13_100);
+    assert!(rig.closed.is_none() && rig.playback.is_playing(), "{}", rig.log());
+    rig.thoughts.clear();
+    rig.ms_per_character = 300;
+    let long = answer("There is much to be said about that, is there not? Shall I?", "NEED_MORE_INFO");
+    rig.thoughts.extend([long.clone(), long.clone(), long]);
+    rig.say(rig.now, "hello_who_is_calling", "but who is calling?");
+    rig.run(24_000);
+    assert_eq!(rig.spoken.last().unwrap().1, "Thank you, and goodbye.", "{}", rig.log());
+}
+
+#[test]
+fn thanks_are_not_interrupted_where_we_must_go() {
+    let mut rig = thanked();
+    rig.give(Outside::Stop(Stop::Draining));
+    rig.say(rig.now, "no_six_hundred_rupees", "no six hundred rupees");
+    rig.run_to_the_end(rig.now + 6_000);
+    assert_eq!((charge(&rig).as_str(), rig.clears.len()), ("₹500", 0), "{}", rig.log());
 }
 
 #[test]

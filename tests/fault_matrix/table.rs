@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use trunkline::simulator::caller::{CallReport, Party};
 
+use crate::vendors::{FIRST_MIND, FIRST_VOICE};
+
 /// One case: what failed, and what was seen.
 pub(crate) struct Row {
     pub(crate) part: &'static str,
@@ -18,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) outcome: String,
     pub(crate) problems: Vec<String>,
     /// Whether the caller's waits count.
-    timed: bool,
+    pub(crate) timed: bool,
 }
 
 impl Row {
@@ -122,7 +124,7 @@ pub(crate) fn show(rows: &[Row]) {
 fn reason(part: &str, fault: &str, moment: &str, mode: &str) -> Option<&'static str> {
     match (part, fault, moment, mode) {
         ("ears", _, _, "gather") => Some("in gather Twilio hears"),
-        ("mind", _, "greeting", _) => Some("the greeting needs no thinking"),
+        ("mind" | FIRST_MIND, _, "greeting", _) => Some("the greeting needs no thinking"),
         ("Twilio REST" | "MongoDB", "closes 1008", ..) => Some("it has no WebSocket"),
         ("Twilio REST", _, "greeting", "gather") => Some("the start is the same request in both modes"),
         ("MongoDB", "429", ..) => Some("it knows no such answer; an overloaded one is slow or answers an error (500)"),
@@ -148,7 +150,7 @@ fn is_at(row: &Row, moment: &str) -> bool {
 pub(crate) fn show_the_rest(rows: &[Row]) -> Vec<String> {
     let mut reasons: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut open = Vec::new();
-    for part in ["speech", "ears", "mind", "Twilio REST", "MongoDB"] {
+    for part in ["speech", FIRST_VOICE, "ears", "mind", FIRST_MIND, "Twilio REST", "MongoDB"] {
         for fault in ["refused", "401", "429", "500", "hangs", "slow", "resets", "malformed", "closes 1008"] {
             for moment in ["greeting", "collecting", "during speech"] {
                 for mode in ["stream", "gather"] {
@@ -173,4 +175,4 @@ pub(crate) fn show_the_rest(rows: &[Row]) -> Vec<String> {
 /// Whether [`Row::judge`] counts times.
 pub(crate) static TIMED: AtomicBool = AtomicBool::new(true);
 /// Section 6 of the design.
-const LIMIT_MS: u64 = 3_000;
+pub(crate) const LIMIT_MS: u64 = 3_000;

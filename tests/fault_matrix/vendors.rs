@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trunkline::simulator::caller::Party;
+use trunkline::simulator::caller::{CallReport, Party};
 use trunkline::simulator::twilio::Happening;
+use trunkline::simulator::vendors::LogEntry;
 use trunkline::simulator::vendors::fault::{FaultKind, Route};
 
 use crate::house::{House, caller};
-use crate::table::Row;
+use crate::table::{LIMIT_MS, Row};
 
 /// What the caller says; again, for words that fell into the gap.
 pub(crate) const SAYS: [&str; 7] = [
@@ -53,30 +54,36 @@ fn kinds() -> Vec<(&'static str, FaultKind)> {
 struct Case {
     part: &'static str,
     routes: &'static [Route],
+    /// The only model that fails; another one is there then.
+    model: Option<&'static str>,
     fault: &'static str,
     kind: FaultKind,
     moment: Moment,
     mode: &'static str,
 }
 
-/// A part, the routes that fail, when, and in which modes.
-type Part = (&'static str, &'static [Route], &'static [Moment], &'static [&'static str]);
+/// A part, the routes that fail, for which model alone, when, and in which modes.
+type Part = (&'static str, &'static [Route], Option<&'static str>, &'static [Moment], &'static [&'static str]);
 
 fn cases() -> Vec<Case> {
     use Moment::{Collecting, Greeting, Speaking};
-    let parts: [Part; 3] = [
-        ("speech", &[Route::Speech, Route::SpeechSocket], &[Greeting, Collecting, Speaking], &["stream", "gather"]),
+    const SPEECH: &[Route] = &[Route::Speech, Route::SpeechSocket];
+    let both = &["stream", "gather"];
+    let parts: [Part; 5] = [
+        ("speech", SPEECH, None, &[Greeting, Collecting, Speaking], both),
+        (FIRST_VOICE, SPEECH, Some(FIRST), &[Greeting, Collecting, Speaking], both),
         // In gather it is Twilio that hears.
-        ("ears", &[Route::Ears], &[Greeting, Collecting, Speaking], &["stream"]),
+        ("ears", &[Route::Ears], None, &[Greeting, Collecting, Speaking], &["stream"]),
         // The greeting needs no thinking.
-        ("mind", &[Route::Mind], &[Collecting, Speaking], &["stream", "gather"]),
+        ("mind", &[Route::Mind], None, &[Collecting, Speaking], both),
+        (FIRST_MIND, &[Route::Mind], Some(THINKS_FIRST), &[Collecting, Speaking], both),
     ];
     let mut cases = Vec::new();
-    for (part, routes, moments, modes) in parts {
+    for (part, routes, model, moments, modes) in parts {
         for (fault, kind) in kinds() {
             for &moment in moments {
                 for &mode in modes {
-                    cases.push(Case { part, routes, fault, kind: kind.clone(), moment, mode });
+                    cases.push(Case { part, routes, model, fault, kind: kind.clone(), moment, mode });
                 }
             }
         }
@@ -92,8 +99,8 @@ pub(crate) async fn rows() -> Vec<Row> {
 pub(crate) async fn few_rows() -> Vec<Row> {
     let mut cases = cases();
     cases.retain(|case| match (case.part, case.moment) {
-        ("speech", Moment::Collecting) | ("ears", Moment::Speaking) => case.mode == "stream",
-        ("mind", Moment::Collecting) => case.mode == "gather",
+        ("speech", Moment::Collecting) | (FIRST_VOICE | "ears", Moment::Speaking) => case.mode == "stream",
+        (FIRST_VOICE, Moment::Greeting) | ("mind", Moment::Collecting) => case.mode == "gather",
         _ => false,
     });
     run_all(cases).await
@@ -121,12 +128,22 @@ async fn run(case: Case) -> Row {
         Moment::Speaking => "during speech",
     };
     let mut row = Row::new(case.part, case.fault, moment, case.mode);
-    let house = House::with(|plan| plan.words(SAYS)).await;
+    let house = House::with(|plan| {
+        plan.words(SAYS);
+        if case.model.is_some() {
+            plan.set("ELEVENLABS_FALLBACK_MODEL", SECOND);
+            plan.set("GEMINI_FALLBACK_MODEL", THINKS_SECOND);
+        }
+    })
+    .await;
     let break_it = || {
-        for route in case.routes {
-            match case.moment {
-                Moment::Greeting | Moment::Collecting => house.vendors.fail(*route, case.kind.clone(), None),
-                Moment::Speaking => house.vendors.strike(*route, case.kind.clone()),
+        for &route in case.routes {
+            let (vendors, kind) = (&house.vendors, case.kind.clone());
+            match (case.moment, case.model) {
+                (Moment::Greeting | Moment::Collecting, None) => vendors.fail(route, kind, None),
+                (Moment::Greeting | Moment::Collecting, Some(model)) => vendors.fail_model(route, model, kind, None),
+                (Moment::Speaking, None) => vendors.strike(route, kind),
+                (Moment::Speaking, Some(model)) => vendors.strike_model(route, model, kind),
             }
         }
     };
@@ -160,11 +177,61 @@ async fn run(case: Case) -> Row {
     };
     let ended = tokio::time::timeout(PATIENCE, async { tokio::join!(house.ended(&call_sid), watch).0 }).await;
     match ended {
-        Ok((report, document)) => row.judge(&report, &document),
+        Ok((report, document)) => {
+            row.judge(&report, &document);
+            match case.part {
+                FIRST_VOICE => judge_voice(&mut row, &house, &report, &document),
+                FIRST_MIND => judge_mind(&mut row, &house, &document),
+                _ => {}
+            }
+        }
         Err(_) => row.problems.push("the call does not end".to_owned()),
     }
     close(house, &mut row).await;
     row
+}
+
+/// Where only the first model fails, the caller hears the second, and nothing else becomes of it.
+fn judge_voice(row: &mut Row, house: &House, report: &CallReport, document: &Value) {
+    let of = |model: &str| {
+        let asked = |entry: &&LogEntry| entry.body["model_id"] == model || entry.target.contains(model);
+        house.vendors.log().iter().filter(asked).count()
+    };
+    if of(SECOND) == 0 {
+        row.problems.push(format!("the second model was never asked, the first {} times", of(FIRST)));
+    }
+    if document["mode"] != row.mode || report.streams != u32::from(row.mode == "stream") {
+        row.problems.push(format!("it went on in {}, after {} streams", document["mode"], report.streams));
+    }
+    if report.webhooks.iter().any(|webhook| webhook.answer.contains("<Say")) {
+        row.problems.push("Twilio's own voice spoke".to_owned());
+    }
+    let longest = report.gaps.iter().map(|gap| gap.length_us / 1_000).max().unwrap_or(0);
+    if row.timed && longest > LIMIT_MS {
+        row.problems.push(format!("the agent fell silent for {longest} ms in the middle of his words"));
+    }
+    let heard = report.transcript.iter().filter(|line| line.who == Party::Agent);
+    let heard: String = heard.flat_map(|line| [line.text.as_str(), " "]).collect();
+    // A word that was cut off counts once it was heard whole.
+    if ["This is Quick. Charge and time?", "And what time window suits you?"]
+        .iter()
+        .any(|text| heard.matches(text).count() != 1)
+    {
+        row.problems.push(format!("heard: {heard}"));
+    }
+}
+
+/// Where only the first model fails, the second thinks, unless the key is bad for both, or an answer had begun: nothing is asked twice
+/// once a part of the answer was passed on.
+fn judge_mind(row: &mut Row, house: &House, document: &Value) {
+    let asked = house.vendors.log().iter().any(|entry| entry.target.contains(&format!("{THINKS_SECOND}:")));
+    let failed = document["turns"].as_array().unwrap().iter().any(|turn| turn["mind_failed"] == true);
+    if !matches!(row.fault, "401" | "resets" | "malformed") && (!asked || failed) {
+        row.problems.push(format!("second model asked: {asked}; a turn without a mind: {failed}"));
+    }
+    if document["mode"] != row.mode {
+        row.problems.push(format!("it went on in {}", document["mode"]));
+    }
 }
 
 /// Nothing of the call may be left.
@@ -186,6 +253,15 @@ pub(crate) async fn close(house: House, row: &mut Row) {
     drop((vendors, line));
 }
 
+/// The part of the table in which only the first model of the voice fails.
+pub(crate) const FIRST_VOICE: &str = "first voice";
+/// The part in which only the first model of the mind fails.
+pub(crate) const FIRST_MIND: &str = "first mind";
+const THINKS_FIRST: &str = "gemini-3.5-flash-lite";
+const THINKS_SECOND: &str = "gemini-3.5-flash";
+/// The quick agent's model.
+const FIRST: &str = "eleven_flash_v2_5";
+const SECOND: &str = "eleven_multilingual_v2";
 /// Calls held at once.
 const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -7,6 +7,9 @@
 mod house;
 #[path = "../rig/mod.rs"]
 mod rig;
+#[path = "../server/wire.rs"]
+#[expect(dead_code, reason = "no test program uses all of it")]
+mod wire;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -15,6 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use mongodb::bson::{Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use trunkline::simulator::caller::CallReport;
 use trunkline::store::retention::{Traces, expire};
 use trunkline::store::speech_cache::{SpeechForm, SpeechKey};
@@ -138,6 +143,27 @@ async fn a_stream_keeps_no_speech_that_is_one_callers_own() {
 }
 
 #[tokio::test]
+async fn a_journal_that_was_set_aside_goes_with_the_first_call_in_it_that_is_deleted_or_when_its_time_is_up() {
+    let house = house(None).await;
+    let (_, document) = house.call("gather", json!({}), caller(&SAYS)).await;
+    let sid = document["call_sid"].as_str().unwrap();
+    let now = Timestamp::now().as_millisecond();
+    let file = |ms: i64, log: &str| house.path("data").join(format!("trunkline.sqlite.corrupt-{}{log}", now - ms));
+    std::fs::write(file(1_000, ""), format!("...{sid}...{}...", SAYS[1])).unwrap();
+    std::fs::write(file(1_000, "-wal"), SAYS[1]).unwrap();
+    std::fs::write(file(7_200_000, ""), "...CA0000000000000000000000000000dead...").unwrap();
+    assert_eq!(delete(&house, &document).await, 204);
+    assert!(!somewhere(&house.path("data"), sid) && !somewhere(&house.path("data"), SAYS[1]));
+    assert!(file(7_200_000, "").exists(), "of a call that is not in it, it says nothing");
+    let store = house.server.switchboard().store();
+    let before = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    expire(store, &traces(&house), before(3)).await;
+    assert!(file(7_200_000, "").exists());
+    expire(store, &traces(&house), before(1)).await;
+    assert!(!file(7_200_000, "").exists());
+}
+
+#[tokio::test]
 async fn retention_takes_speech_recordings_and_facts_along() {
     let house = house(None).await;
     let (report, _) = house.call("gather", json!({}), caller(&SAYS)).await;
@@ -166,6 +192,42 @@ async fn retention_takes_speech_recordings_and_facts_along() {
 }
 
 #[tokio::test]
+async fn the_deletion_of_one_call_takes_no_speech_from_another_that_is_about_to_be_played_it() {
+    let house = house(None).await;
+    let (report, document) = house.call("gather", json!({}), caller(&SAYS)).await;
+    // Somebody else says the same at this moment, and is answered the same words.
+    let sid = wire::call_sid(7);
+    let voice = "/voice?agent_type=QUICK&mode=gather&language=en-IN";
+    let (_, mut twiml) = house.webhook(voice, &wire::ringing(&sid)).await;
+    let action = house::attribute(&twiml, "action").unwrap();
+    let target = &action[action.find("/process-response").unwrap()..];
+    let mut params = wire::ringing(&sid).to_vec();
+    params.push(("SpeechResult", SAYS[1]));
+    (_, twiml) = house.webhook(target, &params).await;
+    assert!(twiml.contains("<Play>"), "{twiml}");
+    let own = twiml.split("<Play>").nth(1).unwrap().split('<').next().unwrap();
+    let own = own[own.find("/audio/").unwrap()..].to_owned();
+    assert!(played(&report).contains(&own), "both are played {own}");
+    assert_eq!(delete(&house, &document).await, 204);
+    assert_eq!(status(&house, &own).await, 200, "Twilio fetches it now");
+    let gone = async || {
+        let mut gone = 0;
+        for target in played(&report) {
+            gone += usize::from(status(&house, &target).await == 404);
+        }
+        gone
+    };
+    let without = gone().await;
+    assert!(without >= 1, "what the first call alone was played is gone");
+    // It goes with the last call that it says something of.
+    house.webhook("/call-status", &[("CallSid", &sid), ("CallStatus", "completed")]).await;
+    let second = house.until(&sid, |document| !document["ended_at"].is_null()).await;
+    assert_eq!(delete(&house, &second).await, 204);
+    assert_eq!(status(&house, &own).await, 404);
+    assert!(gone().await > without);
+}
+
+#[tokio::test]
 async fn a_live_call_is_not_deleted() {
     let house = house(None).await;
     house.line.answer_next(caller(&["(nothing)"]));
@@ -173,6 +235,48 @@ async fn a_live_call_is_not_deleted() {
     let document = house.until(&call_sid, |document| !document["history"].as_array().unwrap().is_empty()).await;
     assert_eq!(delete(&house, &document).await, 409);
     assert_eq!(house.document(&call_sid).await["call_sid"], document["call_sid"]);
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_nobody_before_it_takes_the_files_and_ends_though_its_asker_goes_away() {
+    let mongod = Mongod::start().await;
+    let house = house(Some((&mongod, "gone"))).await;
+    let (report, gathered) = house.call("gather", json!({}), caller(&SAYS)).await;
+    let (_, streamed) = house.call("stream", json!({}), caller(&SAYS)).await;
+    house.server.switchboard().store().flushed().await.unwrap();
+    let recording = house.path("data/recordings").join(streamed["recording"].as_str().unwrap());
+    let unfinished = recording.with_extension("ogg.part");
+    std::fs::write(&unfinished, "OggS").unwrap();
+    assert!(recording.exists());
+    mongod.freeze();
+    for document in [&gathered, &streamed] {
+        let sid = document["call_sid"].as_str().unwrap();
+        let mut socket = TcpStream::connect(house.at).await.unwrap();
+        let head = format!("Host: {}\r\nAuthorization: Bearer {}", house.at, house::API_TOKEN);
+        socket.write_all(format!("DELETE /api/calls/{sid} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await.unwrap();
+        // It is under way once the call is unknown here; whoever asked does not wait for MongoDB.
+        let target = format!("/api/calls/{sid}");
+        house::within(async {
+            while house.developer(Method::GET, &target).send().await.unwrap().status().as_u16() != 404 {}
+        })
+        .await;
+        drop(socket);
+    }
+    assert!(!recording.exists() && !unfinished.exists(), "they are gone before MongoDB has answered");
+    for words in [PHONE, SAYS[1], "dear caller"] {
+        assert!(!somewhere(&house.path("data"), words), "{words} is there");
+    }
+    let mut gone = 0;
+    for target in played(&report) {
+        gone += usize::from(status(&house, &target).await == 404);
+    }
+    assert!(gone >= 2, "{gone}");
+    mongod.thaw();
+    house::within(house.server.switchboard().store().flushed()).await.unwrap();
+    for name in ["calls", "collected_data"] {
+        let left = mongod.database("gone").await.collection::<Document>(name).count_documents(doc! {}).await.unwrap();
+        assert_eq!(left, 0, "{name}");
+    }
 }
 
 #[tokio::test]

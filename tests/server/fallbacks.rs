@@ -110,6 +110,33 @@ async fn ears_that_fail_move_the_call_to_gather() {
 }
 
 #[tokio::test]
+async fn a_recogniser_that_breaks_while_the_caller_speaks_loses_no_word_and_hears_none_twice() {
+    join_all([SAYS[1], SAYS[2]].map(async |broken_at| {
+        let house = House::with(|plan| plan.words(SAYS)).await;
+        let mut events = house.line.events();
+        house.line.answer_next(caller(&SAYS));
+        let call_sid = house.start("stream", json!({})).await;
+        within(async {
+            loop {
+                if let Happening::Speaking(Party::Caller, text) = events.recv().await.unwrap().what
+                    && text == broken_at
+                {
+                    return house.vendors.strike_once(Route::Ears, FaultKind::Refuse);
+                }
+            }
+        })
+        .await;
+        let (report, document) = house.ended(&call_sid).await;
+        assert_eq!((&document["stage"], &document["data"]), (&json!("completed"), &facts()), "{document:#}");
+        assert_eq!((&document["mode"], report.streams), (&json!("stream"), 1), "{broken_at}");
+        assert_eq!(lines(&document, "caller"), SAYS, "{broken_at}");
+        // Choosing the language takes another connection, too.
+        assert_eq!(house.vendors.counters().requests["ears"], 3, "{broken_at}: it did not break");
+    }))
+    .await;
+}
+
+#[tokio::test]
 async fn a_mind_that_fails_is_replaced_by_the_default_response_and_the_agents_questions() {
     let kinds = [
         down(),

@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) tls: Option<TlsConnector>,
     /// What goes wrong from the beginning.
     pub(crate) faults: Vec<(Route, FaultKind, Option<u32>)>,
+    /// The same for one model alone.
+    pub(crate) fail_model: Vec<(Route, &'static str, FaultKind)>,
 }
 
 impl Plan {
@@ -98,6 +100,7 @@ impl House {
             record_all: false,
             tls: None,
             faults: Vec::new(),
+            fail_model: Vec::new(),
         };
         plan.words([]);
         change(&mut plan);
@@ -114,6 +117,9 @@ impl House {
         let vendors = Vendors::start(plan.vendors).await.unwrap();
         for (route, kind, times) in plan.faults {
             vendors.fail(route, kind, times);
+        }
+        for (route, model, kind) in plan.fail_model {
+            vendors.fail_model(route, model, kind, None);
         }
         plan.line.agent_words.get_or_insert_with(|| vendors.spoken());
         plan.line.connect_to.get_or_insert(at);

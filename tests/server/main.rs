@@ -4,6 +4,7 @@
 mod barge_in;
 mod ending;
 mod fallbacks;
+mod flood;
 mod house;
 mod memory;
 mod metrics;
@@ -13,6 +14,7 @@ mod recording;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod rules;
+mod second_voice;
 mod socket;
 mod starting;
 mod tls;

@@ -1,11 +1,13 @@
 //! What is left of a call: in MongoDB as designed, in SQLite the same, and no call that waits for either.
 
+use std::time::Duration;
+
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::{Client, Database};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::house::{House, PHONE, caller, within};
+use crate::house::{House, PHONE, attribute, caller, within};
 use crate::rig::mongod::Mongod;
 use crate::wire::{call_sid, ringing};
 
@@ -222,3 +224,74 @@ async fn a_mongodb_killed_in_the_middle_of_a_call_is_not_missed() {
     mongod.restart().await;
     check(&mongod.database("killed").await, &call_sid, "stream").await;
 }
+
+/// Two servers on one MongoDB.
+async fn two_houses(mongod: &Mongod, database: &str) -> (House, House) {
+    let house = async || {
+        House::with(|plan| {
+            plan.words(SAYS);
+            plan.set("MONGODB_URI", mongod.uri());
+            plan.set("MONGODB_DATABASE", database);
+        })
+        .await
+    };
+    (house().await, house().await)
+}
+
+#[tokio::test]
+async fn a_call_that_another_instance_carries_on_takes_no_place_and_holds_up_no_shutdown() {
+    let mongod = Mongod::shared().await;
+    let (one, two) = two_houses(mongod, "places").await;
+    let places = || [&one, &two].map(|house| house.server.switchboard().live_calls());
+    let sid = call_sid(1);
+    let voice = "/voice?agent_type=QUICK&mode=gather&language=en-IN";
+    let (_, twiml) = one.webhook(voice, &ringing(&sid)).await;
+    assert_eq!(places(), [1, 0]);
+    within(one.server.switchboard().store().flushed()).await.unwrap();
+    let action = attribute(&twiml, "action").unwrap();
+    let target = &action[action.find("/process-response").unwrap()..];
+    let mut params = ringing(&sid).to_vec();
+    params.push(("SpeechResult", SAYS[1]));
+    let (_, twiml) = two.webhook(target, &params).await;
+    assert!(twiml.contains("<Gather"), "{twiml}");
+    assert_eq!(places(), [1, 1], "the first does not know yet");
+    within(two.server.switchboard().store().flushed()).await.unwrap();
+    // Shorter than the time after which it would be told to say goodbye, far longer than it takes to ask MongoDB.
+    one.server.switchboard().begin_drain();
+    assert!(one.server.switchboard().drained(Duration::from_secs(40)).await);
+    assert_eq!(places(), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_frozen_mongodb_is_not_felt_by_somebody_who_calls() {
+    let mongod = Mongod::start().await;
+    let house = House::with(|plan| {
+        plan.set("MONGODB_URI", mongod.uri());
+        plan.set("MONGODB_DATABASE", "frozen");
+    })
+    .await;
+    let ready = async {
+        while house.anybody(Method::GET, "/readyz").send().await.unwrap().json::<Value>().await.unwrap()["store"]["reachable"]
+            != true
+        {}
+    };
+    within(ready).await;
+    mongod.freeze();
+    for (n, target, answer) in [
+        (1, "/voice?agent_type=QUICK&mode=gather", "<Gather"),
+        (2, "/voice?agent_type=QUICK", "<Connect"),
+        (3, "/voice?agent_type=QUICK&start=elsewhere", "<Connect"),
+        // Of these nobody knows anything; they are told so while the caller still listens.
+        (4, "/process-response?turn=2", "<Hangup"),
+        (5, "/stream-ended", "<Hangup"),
+    ] {
+        let sid = call_sid(n);
+        let said = tokio::time::timeout(FELT, house.webhook(target, &ringing(&sid))).await;
+        let (status, twiml) = said.unwrap_or_else(|_| panic!("{target} waits for MongoDB"));
+        assert!(status == 200 && twiml.contains(answer), "{target} {status} {twiml}");
+    }
+    mongod.thaw();
+}
+
+/// Less than MongoDB's 2 s for a call that nobody knows here, more than any lookup takes.
+const FELT: Duration = Duration::from_millis(1_900);

@@ -1,6 +1,7 @@
 //! Rules that forbid calls, in the whole server: nothing is dialled, and who asks in a call not to be called again is not.
 
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use trunkline::simulator::caller::{Party, Script, Step};
 
 use crate::house::{House, PHONE, QUICK, caller, quick_agent, within};
@@ -131,6 +132,40 @@ async fn a_number_is_called_so_often_in_an_hour_and_no_more() {
     assert!(!problem.to_string().contains("98765"), "{problem}");
     assert_eq!(start("+919811100000").await.status(), 200, "another number is another matter");
     assert_eq!(house.line.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn an_attempt_that_may_have_rung_counts_and_one_that_twilio_refused_does_not() {
+    for (status, body, second) in [
+        (201, "no JSON", 429),
+        (500, r#"{"code": 20500, "message": "Internal", "status": 500}"#, 429),
+        (400, r#"{"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}"#, 422),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let twilio = format!("http://{}", listener.local_addr().unwrap());
+        let answer = move || async move { (axum::http::StatusCode::from_u16(status).unwrap(), body) };
+        let serving = tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        let house = House::with(|plan| {
+            plan.set("TWILIO_API_URL", twilio);
+            plan.set("CALLS_TO_NUMBER_PER_HOUR", "1");
+        })
+        .await;
+        let start =
+            async || house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await.status();
+        assert_ne!(start().await, 429, "{body}");
+        assert_eq!(start().await, second, "{body}");
+        serving.abort();
+    }
+    // Twilio is not there at all, or goes away in the middle: nobody knows which.
+    let house = House::with(|plan| {
+        plan.set("TWILIO_API_URL", "http://127.0.0.1:9");
+        plan.set("CALLS_TO_NUMBER_PER_HOUR", "1");
+    })
+    .await;
+    for status in [502, 429] {
+        let answer = house.post_json("/start-call", &json!({"agent_type": QUICK, "phone": PHONE})).await;
+        assert_eq!(answer.status(), status);
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! Calls are started, answered or not, handed over, hung up, refused.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use trunkline::simulator::caller::{CallEnd, Party};
 use trunkline::simulator::twilio::{Answer, DialOutcome, Happening};
 
@@ -126,6 +130,39 @@ async fn without_a_line_or_with_a_twilio_that_refuses_nothing_is_started() {
     let (status, field, detail) = problem(house.post_json("/start-call", &body).await).await;
     assert!(status == 422 && field == "phone" && detail.contains("21211"), "{status} {field} {detail}");
     assert_eq!(house.switchboard_calls().await, 0);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_start_whose_asker_goes_away_is_known_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let twilio = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let sid = "CA00000000000000000000000000000abc";
+    let (told, wait) = (asked.clone(), answer.clone());
+    let create = async move || {
+        told.notify_one();
+        wait.notified().await;
+        (axum::http::StatusCode::CREATED, axum::Json(json!({"sid": sid, "status": "queued"})))
+    };
+    let serving = tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(create)).await });
+    let house = House::with(|plan| plan.set("TWILIO_API_URL", twilio)).await;
+    let body = json!({"agent_type": QUICK, "phone": PHONE}).to_string();
+    let head = format!(
+        "Host: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}",
+        house.at,
+        crate::house::API_TOKEN,
+        body.len()
+    );
+    let mut socket = TcpStream::connect(house.at).await.unwrap();
+    socket.write_all(format!("POST /start-call HTTP/1.1\r\n{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    within(asked.notified()).await;
+    drop(socket);
+    // The server sees that before Twilio's answer: another request that came later is answered.
+    house.switchboard_calls().await;
+    answer.notify_one();
+    let document = house.until(sid, |document| document["call_sid"] == sid).await;
+    assert_eq!((&document["phone"], house.server.switchboard().live_calls()), (&json!(PHONE), 1));
     serving.abort();
 }
 

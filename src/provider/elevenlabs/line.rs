@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use url::Url;
 
+use super::chain::Link;
 use super::messages::Said;
 use super::speech::VoiceSettings;
 use super::{ElevenLabsConfig, KEY_HEADER, VENDOR, fault, model};
@@ -46,6 +47,8 @@ impl LineKey {
 /// A socket, or one that is being opened.
 pub(super) struct Line {
     pub(super) key: LineKey,
+    /// Whose model it is bound to.
+    pub(super) link: Link,
     state: State,
     contexts: Vec<Context>,
     serial: u32,
@@ -83,7 +86,7 @@ pub(super) enum News {
 
 impl Line {
     /// Begins to open a socket; poll it by [`Line::news`].
-    pub(super) fn open(config: &ElevenLabsConfig, key: LineKey) -> Self {
+    pub(super) fn open(config: &ElevenLabsConfig, key: LineKey, link: Link) -> Self {
         let url = address(config, &key);
         let config = config.clone();
         let opening = async move {
@@ -101,6 +104,7 @@ impl Line {
         let now = Instant::now();
         Self {
             key,
+            link,
             state: State::Opening(opening.boxed()),
             contexts: Vec::new(),
             serial: 0,

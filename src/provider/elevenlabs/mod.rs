@@ -3,6 +3,9 @@
 //! Wire facts are those of the vendor's SDK 2.78 and AsyncAPI document. Key types: [`ElevenLabsConfig`], the two above.
 //! Invariant: neither the key nor anyone's words reach a log or an error; of the vendor's errors only the codes are kept.
 
+pub mod chain;
+mod clause;
+mod desk;
 pub mod ears;
 mod fault;
 mod line;
@@ -24,6 +27,8 @@ pub struct ElevenLabsConfig {
     pub api_url: Url,
     /// Sent as `xi-api-key`.
     pub api_key: Secret,
+    /// Voice: the model that speaks where the first fails or is left alone, in the languages that it speaks; none by default.
+    pub fallback_model: Option<String>,
     /// For one connection: TCP, TLS and upgrade together. Default 3 s.
     pub connect_timeout: Duration,
     /// Ears: the pauses before each new connection after a broken one; as many attempts as there are pauses, counted anew once
@@ -39,10 +44,12 @@ pub struct ElevenLabsConfig {
     /// what one in a hundred takes: where not a word came by then, a new connection is asked the same, and the call must be heard
     /// otherwise within the 3 s that a caller may wait.
     pub commit_timeout: Duration,
-    /// Voice: from the clause to its first audio, whichever way; the socket gets half of it, HTTP the rest. Default 1.4 s, so that the
-    /// caller hears something within three seconds of his last word, whatever fails.
+    /// Voice: from the clause to its first audio, whichever way; the socket gets half of it, HTTP the rest; with a second model, the
+    /// first gets half of it, the second the rest. Default 1.4 s, so that the caller hears something within three seconds of his last
+    /// word, whatever fails.
     pub first_audio_timeout: Duration,
-    /// Voice: the longest gap inside a clause. Default 2.5 s.
+    /// Voice: the longest gap inside a clause; where a second model can go on from there, half of `first_audio_timeout` at most.
+    /// Default 2.5 s.
     pub stall_timeout: Duration,
     /// Voice: how often an idle socket is touched. Default 10 s.
     pub keep_alive: Duration,
@@ -60,6 +67,7 @@ impl ElevenLabsConfig {
         Self {
             api_url,
             api_key,
+            fallback_model: None,
             connect_timeout: Duration::from_secs(3),
             reconnect_pauses: vec![Duration::from_millis(100), Duration::from_millis(400)],
             deaf_limit: Duration::from_millis(2400),

@@ -75,13 +75,22 @@ pub(super) fn stream_clause(
     .boxed()
 }
 
-/// A whole file. A 429 or a failing vendor is asked once more, within the one deadline.
+/// How often a file is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tries {
+    One,
+    Two,
+}
+
+/// A whole file. With two tries, a 429 or a failing vendor is asked once more, within the one deadline. The last failure is the caller's
+/// to count.
 pub(super) async fn render(
     config: &ElevenLabsConfig,
     client: &reqwest::Client,
     voice: &VoiceSpec,
     text: &str,
     format: SpeechFormat,
+    tries: Tries,
 ) -> Result<Bytes, ProviderError> {
     let attempt = || async {
         let response = send_for_audio(request(config, client, voice, text, &[], format)?).await?;
@@ -93,19 +102,22 @@ pub(super) async fn render(
         }
     };
     let both = async {
-        match attempt().await.map_err(ProviderError::counted) {
+        match attempt().await {
+            answer if tries == Tries::One => answer,
             Err(first) if first.kind == ProviderErrorKind::Quota && first.what.starts_with("429") => {
+                first.counted();
                 let spread = rand::rng().random_range(RETRY_SPREAD);
                 sleep(config.rate_limit_pause.mul_f64(spread)).await;
-                attempt().await.map_err(ProviderError::counted)
+                attempt().await
             }
-            Err(first) if first.kind.worth_a_retry() => attempt().await.map_err(ProviderError::counted),
+            Err(first) if first.kind.worth_a_retry() => {
+                first.counted();
+                attempt().await
+            }
             answer => answer,
         }
     };
-    timeout(config.render_timeout, both)
-        .await
-        .unwrap_or_else(|_| Err(fault::late("the file did not come in time").counted()))
+    timeout(config.render_timeout, both).await.unwrap_or_else(|_| Err(fault::late("the file did not come in time")))
 }
 
 /// Asks for the list of models: it costs nothing and needs the key.

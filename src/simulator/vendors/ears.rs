@@ -32,7 +32,7 @@ pub(super) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
-    let fault = shared.arrive(Route::Ears, target, Bytes::new());
+    let fault = shared.arrive(Route::Ears, MODEL, target, Bytes::new());
     match &fault {
         Some(FaultKind::Refuse) => return cut.for_good().await,
         Some(FaultKind::Status { code, body }) => {
@@ -165,9 +165,9 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, opening: Opening, mut fa
         let received = tokio::select! {
             biased;
             () = async { match due { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => None,
-            Ok((route, kind)) = struck.recv() => {
-                match kind {
-                    _ if route != Route::Ears => {}
+            Ok(strike) = struck.recv() => {
+                match strike.kind.clone() {
+                    _ if !strike.meets(Route::Ears, MODEL) => {}
                     FaultKind::Refuse | FaultKind::Status { .. } => return cut.now(),
                     FaultKind::CloseWith { code, reason } => {
                         let text = json!({"message_type": reason, "error": reason}).to_string();
@@ -426,6 +426,8 @@ impl Hearing {
     }
 }
 
+/// The one model that there is.
+const MODEL: &str = "scribe_v2_realtime";
 /// Messages that wait for their time, at most.
 const QUEUE_LIMIT: usize = 1_000;
 /// Unknown speech that takes a line of the script: 200 ms.

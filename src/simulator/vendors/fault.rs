@@ -12,6 +12,9 @@ use super::lock;
 pub struct Fault {
     /// Where.
     pub route: Route,
+    /// Only on requests for this model; `None` is on all.
+    #[serde(default)]
+    pub model: Option<String>,
     /// What.
     pub kind: FaultKind,
     /// On how many requests; `None` is on all until cleared. Faults of a route are used up in the order given.
@@ -83,6 +86,13 @@ impl Route {
     }
 }
 
+impl Fault {
+    /// Whether it is one of requests for this model.
+    pub(super) fn meets(&self, route: Route, model: &str) -> bool {
+        self.route == route && self.model.as_deref().is_none_or(|only| only == model)
+    }
+}
+
 impl Faults {
     pub(super) fn add(&self, fault: Fault) {
         lock(&self.0).push(fault);
@@ -92,10 +102,10 @@ impl Faults {
         lock(&self.0).clear();
     }
 
-    /// The fault that this request meets.
-    pub(super) fn take(&self, route: Route) -> Option<FaultKind> {
+    /// The fault that this request for a model meets.
+    pub(super) fn take(&self, route: Route, model: &str) -> Option<FaultKind> {
         let mut faults = lock(&self.0);
-        let at = faults.iter().position(|fault| fault.route == route && fault.times != Some(0))?;
+        let at = faults.iter().position(|fault| fault.meets(route, model) && fault.times != Some(0))?;
         let fault = &mut faults[at];
         let kind = fault.kind.clone();
         if let Some(times) = &mut fault.times {
@@ -115,13 +125,27 @@ mod tests {
     #[test]
     fn faults_are_used_up_in_order_and_only_on_their_route() {
         let faults = Faults::default();
-        faults.add(Fault { route: Route::Mind, kind: FaultKind::Hang, times: Some(2) });
-        faults.add(Fault { route: Route::Mind, kind: FaultKind::Refuse, times: None });
-        assert_eq!(faults.take(Route::Ears), None);
-        let met: Vec<_> = (0..4).map(|_| faults.take(Route::Mind).unwrap()).collect();
+        faults.add(Fault { route: Route::Mind, model: None, kind: FaultKind::Hang, times: Some(2) });
+        faults.add(Fault { route: Route::Mind, model: None, kind: FaultKind::Refuse, times: None });
+        assert_eq!(faults.take(Route::Ears, ""), None);
+        let met: Vec<_> = (0..4).map(|_| faults.take(Route::Mind, "any").unwrap()).collect();
         assert_eq!(met, [FaultKind::Hang, FaultKind::Hang, FaultKind::Refuse, FaultKind::Refuse]);
         faults.clear();
-        assert_eq!(faults.take(Route::Mind), None);
+        assert_eq!(faults.take(Route::Mind, "any"), None);
+    }
+
+    #[test]
+    fn a_fault_of_one_model_leaves_the_others_alone() {
+        let faults = Faults::default();
+        faults.add(Fault {
+            route: Route::Speech,
+            model: Some("first".to_owned()),
+            kind: FaultKind::Hang,
+            times: Some(1),
+        });
+        assert_eq!(faults.take(Route::Speech, "second"), None);
+        assert_eq!(faults.take(Route::Speech, "first"), Some(FaultKind::Hang));
+        assert_eq!(faults.take(Route::Speech, "first"), None);
     }
 
     #[test]
@@ -130,6 +154,8 @@ mod tests {
             serde_json::from_str(r#"{"route":"mind","kind":{"status":{"code":429,"body":""}},"times":1}"#).unwrap();
         assert_eq!(fault.kind, FaultKind::Status { code: 429, body: String::new() });
         let fault: Fault = serde_json::from_str(r#"{"route":"speech_socket","kind":"hang"}"#).unwrap();
-        assert_eq!(fault, Fault { route: Route::SpeechSocket, kind: FaultKind::Hang, times: None });
+        assert_eq!(fault, Fault { route: Route::SpeechSocket, model: None, kind: FaultKind::Hang, times: None });
+        let fault: Fault = serde_json::from_str(r#"{"route":"speech","model":"m","kind":"refuse"}"#).unwrap();
+        assert_eq!(fault.model.as_deref(), Some("m"));
     }
 }

@@ -83,7 +83,8 @@ pub(super) async fn generate(
     let began = Instant::now();
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     let raw: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let fault = shared.arrive(Route::Mind, target, body.clone());
+    let model = call.split(':').next().unwrap_or_default();
+    let fault = shared.arrive(Route::Mind, model, target, body.clone());
     let streamed = call.ends_with(":streamGenerateContent");
     match &fault {
         Some(FaultKind::Refuse | FaultKind::CloseWith { .. }) => return cut.for_good().await,

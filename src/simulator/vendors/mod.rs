@@ -5,7 +5,7 @@
 //! [`VendorsConfig`], [`Settings`], [`fault::Fault`]. Invariant: no state of one connection reaches another, except what a test set.
 //!
 //! `GET /control` answers `{"settings", "counters", "log"}`; `POST /control` takes any of `{"settings": {…partial…},
-//! "faults": [{"route", "kind", "times"}], "clear_faults": true, "answers": ["…"]}`.
+//! "faults": [{"route", "model", "kind", "times"}], "clear_faults": true, "answers": ["…"]}`.
 
 mod cut;
 mod ears;
@@ -223,15 +223,35 @@ impl Vendors {
 
     /// Plays a fault on a route's next `times` requests, or on all of them until [`Vendors::clear_faults`] where it is `None`.
     pub fn fail(&self, route: Route, kind: FaultKind, times: Option<u32>) {
-        self.shared.faults.add(Fault { route, kind, times });
+        self.shared.faults.add(Fault { route, model: None, kind, times });
+    }
+
+    /// The same for requests of one model alone: the others are fine.
+    pub fn fail_model(&self, route: Route, model: &str, kind: FaultKind, times: Option<u32>) {
+        self.shared.faults.add(Fault { route, model: Some(model.to_owned()), kind, times });
     }
 
     /// Plays a fault on all of a route's next requests, and on the sockets of it that are open now: the vendor itself breaks, in the
     /// middle of whatever it does.
     pub fn strike(&self, route: Route, kind: FaultKind) {
-        self.fail(route, kind.clone(), None);
+        self.strike_with(Fault { route, model: None, kind, times: None });
+    }
+
+    /// The same for requests and sockets of one model alone.
+    pub fn strike_model(&self, route: Route, model: &str, kind: FaultKind) {
+        self.strike_with(Fault { route, model: Some(model.to_owned()), kind, times: None });
+    }
+
+    /// Breaks the sockets of a route that are open now; new ones are fine.
+    pub fn strike_once(&self, route: Route, kind: FaultKind) {
         // Where no socket is open, nobody listens.
-        self.shared.struck.send((route, kind)).ok();
+        self.shared.struck.send(Fault { route, model: None, kind, times: Some(0) }).ok();
+    }
+
+    fn strike_with(&self, fault: Fault) {
+        self.shared.faults.add(fault.clone());
+        // Where no socket is open, nobody listens.
+        self.shared.struck.send(fault).ok();
     }
 
     /// Forgets all faults.
@@ -343,7 +363,7 @@ struct Shared {
     settings: ArcSwap<Settings>,
     faults: Faults,
     /// What open sockets meet from now on.
-    struck: broadcast::Sender<(Route, FaultKind)>,
+    struck: broadcast::Sender<Fault>,
     counters: Mutex<Counters>,
     log: Mutex<VecDeque<Logged>>,
     /// Speech as socket messages, made once for a text.
@@ -372,11 +392,11 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Counts a request, writes it down, and says which fault it meets.
-    fn arrive(&self, route: Route, target: &str, body: Bytes) -> Option<FaultKind> {
+    /// Counts a request for a model, writes it down, and says which fault it meets.
+    fn arrive(&self, route: Route, model: &str, target: &str, body: Bytes) -> Option<FaultKind> {
         *lock(&self.counters).requests.entry(route.as_str().to_owned()).or_default() += 1;
         self.write_down(route, target, body);
-        let fault = self.faults.take(route)?;
+        let fault = self.faults.take(route, model)?;
         *lock(&self.counters).faults.entry(route.as_str().to_owned()).or_default() += 1;
         Some(fault)
     }

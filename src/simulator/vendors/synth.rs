@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
+use super::voice::alignment;
 use super::{Sound, Spoken, lock};
 use crate::simulator::phrases::Recording;
 use crate::simulator::sound::{SILENCE, encode, is_loud, resample};
@@ -59,7 +60,7 @@ impl Synth {
         if cache.speech.insert(text.to_owned(), speech.clone()).is_some() {
             return;
         }
-        self.spoken.add(Recording::of_text(text, "", text, speech.clone()));
+        self.spoken.add(recording(text, speech));
         cache.bytes += speech.len();
         cache.oldest.push_back(text.to_owned());
         while cache.bytes > CACHE_LIMIT_BYTES {
@@ -90,6 +91,19 @@ impl Synth {
         let output = tokio::time::timeout(ESPEAK_LIMIT, child.wait_with_output()).await.ok()?.ok()?;
         from_wav(&output.stdout)
     }
+}
+
+/// The speech with its words at the times that the stand-in tells of their letters.
+fn recording(text: &str, speech: &Bytes) -> Recording {
+    let mut recording = Recording::of_text(text, "", text, speech.clone());
+    let letters = alignment(text, speech.len(), 0, speech.len());
+    let words = letters.split(|(letter, _, _)| letter.is_whitespace()).filter(|word| !word.is_empty());
+    for (word, letters) in recording.words.iter_mut().zip(words) {
+        if let (Some((_, start, _)), Some((_, last, length))) = (letters.first(), letters.last()) {
+            (word.start_ms, word.end_ms) = (*start as u32, (last + length) as u32);
+        }
+    }
+    recording
 }
 
 const RUNNING_LIMIT: usize = 4;

@@ -153,7 +153,7 @@ impl Speech {
         let raw = body.clone();
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let target = uri.path_and_query().map_or("", |target| target.as_str());
-        let fault = shared.arrive(Route::Speech, target, raw);
+        let fault = shared.arrive(Route::Speech, model(&body), target, raw);
         match &fault {
             Some(FaultKind::Refuse | FaultKind::CloseWith { .. }) => {
                 return Err(cut.for_good().await);
@@ -309,9 +309,14 @@ pub(super) fn alignment(text: &str, total: usize, start: usize, end: usize) -> V
         .collect()
 }
 
+/// The model that a body asks for.
+fn model(body: &Value) -> &str {
+    body["model_id"].as_str().unwrap_or("eleven_multilingual_v2")
+}
+
 /// What the vendor refuses of a body, on HTTP.
 fn refusal(voice: &str, text: &str, body: &Value) -> Option<Response> {
-    let model = body["model_id"].as_str().unwrap_or("eleven_multilingual_v2");
+    let model = model(body);
     let limit = match model {
         "eleven_flash_v2_5" | "eleven_turbo_v2_5" => 40_000,
         "eleven_flash_v2" | "eleven_turbo_v2" => 30_000,

@@ -52,7 +52,11 @@ async fn open(
     multi: bool,
 ) -> Response {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
-    let fault = shared.arrive(Route::SpeechSocket, target, Bytes::new());
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let model = of("model_id").unwrap_or("").to_owned();
+    let fault = shared.arrive(Route::SpeechSocket, &model, target, Bytes::new());
     match &fault {
         Some(FaultKind::Refuse) => return cut.for_good().await,
         Some(FaultKind::Status { code, body }) => {
@@ -63,11 +67,7 @@ async fn open(
         Some(FaultKind::CloseWith { .. } | FaultKind::Hang | FaultKind::Malformed | FaultKind::ResetMidStream)
         | None => {}
     }
-    let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
-    let of = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let known = shared.knows(&headers, "xi-api-key", of("authorization"));
-    let model = of("model_id").unwrap_or("").to_owned();
     let format = Format::parse(of("output_format").unwrap_or("mp3_44100_128"));
     let rules = Rules {
         multi,
@@ -77,6 +77,7 @@ async fn open(
         ),
         settings: shared.settings.load().voice.clone(),
         format: format.unwrap_or(Format::Ulaw),
+        model: model.clone(),
     };
     let refusal = if !known {
         Some(("authentication_required", "Neither authorization header nor xi-api-key received."))
@@ -109,9 +110,9 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, mut fault:
     let mut contexts = Contexts::new(rules, Instant::now());
     loop {
         let step = tokio::select! {
-            Ok((route, kind)) = struck.recv() => {
-                match kind {
-                    _ if route != Route::SpeechSocket => {}
+            Ok(strike) = struck.recv() => {
+                match strike.kind.clone() {
+                    _ if !strike.meets(Route::SpeechSocket, &contexts.rules.model) => {}
                     FaultKind::Refuse | FaultKind::Status { .. } => return cut.now(),
                     FaultKind::CloseWith { code, reason } => return close(socket, code, &reason).await,
                     FaultKind::Hang => {
@@ -170,6 +171,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, rules: Rules, mut fault:
 
 /// How a socket was asked for.
 struct Rules {
+    model: String,
     multi: bool,
     auto: bool,
     idle: Duration,
@@ -197,7 +199,10 @@ struct Out {
 
 /// The messages of texts spoken lately, without the context's id: base64 and timings are made once.
 #[derive(Default)]
-pub(super) struct Messages(Mutex<HashMap<(String, Format, u64), Arc<[String]>>>);
+pub(super) struct Messages(Mutex<HashMap<Asked, Arc<[String]>>>);
+
+/// The text, its form, and the milliseconds of audio in one message.
+type Asked = (String, Format, u64);
 
 impl Messages {
     fn of(&self, rules: &Rules, text: &str, mulaw: &Bytes) -> Arc<[String]> {
@@ -486,6 +491,7 @@ mod tests {
 
     fn contexts(multi: bool) -> Contexts {
         let rules = Rules {
+            model: String::new(),
             multi,
             auto: true,
             idle: Duration::from_secs(20),

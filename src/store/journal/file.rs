@@ -8,13 +8,16 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
+use super::room;
 use super::sql::broken;
 use crate::store::StoreError;
 use crate::telemetry;
 
 /// Opens the file for writing and brings its tables up to date. A corrupt file is moved aside first.
 pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Connection, StoreError> {
-    make_private(dir).map_err(|error| StoreError::Journal(format!("{}: {error}", dir.display())))?;
+    make_private(dir).map_err(|error| room::unwritable(dir, &error))?;
+    // SQLite's own errors do not say what is wrong with the disk.
+    room::look(dir)?;
     let file = dir.join(FILE);
     match prepare(&file, max_bytes) {
         Err(Opening::Corrupt(why)) => {
@@ -112,7 +115,7 @@ fn prepare(file: &Path, max_bytes: u64) -> Result<Connection, Opening> {
         }
     }
     // Before anything is written: it may be another program's.
-    for (table, columns) in SALVAGED.iter().filter(|_| found == VERSION) {
+    for (table, columns, _) in SALVAGED.iter().filter(|_| found == VERSION) {
         if let Err(error) = connection.prepare(&format!("SELECT {columns} FROM {table}")) {
             return Err(match Opening::from(error) {
                 Opening::Failed(StoreError::Journal(error)) => Opening::Failed(StoreError::Journal(format!(
@@ -145,11 +148,11 @@ fn salvage(aside: &Path, fresh: &Connection) -> rusqlite::Result<usize> {
     corrupt.pragma_update(None, "query_only", true)?;
     let mut taken = 0;
     fresh.execute_batch("BEGIN IMMEDIATE")?;
-    for (table, columns) in SALVAGED {
+    for (table, columns, which) in SALVAGED {
         let places: Vec<String> = (1..=columns.split(", ").count()).map(|n| format!("?{n}")).collect();
         let insert = format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({})", places.join(", "));
         for order in ["ASC", "DESC"] {
-            let read = format!("SELECT {columns} FROM {table} ORDER BY rowid {order}");
+            let read = format!("SELECT {columns} FROM {table} {which} ORDER BY rowid {order}");
             let Ok(mut rows) = corrupt.prepare(&read) else { break };
             let Ok(mut rows) = rows.query([]) else { break };
             while let Ok(Some(row)) = rows.next() {
@@ -166,7 +169,7 @@ fn salvage(aside: &Path, fresh: &Connection) -> rusqlite::Result<usize> {
 
 fn move_aside(file: &Path) -> std::io::Result<PathBuf> {
     let stamp = Timestamp::now().as_millisecond();
-    let aside = file.with_file_name(format!("{FILE}.corrupt-{stamp}"));
+    let aside = file.with_file_name(format!("{SET_ASIDE}{stamp}"));
     fs::rename(file, &aside)?;
     for log in ["-wal", "-shm"] {
         let beside = |name: &Path| PathBuf::from(format!("{}{log}", name.display()));
@@ -187,6 +190,8 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
 }
 
 const FILE: &str = "trunkline.sqlite";
+/// Before the moment, in Unix milliseconds, at which a corrupt journal was set aside.
+pub(super) const SET_ASIDE: &str = "trunkline.sqlite.corrupt-";
 const VERSION: i64 = 1;
 const BUSY: Duration = Duration::from_secs(2);
 /// A larger file is not checked at open: that would hold up the start.
@@ -195,11 +200,13 @@ const LOG_KEPT: i64 = 8 << 20;
 /// Pages that a connection holds in memory, in SQLite's count (negative: KiB). Writes come once and go to the file's end.
 const CACHE: i64 = -256;
 
-/// The tables whose records are worth saving, and their columns. The outbox is made anew from what was not fed.
-const SALVAGED: [(&str, &str); 3] = [
-    ("calls", "call_sid, version, fed, agent_type, stage, outcome, started_at, ended, document"),
-    ("collected", "call_sid, version, fed, agent_type, started_at, document"),
-    ("deleted", "call_hash, at"),
+/// The tables whose records are worth saving, their columns, and which of them. Of the outbox only deletions that MongoDB has not carried
+/// out: nothing else says that they wait. The rest is made anew from what was not fed.
+const SALVAGED: [(&str, &str, &str); 4] = [
+    ("calls", "call_sid, version, fed, agent_type, stage, outcome, started_at, ended, document", ""),
+    ("collected", "call_sid, version, fed, agent_type, started_at, document", ""),
+    ("deleted", "call_hash, at", ""),
+    ("outbox", "call_sid, what, version, queued_at", "WHERE what = 'delete'"),
 ];
 
 const TABLES: &str = "

@@ -183,6 +183,17 @@ pub(super) fn delete(
     Ok((deletion, growth))
 }
 
+/// Remembers, by their hashes, that calls were deleted elsewhere: nothing of them is kept here either from now on.
+pub(super) fn bury(connection: &Connection, hashes: &HashSet<Vec<u8>>) -> Result<(), StoreError> {
+    let now = Timestamp::now().as_millisecond();
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO deleted (call_hash, at) VALUES (?1, ?2)").map_err(broken)?;
+    for hash in hashes {
+        statement.execute(params![hash, now]).map_err(broken)?;
+    }
+    Ok(())
+}
+
 /// Takes a record out of the outbox, unless a newer version waits.
 pub(super) fn fed(connection: &Connection, waiting: &Waiting) -> Result<Growth, StoreError> {
     let (what, table) = match waiting.what {
@@ -353,6 +364,7 @@ pub(super) fn trim(connection: &Connection) -> Result<usize, StoreError> {
 pub(super) fn broken(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => StoreError::Forbidden(error.to_string()),
         _ => StoreError::Journal(error.to_string()),
     }
 }

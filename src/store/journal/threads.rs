@@ -11,9 +11,8 @@ use metrics::{counter, histogram};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::file;
 use super::sql::{self, Growth};
-use super::{Errand, Found, JournalConfig, Shared, Waiting};
+use super::{Errand, Found, JournalConfig, Shared, Waiting, file, room};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::telemetry;
@@ -24,12 +23,16 @@ use crate::twilio::CallSid;
 pub(super) enum Write {
     Save(Box<CallDocument>, Option<Box<CollectedDocument>>),
     Delete(CallSid),
+    /// Calls that were deleted elsewhere, by their hashes.
+    Bury(HashSet<Vec<u8>>),
     Fed(Vec<Waiting>),
     Refused(Vec<Waiting>),
     Contested(Vec<Waiting>),
     FeedAgain(CallSid),
     /// A read that must see the writes before it.
     Find(CallSid),
+    /// Finds out whether writing works.
+    Probe,
     Stop,
 }
 
@@ -167,7 +170,9 @@ impl Writer {
                     counter!(telemetry::JOURNAL_SAVES).increment(1);
                     self.shared.worked();
                 }
-                (Err(StoreError::Deleted), _) | (Ok(_), _) => {}
+                (Ok(_), Write::Probe) => self.shared.worked(),
+                // That it does not work is known, or it would not be tried.
+                (Err(_), Write::Probe) | (Err(StoreError::Deleted), _) | (Ok(_), _) => {}
                 (Err(error), _) => self.shared.failed(error),
             }
             respond(answer, result);
@@ -186,7 +191,7 @@ impl Writer {
     fn attempt(&mut self, writes: &[Write]) -> Result<Vec<Result<Reply, StoreError>>, StoreError> {
         // Losing the note that MongoDB has a record costs one repetition, so such a commit need not reach the disk at once.
         let synced = writes.iter().any(|write| match write {
-            Write::Save(..) | Write::Delete(_) => true,
+            Write::Save(..) | Write::Delete(_) | Write::Bury(_) | Write::Probe => true,
             Write::Fed(_)
             | Write::Refused(_)
             | Write::Contested(_)
@@ -228,7 +233,7 @@ impl Writer {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql::broken)?;
         for write in writes {
             let result = carry_out(&transaction, write, self.outbox, &mut growth);
-            if let Err(StoreError::Full(_) | StoreError::Journal(_)) = &result {
+            if let Err(StoreError::Forbidden(_) | StoreError::Full(_) | StoreError::Journal(_)) = &result {
                 return result.map(|_| (Vec::new(), growth));
             }
             results.push(result);
@@ -282,6 +287,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
             grow(by);
             Ok(Reply::Deleted(deletion))
         }
+        Write::Bury(hashes) => sql::bury(connection, hashes).map(|()| Reply::Done),
         Write::Fed(all) => {
             for waiting in all {
                 grow(sql::fed(connection, waiting)?);
@@ -302,6 +308,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
         }
         Write::FeedAgain(call_sid) => sql::feed_again(connection, call_sid).map(|()| Reply::Done),
         Write::Find(call_sid) => sql::find(connection, call_sid).map(Reply::Found),
+        Write::Probe => room::write_some(connection).map(|()| Reply::Done),
         Write::Stop => Ok(Reply::Done),
     }
 }

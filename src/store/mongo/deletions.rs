@@ -9,6 +9,7 @@ use mongodb::options::IndexOptions;
 use tracing::{info, warn};
 
 use super::{DELETED, Failure, Inner, OPERATION, bounded};
+use crate::store::DeletedElsewhere;
 use crate::store::journal::Journal;
 use crate::twilio::CallSid;
 
@@ -17,6 +18,8 @@ use crate::twilio::CallSid;
 pub(super) struct Seen {
     /// The time, by MongoDB's clock, of the newest deletion.
     newest: Option<DateTime>,
+    /// How far before that the next look begins.
+    overlap_ms: i64,
     /// The newest ones themselves: those of the same moments are found again.
     hashes: HashSet<Vec<u8>>,
 }
@@ -34,12 +37,12 @@ impl Inner {
 
     /// Deletes here what others have deleted since the last look.
     pub(super) async fn follow_deletions(&self, seen: &mut Seen) -> Result<(), String> {
-        let since = seen
-            .newest
-            .map(|newest| doc! { "at": { "$gte": DateTime::from_millis(newest.timestamp_millis() - OVERLAP_MS) } });
+        let since = seen.newest.map(
+            |newest| doc! { "at": { "$gte": DateTime::from_millis(newest.timestamp_millis() - seen.overlap_ms) } },
+        );
         let collection = self.collection(DELETED).await.map_err(Failure::into_text)?;
         let find = async {
-            let found = collection.find(since.unwrap_or_default()).sort(doc! { "at": 1 }).limit(AT_ONCE).await?;
+            let found = collection.find(since.unwrap_or_default()).sort(doc! { "at": 1 }).limit(AT_ONCE as i64).await?;
             found.try_collect::<Vec<Document>>().await
         };
         let words = bounded(OPERATION, Box::pin(find)).await.map_err(Failure::into_text)?;
@@ -55,15 +58,21 @@ impl Inner {
             }
         }
         if !found.is_empty() {
+            // Of all of them, known here or not: what is still on its way, in memory or from Twilio, must not be kept either.
+            self.journal.bury(found.clone()).await.map_err(|error| error.to_string())?;
+            let mut deleted = DeletedElsewhere { calls: Vec::new(), hashes: found.clone() };
             for call_sid in self.journal.hashed(found).await.map_err(|error| error.to_string())? {
                 // It goes to MongoDB once more: a version of ours may have got there after the deletion.
                 let deletion = self.journal.delete(&call_sid).await.map_err(|error| error.to_string())?;
                 info!(%call_sid, "deleted, as another instance has");
-                if self.deleted_elsewhere.try_send((call_sid, deletion)).is_err() {
-                    warn!("files of a call deleted elsewhere stay until their time is up");
-                }
+                deleted.calls.push((call_sid, deletion));
+            }
+            if self.deleted_elsewhere.try_send(deleted).is_err() {
+                warn!("files of calls deleted elsewhere stay until their time is up");
             }
         }
+        // Where there are more words than were read, the next look begins after them.
+        seen.overlap_ms = if words.len() < AT_ONCE { OVERLAP_MS } else { 0 };
         seen.hashes = hashes;
         Ok(())
     }
@@ -84,6 +93,6 @@ fn binary(bytes: Vec<u8>) -> Bson {
 
 /// Deletions of the last seconds may become visible out of order.
 const OVERLAP_MS: i64 = 30_000;
-const AT_ONCE: i64 = 5_000;
+const AT_ONCE: usize = 5_000;
 /// An instance that was away for longer keeps what it has, until its own retention.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3_600);

@@ -188,7 +188,8 @@ impl Memory {
         while self.commits.pop_front_if(|commit| commit.empty).is_some() {
             finals.push(String::new());
         }
-        self.spoken = false;
+        // Somebody may be speaking on, behind what was answered.
+        self.spoken = self.hurry_until > self.start;
         // A call's memory is mostly this: what a long turn needed is given back.
         self.audio.shrink_to(BATCH_BYTES * 4);
         finals
@@ -308,6 +309,31 @@ mod tests {
         assert_eq!(sent(&mut memory), "960 commit");
         memory.begin_anew();
         assert_eq!(sent(&mut memory), "960 commit 320");
+    }
+
+    #[test]
+    fn what_was_said_behind_a_commit_is_kept_when_its_answer_comes() {
+        let mut memory = Memory::new(Duration::from_secs(5), Duration::from_secs(2));
+        hear(&mut memory, 5);
+        memory.take_in(EarsInput::Commit);
+        hear(&mut memory, 5);
+        memory.take_in(EarsInput::Now);
+        hear(&mut memory, 35);
+        sent(&mut memory);
+        // He speaks on while the answer comes.
+        assert_eq!(memory.answer(Answer::Words("yes".to_owned())), ["yes"]);
+        hear(&mut memory, 10);
+        sent(&mut memory);
+        memory.begin_anew();
+        assert_eq!(sent(&mut memory), "8000", "all fifty frames since the commit");
+        memory.take_in(EarsInput::Commit);
+        sent(&mut memory);
+        memory.answer(Answer::Words("no".to_owned()));
+        for _ in 0..6 {
+            hear(&mut memory, 10);
+            sent(&mut memory);
+        }
+        assert_eq!(memory.audio.len(), QUIET_BYTES, "nobody speaks any more");
     }
 
     #[test]
