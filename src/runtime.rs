@@ -41,6 +41,7 @@ fn rest() {
     }
     RESTS.set(Some(rests));
     if rests.waits {
+        #[expect(clippy::disallowed_methods, reason = "the thread has nothing to do: it is about to sleep anyway")]
         thread::sleep(MOMENT);
     }
 }

@@ -289,20 +289,24 @@ impl Call {
             return;
         }
         self.speech.advance(now);
-        // A key pressed before the question could be heard is most often the last one's echo.
-        let early = !self.was_asked();
-        if self.digits.is_empty() || (self.digits_early && !early) {
-            self.digits.clear();
-            self.digits_early = early;
-        }
-        if digit != '#' && self.digits.len() < MAX_DIGITS {
-            self.digits.push(digit);
-        }
         // A tentative turn does not count.
         let conversation = match &self.exchange {
             Some(exchange) if !exchange.confirmed => &exchange.before,
             Some(_) | None => &self.conversation,
         };
+        // A lone key pressed before the question could be heard is most often the last one doubled: where this one is an answer by itself,
+        // it was.
+        let early = !self.was_asked();
+        let answers = !early && conversation.judge_keys(&self.agent, digit.encode_utf8(&mut [0; 4])) != Keys::Part;
+        if self.digits_early && self.digits.len() == 1 && answers {
+            self.digits.clear();
+        }
+        if self.digits.is_empty() {
+            self.digits_early = early;
+        }
+        if digit != '#' && self.digits.len() < MAX_DIGITS {
+            self.digits.push(digit);
+        }
         let keys = if self.digits_early { Keys::Part } else { conversation.judge_keys(&self.agent, &self.digits) };
         match keys {
             Keys::Whole => self.pressed(now, actions),

@@ -46,8 +46,8 @@ impl Conversation {
             return Keys::Part;
         }
         if self.stage == Stage::LanguageSelection {
-            let known = agent.languages.iter().any(|language| language.key == Some(key));
-            return if known { Keys::Whole } else { Keys::Part };
+            // A wrong one is a miss, and the offer is repeated.
+            return if key.is_ascii_digit() { Keys::Whole } else { Keys::Part };
         }
         let answers = matches!(key, '1' | '2');
         if !self.reading.is_empty() {

@@ -103,6 +103,18 @@ fn an_early_key_is_forgotten_when_the_answer_comes() {
     assert!(is_noted(&rig, "coming"), "{}", rig.log());
 }
 
+#[test]
+fn keys_whose_first_came_just_before_the_question_are_one_turn() {
+    let text = "Hello, this is Asha Clinic. I am calling about your appointment on the agreed day. ";
+    for at in (75 + text.len() as u64 * 50 - 600..75 + text.len() as u64 * 50 + 200).step_by(40) {
+        let mut rig = Rig::begun(appointment(), Some("en-IN"), false);
+        rig.run(at);
+        rig.give(Outside::Digit('7'));
+        rig.give(Outside::Digit('#'));
+        assert_eq!(rig.history()[1], "caller: 7", "{at}: {}", rig.log());
+    }
+}
+
 /// The value of the charge is being read back.
 fn reading_back() -> Rig {
     let mut rig = Rig::begun(logistics(), Some("en-IN"), false);

@@ -83,7 +83,8 @@ impl Lateness {
             before += count.load(Ordering::Relaxed);
             before >= rank
         });
-        let us = step.map_or(most_us, |step| (step as u64 + 1) * STEP_US);
+        // Of the last step only the worst is known.
+        let us = step.filter(|step| step + 1 < STEPS).map_or(most_us, |step| (step as u64 + 1) * STEP_US);
         us.min(most_us) as f64 / 1_000.0
     }
 }
