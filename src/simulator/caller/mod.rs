@@ -61,7 +61,7 @@ impl Script {
         let steps = vec![
             wait(),
             Step::Say("english".to_owned()),
-            Step::InterruptAfter { ms: 1_200, phrase: "hello_who_is_calling".to_owned() },
+            Step::InterruptAfter { ms: 2_600, phrase: "hello_who_is_calling".to_owned() },
             wait(),
             Step::Say("five_hundred_rupees".to_owned()),
             wait(),
