@@ -438,11 +438,10 @@ impl Shared {
     fn failed(&self, error: &StoreError) {
         counter!(telemetry::JOURNAL_FAILURES).increment(1);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        // Of each, not only of the first: `kept_again` may have taken the moment while others go on failing.
+        self.failed_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Timestamp::now);
         if self.writable.swap(false, Ordering::Relaxed) {
             gauge!(telemetry::JOURNAL_WRITABLE).set(0.0);
-            let mut since = self.failed_since.lock().unwrap_or_else(PoisonError::into_inner);
-            since.get_or_insert_with(Timestamp::now);
-            drop(since);
             let advice = error.advice().unwrap_or_default();
             tracing::error!(%error, advice, "finished turns are not being kept; calls go on");
             self.failing.notify_one();
@@ -479,3 +478,26 @@ const WRITE_QUEUE: usize = 1024;
 const READ_QUEUE: usize = 64;
 /// How long an asker waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_fails_after_the_failures_were_told_is_told_too_once_writes_succeed() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).await.unwrap();
+        let shared = &journal.inner.shared;
+        shared.failed(&StoreError::Busy);
+        shared.worked();
+        // Another fails before anybody hears of it, and one more after.
+        shared.failed(&StoreError::Busy);
+        assert!(journal.kept_again().now_or_never().is_some());
+        assert!(journal.kept_again().now_or_never().is_none());
+        shared.failed(&StoreError::Busy);
+        shared.worked();
+        assert!(journal.kept_again().now_or_never().is_some());
+    }
+}
