@@ -45,7 +45,7 @@ impl DoNotCall {
     /// Reads both files; `ours` need not be there yet. Gives what is wrong with them beside the list.
     pub fn open(operators: Option<PathBuf>, ours: Option<PathBuf>) -> (Self, Findings) {
         let inside = Inside { operators, ours, numbers: ArcSwap::default(), changing: Mutex::default() };
-        let findings = inside.read();
+        let findings = inside.read("");
         (Self(Arc::new(inside)), findings)
     }
 
@@ -67,9 +67,10 @@ impl DoNotCall {
     /// Reads both files again. Where something is wrong with them, it is told, and no number is taken off the list.
     pub async fn read_again(&self) -> Findings {
         let list = self.clone();
-        let changing = self.0.changing.lock().await;
-        let findings = tokio::task::spawn_blocking(move || list.0.read()).await;
-        drop(changing);
+        let unwritten = self.0.changing.lock().await;
+        let lines = unwritten.clone();
+        let findings = tokio::task::spawn_blocking(move || list.0.read(&lines)).await;
+        drop(unwritten);
         findings.unwrap_or_default()
     }
 
@@ -107,7 +108,7 @@ impl std::fmt::Debug for DoNotCall {
 impl Inside {
     async fn write(&self, unwritten: &mut String) -> io::Result<()> {
         let Some(path) = self.ours.clone().filter(|_| !unwritten.is_empty()) else {
-            unwritten.clear();
+            // Where there is no file of ours they stay, for whoever reads the list again.
             return Ok(());
         };
         let lines = unwritten.clone();
@@ -116,7 +117,8 @@ impl Inside {
         Ok(())
     }
 
-    fn read(&self) -> Findings {
+    /// Reads both files; the numbers of the lines that are in neither yet stay on the list.
+    fn read(&self, unwritten: &str) -> Findings {
         let (mut numbers, mut findings) = (HashSet::new(), Findings::default());
         let unreadable = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
         if let Some(path) = &self.operators
@@ -131,6 +133,8 @@ impl Inside {
             // Who asked not to be called must not be called because we cannot read it.
             findings.problems.push(unreadable(path, &error));
         }
+        let not_yet = unwritten.lines().filter_map(|line| E164::parse(line.split('#').next()?.trim()).ok());
+        numbers.extend(not_yet.map(|number| digits(&number)));
         if findings != Findings::default() {
             numbers.extend(self.numbers.load().iter());
         }
@@ -271,6 +275,9 @@ mod tests {
             assert!(list.contains(&number(one)));
         }
         assert!(list.write_again().await.is_err());
+        // A file that is not there yet is no finding.
+        assert_eq!(list.read_again().await, Findings::default());
+        assert_eq!(list.len(), 2, "a reload takes nobody off who is in no file yet");
         fs::create_dir(folder.path().join("not yet")).unwrap();
         for _ in 0..2 {
             list.write_again().await.unwrap();
