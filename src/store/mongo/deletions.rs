@@ -46,11 +46,12 @@ impl Inner {
             found.try_collect::<Vec<Document>>().await
         };
         let words = bounded(OPERATION, Box::pin(find)).await.map_err(Failure::into_text)?;
+        let mut newest = seen.newest;
         let mut hashes = HashSet::new();
         let mut found = HashSet::new();
         for word in &words {
             if let (Some(Bson::Binary(hash)), Ok(at)) = (word.get("_id"), word.get_datetime("at")) {
-                seen.newest = seen.newest.max(Some(*at));
+                newest = newest.max(Some(*at));
                 if !seen.hashes.contains(&hash.bytes) {
                     found.insert(hash.bytes.clone());
                 }
@@ -60,17 +61,29 @@ impl Inner {
         if !found.is_empty() {
             // Of all of them, known here or not: what is still on its way, in memory or from Twilio, must not be kept either.
             self.journal.bury(found.clone()).await.map_err(|error| error.to_string())?;
-            let mut deleted = DeletedElsewhere { calls: Vec::new(), hashes: found.clone() };
-            for call_sid in self.journal.hashed(found).await.map_err(|error| error.to_string())? {
+            let calls = self.journal.hashed(found.clone()).await.map_err(|error| error.to_string())?;
+            let mut deleted = DeletedElsewhere { calls: Vec::new(), hashes: found };
+            let mut failed = None;
+            for call_sid in calls {
                 // It goes to MongoDB once more: a version of ours may have got there after the deletion.
-                let deletion = self.journal.delete(&call_sid).await.map_err(|error| error.to_string())?;
-                info!(%call_sid, "deleted, as another instance has");
-                deleted.calls.push((call_sid, deletion));
+                match self.journal.delete(&call_sid).await {
+                    Ok(deletion) => {
+                        info!(%call_sid, "deleted, as another instance has");
+                        deleted.calls.push((call_sid, deletion));
+                    }
+                    Err(error) => failed = Some(error.to_string()),
+                }
             }
+            // The files of those that are deleted go also where others were not: the next look finds only those.
             if self.deleted_elsewhere.try_send(deleted).is_err() {
                 warn!("files of calls deleted elsewhere stay until their time is up");
             }
+            if let Some(why) = failed {
+                return Err(why);
+            }
         }
+        // Only now: what could not be deleted is found again.
+        seen.newest = newest;
         // Where there are more words than were read, the next look begins after them.
         seen.overlap_ms = if words.len() < AT_ONCE { OVERLAP_MS } else { 0 };
         seen.hashes = hashes;
