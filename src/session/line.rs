@@ -226,7 +226,7 @@ impl Switchboard {
             return;
         }
         let known_here = self.entry(&webhook.call_sid).is_some();
-        let Some(entry) = self.find(&webhook.call_sid).await else { return };
+        let Some(entry) = self.find_unhurried(&webhook.call_sid).await else { return };
         let streamed_elsewhere = {
             let session = entry.session.lock().await;
             // Where the one-time word is still there, no stream of the call ever came to this process.
@@ -245,7 +245,7 @@ impl Switchboard {
     }
 
     async fn call_ended(&self, call_sid: &CallSid) {
-        let Some(entry) = self.find(call_sid).await else { return };
+        let Some(entry) = self.find_unhurried(call_sid).await else { return };
         // The stream's task still knows the caller's last words.
         entry.leave_stream().await;
         let mut session = entry.session.lock().await;

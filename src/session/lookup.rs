@@ -21,6 +21,11 @@ impl Switchboard {
         self.look_up(call_sid, LOOK_UP, false).await.unwrap_or(None)
     }
 
+    /// The same where nobody waits on the line: a MongoDB that is slow gets its time.
+    pub(super) async fn find_unhurried(&self, call_sid: &CallSid) -> Option<Arc<Entry>> {
+        self.look_up(call_sid, UNHURRIED, false).await.unwrap_or(None)
+    }
+
     /// The same for a call that begins: most likely nobody knows it, and MongoDB is not asked where it is known to be away. Where an
     /// instance did know it, both versions are put together later.
     pub(super) async fn find_new(&self, call_sid: &CallSid) -> Option<Arc<Entry>> {
@@ -131,6 +136,8 @@ impl Switchboard {
 
 /// How long a lookup may take, journal and MongoDB together.
 const LOOK_UP: Duration = Duration::from_millis(500);
+/// The same where no caller waits, and Twilio for 15 seconds.
+const UNHURRIED: Duration = Duration::from_secs(5);
 /// How often a version that is on its way from another instance is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// How long it is looked for: without it the call would end, or go on from what it was a turn ago.
