@@ -424,8 +424,9 @@ mod tests {
         assert_eq!(with(&[("TWILIO_API_URL", "http://127.0.0.1:9")]), (0, 0));
         assert_eq!(with(&[("TWILIO_API_URL", "https://twilio.com.example.in")]), (0, 0));
         assert_eq!(with(&[("CALLS_TO_NUMBER_PER_HOUR", "0"), ("CALLS_FROM_NUMBER_PER_HOUR", "3")]), (0, 3));
+        // A proxy on the way may have the certificate.
+        assert_eq!(with(&[("PUBLIC_URL", "http://voice.example.in")]), (6, 20));
         for here in [
-            "http://voice.example.in",
             "http://127.0.0.1:8080",
             "https://127.0.0.1:8443",
             "https://localhost",

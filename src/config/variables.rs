@@ -46,12 +46,12 @@ pub const VARIABLES: &[Variable] = &[
     row(
         "CALLS_TO_NUMBER_PER_HOUR",
         "",
-        "calls to one number; 0: no limit; missing: 6 on Twilio's own line with a public https PUBLIC_URL, else no limit",
+        "calls to one number; 0: no limit; missing: 6 on Twilio's own line with a PUBLIC_URL beyond this machine, else no limit",
     ),
     row(
         "CALLS_FROM_NUMBER_PER_HOUR",
         "",
-        "calls from one number; 0: no limit; missing: 20 on Twilio's own line with a public https PUBLIC_URL, else no limit",
+        "calls from one number; 0: no limit; missing: 20 on Twilio's own line with a PUBLIC_URL beyond this machine, else no limit",
     ),
     row("MAX_CALLS", "1000", "live calls that this process takes"),
     row("DRAIN_SECONDS", "30", "how long live calls may go on after SIGTERM"),
