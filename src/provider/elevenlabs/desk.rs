@@ -303,7 +303,8 @@ impl<'a> Desk<'a> {
                     && let Some(at) = self.find(clause)
                 {
                     let spoken = &mut self.clauses[at];
-                    if spoken.link == Link::First && self.chain.has_second(&spoken.said.voice) {
+                    // Also while the second model is left alone: it may be asked again before this clause breaks off.
+                    if spoken.link == Link::First && self.chain.second(&spoken.said.voice).is_some() {
                         spoken.note_letters(&letters);
                     }
                     self.outbox.push_back(VoiceEvent::Letters { turn: clause.0, clause: clause.1, ends_ms: letters });
