@@ -6,11 +6,12 @@ mod rig;
 use std::fs;
 use std::process::Command;
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use rig::records::{call, facts, sid};
 use tempfile::tempdir;
 use trunkline::store::journal::{Errand, Journal, JournalConfig, look_into};
-use trunkline::store::{ListFilter, Place, Store, StoreConfig, StoreError};
+use trunkline::store::{ListFilter, Place, Store, StoreConfig, StoreError, Taken};
 
 async fn open(dir: &std::path::Path) -> Store {
     Store::open(StoreConfig { data_dir: dir.to_owned(), mongodb: None }).await.unwrap()
@@ -82,6 +83,30 @@ async fn a_full_queue_is_told_and_shown() {
     blocker.execute_batch("COMMIT").unwrap();
     store.save(call("CA2", 1), None).await.unwrap();
     assert!(store.status().journal_writable);
+}
+
+#[tokio::test]
+async fn it_is_known_which_version_was_taken_also_of_saves_that_nobody_waits_for() {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let taken = Taken::default();
+    store.save_nowait_noting(call("CA1", 3), None, &taken).unwrap();
+    store.load(&sid("CA1")).await.unwrap();
+    assert_eq!(taken.version(), 3);
+    // Whoever does not wait for the disk learns of it later.
+    let blocker = rusqlite::Connection::open(dir.path().join("trunkline.sqlite")).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.save_noting(call("CA1", 4), None, &taken).now_or_never().is_none());
+    assert_eq!(taken.version(), 3);
+    blocker.execute_batch("COMMIT").unwrap();
+    store.load(&sid("CA1")).await.unwrap();
+    assert_eq!(taken.version(), 4);
+    store.delete(&sid("CA1")).await.unwrap();
+    assert!(matches!(store.save_noting(call("CA1", 5), None, &taken).await, Err(StoreError::Deleted)));
+    assert_eq!(taken.version(), 5, "nothing of a deleted call is left to be kept");
+    store.shutdown(std::time::Duration::ZERO).await;
+    assert!(store.save_noting(call("CA1", 6), None, &taken).await.is_err());
+    assert_eq!(taken.version(), 5);
 }
 
 #[tokio::test]

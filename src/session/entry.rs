@@ -19,6 +19,7 @@ use super::places::Place;
 use crate::agent::{Agent, Mode};
 use crate::call::TurnReport;
 use crate::conversation::{Conversation, Ending, Stage, history};
+use crate::store::Taken;
 use crate::store::record::{CallDocument, CollectedDocument, Lineage, SCHEMA};
 use crate::store::speech_cache::Claims;
 use crate::telemetry::timeline;
@@ -51,6 +52,8 @@ pub(super) struct Session {
     pub(super) mode: Mode,
     pub(super) conversation: Conversation,
     pub(super) version: u64,
+    /// Which of its versions the journal has.
+    pub(super) taken: Taken,
     /// From which versions of which processes this one was made.
     pub(super) lineage: Lineage,
     /// Files of cached speech that say something of this call alone.
@@ -211,6 +214,11 @@ impl Session {
         news
     }
 
+    /// Whether its last version is safe: in the journal, or, if another process made it, where that has kept it.
+    pub(super) fn is_kept(&self, writer: &str) -> bool {
+        self.taken.version() >= self.version || self.lineage.writer != writer
+    }
+
     /// How long it has lasted since it was answered.
     pub(super) fn lasted(&self) -> SignedDuration {
         Timestamp::now().duration_since(self.answered_at.unwrap_or(self.started_at))
@@ -341,6 +349,7 @@ impl Session {
             conversation: kept.conversation,
             lineage: Lineage { seen: document.lineage.knows(document.version), ..document.lineage },
             version: document.version,
+            taken: Taken::up_to(document.version),
             speech: document.speech,
             started_at: document.started_at,
             ended_at: document.ended_at,

@@ -20,6 +20,7 @@ use crate::agent::text::fill;
 use crate::agent::{Agent, Language, Mode};
 use crate::conversation::{Conversation, Opening};
 use crate::provider::breaker::Circuit;
+use crate::store::Taken;
 use crate::store::record::Lineage;
 use crate::telemetry;
 use crate::twilio::CallSid;
@@ -367,6 +368,7 @@ impl Switchboard {
             mode,
             conversation,
             version: 0,
+            taken: Taken::default(),
             lineage: Lineage::default(),
             speech: Vec::new(),
             started_at: now,

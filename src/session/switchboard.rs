@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -149,7 +149,7 @@ impl Switchboard {
         let sweeper = board.clone();
         board.0.tracker.spawn(async move {
             let stop = sweeper.0.stop.clone();
-            while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
+            while stop.run_until_cancelled(sleep(SWEEP)).await.is_some() {
                 sweeper.sweep().await;
             }
         });
@@ -330,7 +330,7 @@ impl Switchboard {
         let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
         let by = by.min(Instant::now() + JOURNAL);
-        match timeout_at(by, self.store().save(call, collected)).await {
+        match timeout_at(by, self.store().save_noting(call, collected, &session.taken)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(call_sid = %session.call_sid, %error, "a turn was not kept"),
             Err(_) => warn!(call_sid = %session.call_sid, "the journal is late; the call goes on"),
@@ -342,29 +342,35 @@ impl Switchboard {
         self.hold(session);
         let (call, collected) = session.documents(self.store().writer());
         entry.tell(session);
-        if let Err(error) = self.store().save_nowait(call, collected) {
+        if let Err(error) = self.store().save_nowait_noting(call, collected, &session.taken) {
             warn!(call_sid = %session.call_sid, %error, "a turn was not kept");
         }
     }
 
-    /// Whenever the journal takes turns again, keeps what it did not take meanwhile: the calls that changed here since.
+    /// Whenever the journal takes turns again, keeps what it did not take meanwhile.
     async fn keep_again(&self) {
         loop {
             let since = self.store().kept_again().await;
             let mut calls = 0;
             for entry in self.entries() {
                 let mut session = entry.session.lock().await;
-                // What the journal was late with when it failed may be lost too.
-                let changed = session.touched_at.duration_since(since) > -LATE;
-                if changed && session.lineage.writer == self.store().writer() {
-                    calls += 1;
+                if session.is_kept(self.store().writer()) {
+                    continue;
+                }
+                calls += 1;
+                if *entry.streaming.borrow() {
+                    // Its task needs the state for every turn.
+                    self.save_nowait(&entry, &mut session);
+                } else {
                     self.save(&entry, &mut session).await;
                 }
             }
-            info!(calls, "calls that changed meanwhile are kept");
+            info!(calls, %since, "calls that were not kept meanwhile are kept again");
             if let Err(error) = self.do_not_call().write_again().await {
                 error!(%error, "the do-not-call list could not be written");
             }
+            // The journal may take some and refuse others, which it then tells at once.
+            sleep(AGAIN).await;
         }
     }
 
@@ -374,8 +380,6 @@ impl Switchboard {
         let idle = |session: &Session| now.duration_since(session.touched_at).as_secs();
         // One that another instance carries may have ended there.
         self.look_elsewhere(|session| idle(session) > QUIET).await;
-        // What the journal does not take is nowhere but here.
-        let kept = self.store().status().journal_writable;
         for entry in self.entries() {
             let Ok(mut session) = entry.session.try_lock() else { continue };
             let idle = idle(&session);
@@ -390,8 +394,11 @@ impl Switchboard {
                 self.save_nowait(&entry, &mut session);
             }
             let past = session.ended_at.is_some_and(|at| now.duration_since(at).as_secs() > FORGET_AFTER);
-            if past && (kept || self.calls().len() > UNKEPT) {
+            if past && (session.is_kept(self.store().writer()) || self.calls().len() > UNKEPT) {
                 self.calls().remove(&call_sid);
+            } else if past && self.store().status().journal_writable {
+                // What the journal did not take is nowhere but here; one that was merely late tells nobody that it is no more.
+                self.save_nowait(&entry, &mut session);
             }
         }
         let oldest = now - SignedDuration::from_secs(FORGET_AFTER);
@@ -410,8 +417,8 @@ const SWEEP: Duration = Duration::from_secs(15);
 const FORGET_AFTER: i64 = 90;
 /// Calls that are remembered at most where they cannot be kept, ended ones among them: some 200 MB.
 const UNKEPT: usize = 10_000;
-/// How long before a failed write what was handed over may not have been written either.
-const LATE: SignedDuration = SignedDuration::from_secs(10);
+/// Between two rounds of keeping what was not kept.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Seconds after which a call of which nothing was heard may have gone on, or ended, elsewhere.
 const QUIET: i64 = 20;
 /// Seconds beyond its longest duration after which a silent call is taken for lost.

@@ -51,6 +51,10 @@ pub struct Journal {
     inner: Arc<Inner>,
 }
 
+/// Up to which version the journal has taken a call; noted by its own thread, also where nobody waits. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Taken(Arc<AtomicU64>);
+
 /// What the journal knows of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
@@ -162,16 +166,34 @@ impl Journal {
     /// # Errors
     /// Nothing of this version was kept, but for [`StoreError::Late`], where it may be.
     pub async fn save(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
-        let write = Write::Save(Box::new(call), collected.map(Box::new));
+        self.save_noting(call, collected, &Taken::default()).await
+    }
+
+    /// As [`Self::save`]; `taken` learns of it whenever it is done, also if this future is dropped meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub async fn save_noting(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+        taken: &Taken,
+    ) -> Result<(), StoreError> {
+        let write = Write::Save(Box::new(call), collected.map(Box::new), taken.clone());
         self.write(write).await.map(|_| ())
     }
 
-    /// Queues a version of a call and returns at once. See [`super::Store::save_nowait`].
+    /// Queues a version of a call and returns at once; `taken` learns of it once it is done. See [`super::Store::save_nowait`].
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`].
-    pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
-        let write = Write::Save(Box::new(call), collected.map(Box::new));
+    pub fn save_nowait(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+        taken: &Taken,
+    ) -> Result<(), StoreError> {
+        let write = Write::Save(Box::new(call), collected.map(Box::new), taken.clone());
         self.inner.writes.try_send((write, None)).map_err(|refused| {
             let error = match refused {
                 mpsc::error::TrySendError::Full(_) => StoreError::Busy,
@@ -372,6 +394,22 @@ impl Journal {
             reply.await.map_err(|_| StoreError::Closed)?
         };
         timeout(PATIENCE, asked).await.unwrap_or(Err(StoreError::Late(PATIENCE)))
+    }
+}
+
+impl Taken {
+    /// Of a call that was read in this version.
+    pub fn up_to(version: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(version)))
+    }
+
+    /// The newest version that needs to be kept no more; 0 if there is none.
+    pub fn version(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn note(&self, version: u64) {
+        self.0.fetch_max(version, Ordering::AcqRel);
     }
 }
 

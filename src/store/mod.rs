@@ -27,6 +27,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::twilio::CallSid;
+pub use journal::Taken;
 use journal::{Found, Journal, JournalConfig, set_aside};
 pub use list::{ListFilter, Place};
 use list::{Versioned, merge};
@@ -210,13 +211,39 @@ impl Store {
         self.journal.save(call, collected).await
     }
 
+    /// As [`Self::save`]; `taken` learns of it whenever it is done, also if this future is dropped meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub async fn save_noting(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+        taken: &Taken,
+    ) -> Result<(), StoreError> {
+        self.journal.save_noting(call, collected, taken).await
+    }
+
     /// Hands a version of a call to the journal and returns at once: for the task that carries a streamed call. Order is kept
     /// with other saves and with [`Self::load`].
     ///
     /// # Errors
     /// [`StoreError::Busy`] or [`StoreError::Closed`]; counted. A failure to write is counted, logged and shown by the status.
     pub fn save_nowait(&self, call: CallDocument, collected: Option<CollectedDocument>) -> Result<(), StoreError> {
-        self.journal.save_nowait(call, collected)
+        self.save_nowait_noting(call, collected, &Taken::default())
+    }
+
+    /// As [`Self::save_nowait`]; `taken` learns of it once it is done.
+    ///
+    /// # Errors
+    /// As [`Self::save_nowait`].
+    pub fn save_nowait_noting(
+        &self,
+        call: CallDocument,
+        collected: Option<CollectedDocument>,
+        taken: &Taken,
+    ) -> Result<(), StoreError> {
+        self.journal.save_nowait(call, collected, taken)
     }
 
     /// The newest known version of a call, also one that another instance carried. As [`Self::known`]; of two rivals the one with the

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::sql::{self, Growth};
-use super::{Errand, Found, JournalConfig, Shared, Waiting, file, room};
+use super::{Errand, Found, JournalConfig, Shared, Taken, Waiting, file, room};
 use crate::store::record::{CallDocument, CollectedDocument};
 use crate::store::{Deletion, ListFilter, StoreError};
 use crate::telemetry;
@@ -21,7 +21,7 @@ use crate::twilio::CallSid;
 /// What the writing thread is asked for.
 #[derive(Debug)]
 pub(super) enum Write {
-    Save(Box<CallDocument>, Option<Box<CollectedDocument>>),
+    Save(Box<CallDocument>, Option<Box<CollectedDocument>>, Taken),
     Delete(CallSid),
     /// Calls that were deleted elsewhere, by their hashes.
     Bury(HashSet<Vec<u8>>),
@@ -166,6 +166,9 @@ impl Writer {
         self.shared.size(sql::bytes(&self.connection).unwrap_or(0));
         histogram!(telemetry::JOURNAL_SECONDS).record(took.as_secs_f64());
         for ((write, result), answer) in writes.iter().zip(results).zip(answers) {
+            if let (Ok(_) | Err(StoreError::Deleted), Write::Save(call, _, taken)) = (&result, write) {
+                taken.note(call.version);
+            }
             match (&result, write) {
                 (Ok(_), Write::Save(..)) => {
                     counter!(telemetry::JOURNAL_SAVES).increment(1);
@@ -275,7 +278,7 @@ fn carry_out(connection: &Connection, write: &Write, outbox: bool, growth: &mut 
         growth.refused += by.refused;
     };
     match write {
-        Write::Save(call, collected) => {
+        Write::Save(call, collected, _) => {
             let (newer, by) = sql::save(connection, call, collected.as_deref(), outbox)?;
             grow(by);
             if !newer {
