@@ -12,6 +12,7 @@ pub mod intake;
 mod line;
 mod lookup;
 mod media;
+mod overflow;
 mod places;
 mod rates;
 mod reconcile;

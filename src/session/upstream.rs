@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 
 use super::intake::ToEars;
+use super::overflow::Overflow;
 use super::speech::{key, voice_spec};
 use super::switchboard::Switchboard;
 use crate::agent::Agent;
@@ -33,8 +34,8 @@ pub(super) struct Upstream {
     pub(super) language_news: bool,
     pub(super) voice_in: mpsc::Sender<VoiceInput>,
     pub(super) voice_out: mpsc::Receiver<VoiceEvent>,
-    /// Kept so that cached speech can be handed in beside the voice's own.
-    voice_tx: mpsc::Sender<VoiceEvent>,
+    /// By which cached speech is handed in beside the voice's own.
+    told_by_us: Overflow<VoiceEvent>,
     pub(super) mind: Option<Asked>,
     /// Fixed clauses whose audio is collected for the cache.
     pub(super) collecting: HashMap<(u32, u32), (SpeechKey, Vec<u8>)>,
@@ -71,7 +72,7 @@ impl Upstream {
             language_news: false,
             voice_in,
             voice_out,
-            voice_tx,
+            told_by_us: Overflow::new(voice_tx),
             mind: None,
             collecting: HashMap::new(),
             voices,
@@ -140,7 +141,7 @@ impl Upstream {
         if let Err(refused) = self.voice_in.try_send(VoiceInput::Speak(utterance)) {
             count_full(&refused);
             let error = ProviderError::new("elevenlabs", ProviderErrorKind::Broken, "the voice takes no more clauses");
-            self.told_by_us(board, VoiceEvent::Failed { turn, clause, error });
+            self.told_by_us.put(board.tracker(), VoiceEvent::Failed { turn, clause, error });
         }
     }
 
@@ -156,15 +157,7 @@ impl Upstream {
     fn hand_in(&self, board: &Switchboard, turn: u32, clause: u32, audio: Bytes) {
         let events = [VoiceEvent::Audio { turn, clause, audio }, VoiceEvent::Done { turn, clause, pure: true }];
         for event in events {
-            self.told_by_us(board, event);
-        }
-    }
-
-    /// Comes out as if the voice had told it; where its queue is full, once there is room.
-    fn told_by_us(&self, board: &Switchboard, event: VoiceEvent) {
-        if let Err(TrySendError::Full(event)) = self.voice_tx.try_send(event) {
-            let out = self.voice_tx.clone();
-            board.tracker().spawn(async move { out.send(event).await.is_ok() });
+            self.told_by_us.put(board.tracker(), event);
         }
     }
 
