@@ -11,6 +11,7 @@ mod claims;
 mod files;
 mod key;
 mod memory;
+mod removed;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ pub use claims::Claims;
 use files::Handed;
 pub use key::{SpeechForm, SpeechKey};
 use memory::Memory;
+use removed::Removed;
 
 /// How much speech to keep, and for how long.
 #[derive(Clone, Debug)]
@@ -99,6 +101,7 @@ impl SpeechCache {
             memory,
             handed: Handed::default(),
             claimed: Arc::default(),
+            removed: Removed::default(),
             flights: Mutex::default(),
             failing: AtomicBool::new(false),
         };
@@ -191,21 +194,14 @@ impl SpeechCache {
     }
 
     /// Removes these sounds now, from memory and disk, whenever they were last used: they say something of a call that is being
-    /// deleted, their owner. One that another call has a claim on stays: it says the same of that call, and goes with it. Names that are not of the
+    /// deleted, their owner; a rendering that is under way brings none back. One that another call has a claim on stays: it says the same of that call, and goes with it. Names that are not of the
     /// cache's form are passed over.
     pub async fn remove(&self, names: Vec<String>, owner: &str) {
         let (inner, owner) = (Arc::clone(&self.inner), owner.to_owned());
         let removing = spawn_blocking(move || {
             for name in names.iter().filter(|name| files::form_of(name).is_some()) {
-                let removed = inner.claimed.unless_claimed(name, &owner, || {
-                    inner.memory().remove(name);
-                    std::fs::remove_file(inner.config.dir.join(name))
-                });
-                if let Some(Err(error)) = removed
-                    && error.kind() != std::io::ErrorKind::NotFound
-                {
-                    warn!(%error, "speech of a deleted call was not removed");
-                }
+                inner.removed.note(name, &owner);
+                inner.remove(name, &owner);
             }
         });
         if let Err(error) = removing.await {
@@ -283,6 +279,8 @@ struct Inner {
     handed: Handed,
     /// What live calls may still have played.
     claimed: Arc<Claimed>,
+    /// What went with its call a moment ago.
+    removed: Removed,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     /// Whether the last write failed: an outage is reported once.
     failing: AtomicBool,
@@ -328,7 +326,20 @@ impl Inner {
         Seat { inner: self, name: name.to_owned(), flight }
     }
 
-    /// Holds a sound in memory and writes it. Returns when it is on the disk, or known not to get there.
+    /// Removes a sound unless a call other than this one has a claim on it.
+    fn remove(&self, name: &str, owner: &str) {
+        let removed = self.claimed.unless_claimed(name, owner, || {
+            self.memory().remove(name);
+            std::fs::remove_file(self.config.dir.join(name))
+        });
+        if let Some(Err(error)) = removed
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            warn!(%error, "speech of a deleted call was not removed");
+        }
+    }
+
+    /// Holds a sound in memory and writes it, unless its call was just deleted. Returns when it is on the disk, or known not to get there.
     async fn keep(self: &Arc<Self>, name: &str, bytes: &Bytes) {
         if bytes.is_empty() {
             return;
@@ -355,6 +366,10 @@ impl Inner {
                     warn!(%error, %dir, "speech cannot be cached; it is rendered again each time");
                 }
             }
+        }
+        // Only now: whenever its call is deleted, either the deletion finds the file or this finds the deletion.
+        if let Some(owner) = self.removed.owner(name) {
+            self.remove(name, &owner);
         }
     }
 }
@@ -434,6 +449,27 @@ mod tests {
             assert_eq!(follower.await.expect("no panic").expect("the sound").0, Bytes::from_static(b"sound"));
         }
         assert!(cache.inner.flights().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_rendered_after_its_calls_deletion_is_not_kept_but_for_a_call_that_claims_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = SpeechCache::open(SpeechCacheConfig::new(dir.path())).expect("a cache");
+        let (finish, finished) = oneshot::channel();
+        let rendering = ask(&cache, async { Ok(finished.await.expect("told what it sounds like")) });
+        seated(&cache, 1).await;
+        let claims = cache.claims("deleted");
+        claims.add([&key().file_name()]);
+        cache.remove(vec![key().file_name()], "deleted").await;
+        finish.send(Bytes::from_static(b"sound")).expect("it renders");
+        assert!(rendering.await.expect("no panic").is_ok());
+        assert_eq!((cache.get_hot(&key()), cache.get(&key()).await), (None, None));
+        assert_eq!(std::fs::read_dir(dir.path()).expect("the folder").count(), 0);
+
+        let others = cache.claims("another");
+        others.add([&key().file_name()]);
+        cache.put(&key(), Bytes::from_static(b"sound")).await;
+        assert!(cache.get(&key()).await.is_some());
     }
 
     #[tokio::test]
