@@ -188,6 +188,18 @@ mod tests {
         Session::restore(document, of.agent.clone(), zone(&of.agent)).unwrap()
     }
 
+    #[test]
+    fn a_version_that_only_this_process_made_is_unkept_until_the_journal_has_it() {
+        let (mut session, document) = kept_by_one();
+        assert!(!session.is_kept("one"), "nobody has taken it");
+        let mut two = at_two(document, &session);
+        assert!(two.is_kept("one") && two.is_kept("two"), "it was read from where it is kept");
+        let (newer, _) = two.documents("two");
+        assert!(!two.is_kept("two"));
+        session.give_way(at_two(newer, &two));
+        assert!(session.is_kept("one"), "the other process keeps what it made");
+    }
+
     #[tokio::test]
     async fn subscribers_are_told_every_line_that_another_instance_added_and_none_twice() {
         let (mut session, document) = kept_by_one();
