@@ -162,6 +162,12 @@ pub(super) const WORDS: Table = &[
         "के_बीच के_बीच_में बीच के_दरमियान के_बीच_मे के_मध्य ke_beech ke_bich ke_beech_mein ke_beech_me ke_bich_mein ke_bich_me beech bich ke_darmiyan k_beech k_bich beech_mein beech_me ke_beech_main",
     ),
     (And, "और एवं व तथा aur or_bhi evam tatha awr"),
+    (
+        Lowered,
+        "kam_kar_ke kam_karke kam_kar_kar kum_karke ghata_ke ghatake ghata_kar discount_karke discount_kar_ke discount_de_ke \
+         discount_deke discount_laga_ke discount_lagake कम_करके कम_कर_के घटा_के घटाके घटाकर घटा_कर डिस्काउंट_करके \
+         डिस्काउंट_देके डिस्काउंट_दे_के",
+    ),
     (Or, "या या_फिर ya ya_phir ya_fir yaa या_तो ya_to अथवा athva ya_toh yaa_phir nahi_to_phir ya_shayad"),
     (But, "लेकिन मगर परंतु पर_फिर lekin magar parantu lekin_agar par_abhi लेकिन_अब par_aapke"),
     (Of, "का के की ka ke ki"),

@@ -135,6 +135,8 @@ pub(super) enum Word {
     To,
     Too,
     For,
+    /// "kam kar ke": what stands before it comes off, what follows is the price.
+    Lowered,
     Hyphen,
     Slash,
     Plus,
