@@ -200,10 +200,7 @@ pub(super) const WORDS: Table = &[
          ill_phone will_phone ill_ring will_ring let_me_call let_me_phone need_to_call have_to_call want_to_call \
          going_to_call must_call need_to_phone have_to_phone want_to_phone going_to_phone",
     ),
-    (
-        CallMe,
-        "call_me call_us ring_me ring_us phone_me phone_us call_me_back call_us_back can_you_call could_you_call",
-    ),
+    (CallMe, "call_me call_us ring_me ring_us phone_me phone_us call_me_back call_us_back can_you_call could_you_call"),
     (Come, "come reach arrive"),
     (Tell, "tell_you let_you_know inform_you get_back get_back_to_you message_you whatsapp_you update_you"),
     (Opens, "opens"),
