@@ -397,7 +397,7 @@ pub(super) const WORDS: Table = &[
         DontKnow,
         "wrong_number i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
          i_am_not_sure im_not_sure no_clue dunno unsure it_depends depends have_to_check need_to_check will_have_to_check \
-         let_me_check let_me_see let_me_think i_will_check ill_check not_aware dont_remember cant_remember \
+         let_me_check let_me_see let_me_think let_me_ask let_me_confirm let_me_consult let_me_discuss i_will_check ill_check not_aware dont_remember cant_remember \
          cant_hear cannot_hear dont_understand didnt_understand didnt_get not_clear not_audible come_again say_again \
          repeat_that repeat_please pardon couldnt_hear didnt_hear cant_tell cannot_tell not_decided havent_decided \
          will_let_you_know ask_me_later wouldnt_know didnt_catch cant_confirm cannot_confirm will_confirm_later \
