@@ -11,6 +11,7 @@ use super::timer::Timer;
 use super::{Action, Call, backchannel};
 use crate::audio::Frame;
 use crate::conversation::{Completeness, Keys, UserTurn};
+use crate::understand;
 
 impl Call {
     pub(super) fn frame(&mut self, frame: &Frame, now: Duration, actions: &mut Vec<Action>) {
@@ -222,6 +223,8 @@ impl Call {
             if !exchange.text.is_empty() {
                 report.speech_ended_ms = Some(ms(self.hearing.voiced_at()));
                 report.final_words_ms = Some(ms(self.hearing.final_at()));
+                // Keys that waited for more of them were pressed at the question that his words have answered.
+                self.digits_early |= !self.digits.is_empty();
             }
         }
         self.await_mind(now);
@@ -343,6 +346,12 @@ impl Call {
         let said = self.hearing.final_words().to_owned();
         if !said.is_empty() && !backchannel::is_only(&said, true, &self.agent) {
             let (audio_ms, local) = (self.hearing.span(), self.local(now));
+            if understand::refuses_calls(&said) {
+                // Whatever he did besides.
+                let said = UserTurn::Said { text: said, audio_ms };
+                self.hearing.forget();
+                return self.take_turn(&said, true, now, actions);
+            }
             self.conversation.heard(&self.agent, &said, audio_ms, local);
         }
         self.hearing.forget();

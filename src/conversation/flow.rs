@@ -128,7 +128,10 @@ impl Conversation {
     /// Ends the call politely from our side: it has lasted too long, or we are shutting down.
     pub fn say_goodbye(&mut self, agent: &Agent, now: DateTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if !self.stage.is_over() {
+        let asked_for = agent.fields.iter().any(|field| field.required);
+        if self.stage == Stage::Collecting && asked_for && self.is_complete(agent) {
+            self.let_go(agent, now, &mut effects);
+        } else if !self.stage.is_over() {
             self.give_up(agent, now, &mut effects);
         }
         effects
@@ -145,6 +148,13 @@ impl Conversation {
             effects.push(Effect::End(Ending::HangUp));
         } else if self.history.entries().is_empty() {
             return self.begin(agent, now);
+        } else if self.calls_refused {
+            // What he said besides was taken in with the words.
+            if self.stage == Stage::Collecting && self.is_complete(agent) {
+                self.let_go(agent, now, &mut effects);
+            } else {
+                self.give_up(agent, now, &mut effects);
+            }
         } else if self.stage == Stage::LanguageSelection {
             self.ask_language(agent, now, &mut effects);
         } else if unanswered {
@@ -425,6 +435,16 @@ impl Conversation {
     fn thank(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         self.say_text(agent, |language| &language.texts.thanks, now, effects);
         self.end(Stage::Completed, Ending::HangUp, effects);
+    }
+
+    /// The last words to a caller who has said all that was to be known.
+    fn let_go(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+        if self.calls_refused {
+            self.say_farewell(agent, now, effects);
+            self.end(Stage::Completed, Ending::HangUp, effects);
+        } else {
+            self.thank(agent, now, effects);
+        }
     }
 
     fn give_up(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {

@@ -51,9 +51,7 @@ impl Conversation {
         }
         let answers = matches!(key, '1' | '2');
         if !self.reading.is_empty() {
-            let long = |name: &String| {
-                agent.field(name).is_some_and(|field| matches!(field.kind, FieldKind::Money | FieldKind::Phone))
-            };
+            let long = |name: &String| agent.field(name).is_some_and(|field| is_typed(field.kind));
             return match (answers, self.reading.iter().any(long)) {
                 (true, true) => Keys::Perhaps,
                 (true, false) => Keys::Whole,
@@ -136,7 +134,8 @@ impl Conversation {
 
     fn open_to_keys<'a>(&self, agent: &'a Agent) -> Option<&'a Field> {
         match self.asked_fields(agent)[..] {
-            [field] => Some(field),
+            // Another one than was asked for may be all that is missing.
+            [field] if self.asked.is_empty() || self.asked.contains(&field.name) => Some(field),
             [first, ..] if self.asked.is_empty() && matches!(first.kind, FieldKind::Choice | FieldKind::YesNo) => {
                 Some(first)
             }

@@ -55,8 +55,10 @@ impl Conversation {
         }
         let spoken = matches!(turn, UserTurn::Said { .. });
         if spoken && (answer != Some(false) || !corrected.is_empty()) {
-            // The rest of the sentence may hold other fields: "yes, and at five".
-            self.ground(agent, &[], &names, false);
+            // The rest of the sentence may hold other fields: "yes, and at five". His yes or no is spent.
+            let spent = agent.fields.iter().filter(|field| answer.is_some() && field.kind == FieldKind::YesNo);
+            let except: Vec<String> = names.into_iter().chain(spent.map(|field| field.name.clone())).collect();
+            self.ground(agent, &[], &except, false);
         }
         true
     }

@@ -42,7 +42,8 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
     // "aadmi bhej do" sends a man to the lorry, not to the phone.
     let give = (from..to).any(|at| {
         let word = heard.tokens[at].word;
-        word == Word::CallBack || word == Word::Give && heard.before(at) != Some(Word::Stem)
+        word == Word::CallMe && !announced(heard, from, at)
+            || word == Word::Give && heard.before(at) != Some(Word::Stem)
     });
     let negative = any(&|w| {
         matches!(w, Word::Cant | Word::Not | Word::Nahi | Word::NoNeed | Word::No | Word::PlainNo | Word::Without)
@@ -90,6 +91,11 @@ fn clause(heard: &Heard, from: usize, to: usize, question: bool) -> Option<bool>
         })
     });
     (bare && !question).then_some(true)
+}
+
+/// "the owner will call me", which tells; "can a human call me" asks.
+fn announced(heard: &Heard, from: usize, at: usize) -> bool {
+    heard.before(at) == Some(Word::I) && heard.any(from, at, |w| matches!(w, Word::Human | Word::Someone))
 }
 
 /// "my manager", "mere driver".

@@ -440,6 +440,11 @@ fn choose(heard: &Heard, mut offers: Vec<Said<Offer>>) -> Vec<Said<Offer>> {
     if rate {
         offers.retain(|o| !(o.what.marks.bound || o.what.marks.base) || o.what.money.per.is_some());
     }
+    // "800, after discount 50": perhaps the discount itself.
+    let most = offers.iter().map(|o| o.what.money.paise).max().unwrap_or_default();
+    for offer in &mut offers {
+        offer.what.marks.settled &= !offer.what.marks.lowered || offer.what.money.paise >= most / 2;
+    }
     if offers.iter().any(|o| o.what.marks.settled) {
         offers.retain(|o| o.what.marks.settled);
     }

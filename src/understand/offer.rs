@@ -24,6 +24,8 @@ pub(super) struct Marks {
     pub(super) usual: bool,
     /// "final", "for you".
     pub(super) settled: bool,
+    /// What is left after a discount.
+    pub(super) lowered: bool,
 }
 
 /// The marks of amount `i` of `places` (token ranges, in order); `range` if it has an upper end of its own.
@@ -64,7 +66,8 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
 
-    let settled = before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
+    marks.lowered = lowered(heard, left, from) || left_over(heard, to, right);
+    let settled = marks.lowered || before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
     let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
         || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
@@ -156,6 +159,8 @@ fn opens(word: Word) -> bool {
             | Word::I
             | Word::Hum
             | Word::With
+            | Word::After
+            | Word::Lowered
     )
 }
 
@@ -228,6 +233,44 @@ fn apart(heard: &Heard, from: usize, to: usize) -> bool {
     })
 }
 
+/// "after discount 700", "discount ke baad 700", "kam kar ke 700": what is left of an earlier price.
+fn lowered(heard: &Heard, left: usize, from: usize) -> bool {
+    let light = |w: Word| is_filler(w) || matches!(w, Word::Rupee | Word::Is | Word::It | Word::Charge);
+    let Some(at) = (left..from).rev().find(|&at| !light(heard.tokens[at].word)) else { return false };
+    match heard.tokens[at].word {
+        Word::Lowered => true,
+        Word::KeBaad => heard.before(at) == Some(Word::Off),
+        Word::Off => off_after(heard, at) == Some(Word::After),
+        _ => false,
+    }
+}
+
+/// "700 after discount", "700 discount ke baad" with no other price to follow.
+fn left_over(heard: &Heard, to: usize, right: usize) -> bool {
+    let at = heard.skip(to, |w| is_filler(w) || w == Word::Rupee);
+    let off = |at: usize| at < right && heard.word(at) == Some(Word::Off);
+    match heard.word(at) {
+        Some(Word::After) => off(heard.skip(at + 1, |w| is_filler(w) || w == Word::Article)),
+        Some(Word::Off) => {
+            let end = heard.clause_end(at);
+            heard.word(at + 1) == Some(Word::KeBaad) && !heard.nums.iter().any(|n| n.from > at && n.from < end)
+        }
+        _ => false,
+    }
+}
+
+/// The "after" or "with" of the discount at token `at`; an amount between is the discount: "after 100 rupees discount".
+fn off_after(heard: &Heard, at: usize) -> Option<Word> {
+    let amount = |p: usize| heard.nums.iter().any(|n| n.from <= p && p < n.to);
+    let part = |p: usize| {
+        amount(p)
+            || is_filler(heard.tokens[p].word)
+            || matches!(heard.tokens[p].word, Word::Article | Word::Rupee | Word::Of)
+    };
+    let opening = (0..at).rev().find(|&p| !part(p)).map(|p| heard.tokens[p].word);
+    opening.filter(|w| matches!(w, Word::After | Word::With))
+}
+
 /// A side amount: loading and the like beside it, or marked extra.
 fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> bool {
     let covers = |w: Word| matches!(w, Word::Included | Word::KeSaath | Word::Without | Word::With | Word::Free);
@@ -239,9 +282,13 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
         let covered = |w: Word| matches!(w, Word::With | Word::Included | Word::Without | Word::Plus);
         heard.word(at) == Some(Word::Fuel) && !heard.any(left, at, covered)
     };
-    if heard.word(after) == Some(Word::Off)
+    // "with a discount of 100", but "after discount 700": the price that is left.
+    let off = |at: usize| {
+        heard.word(at) == Some(Word::Off) && (heard.any(at, from, |w| w == Word::Of) || off_after(heard, at).is_none())
+    };
+    if matches!(heard.word(after), Some(Word::Off | Word::Lowered)) && !left_over(heard, to, right)
         || heard.word(after) == Some(Word::Fuel) && heard.any(to, after, |w| w == Word::Of)
-        || before.is_some_and(|at| heard.word(at) == Some(Word::Off) || burnt(at))
+        || before.is_some_and(|at| off(at) || burnt(at))
         || heard.before(from) == Some(Word::Is) && from.checked_sub(2).is_some_and(burnt)
     {
         return true;

@@ -221,7 +221,7 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
     let ends = after
         .is_none_or(|w| matches!(w, Word::Comma | Word::Stop | Word::Filler | Word::And | Word::But | Word::Please));
     match before {
-        Some(Word::Ko) if ends => Word::Give,
+        Some(Word::Ko | Word::Lowered) if ends => Word::Give,
         // "mujhe do minute do"
         Some(Word::Unit(Unit::Minute)) if ends && earlier.is_some_and(is_number) => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,

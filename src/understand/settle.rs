@@ -3,7 +3,7 @@
 //! Knows nothing of what the values mean; works on where they stand among the words. Key types: [`Said`].
 
 use super::heard::{Heard, is_filler};
-use super::lexicon::Word;
+use super::lexicon::{Unit, Word};
 
 /// A value and the tokens that it rests on.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub(super) fn quoted(heard: &Heard, from: usize, to: usize) -> bool {
 /// batata hoon". `far`: the words say how far off it is, "in ten minutes".
 pub(super) fn put_off(heard: &Heard, from: usize, to: usize, far: bool) -> bool {
     let later = |word: Option<Word>| {
-        matches!(word, Some(Word::CallBack | Word::Tell | Word::DontKnow | Word::Talk | Word::Opens))
+        matches!(word, Some(Word::CallBack | Word::CallMe | Word::Tell | Word::DontKnow | Word::Talk | Word::Opens))
     };
     let between = |w: Word| is_filler(w) || matches!(w, Word::Ko | Word::In | Word::Hum | Word::You | Word::I);
     let at = heard.skip(to, between);
@@ -93,7 +93,7 @@ pub(super) fn put_off(heard: &Heard, from: usize, to: usize, far: bool) -> bool 
     let mut joined = far || heard.word(from).is_some_and(named);
     while let Some(word) = heard.before(at) {
         match word {
-            Word::CallBack | Word::Opens => return true,
+            Word::CallBack | Word::CallMe | Word::Opens => return !comes_next(heard, to),
             Word::Tell => return joined,
             Word::At | Word::Inside | Word::By | Word::After | Word::Before | Word::Between | Word::From => {
                 joined = true
@@ -106,6 +106,21 @@ pub(super) fn put_off(heard: &Heard, from: usize, to: usize, far: bool) -> bool 
         at -= 1;
     }
     false
+}
+
+/// "(phone karna) 4 baje aana": the hour that ends at token `to` is when somebody comes or is free. A word of joining or of
+/// condition between parts the two: "call me at four before you come".
+fn comes_next(heard: &Heard, to: usize) -> bool {
+    let light = |w: Word| {
+        is_filler(w) && w != Word::Then
+            || matches!(
+                w,
+                Word::Ko | Word::In | Word::Hum | Word::You | Word::KeBaad | Word::Till | Word::Unit(Unit::Thing)
+            )
+    };
+    let at = heard.skip(to, light);
+    let arrives = heard.before(at) == Some(Word::Unit(Unit::Thing)) && heard.word(at) == Some(Word::Is);
+    arrives || matches!(heard.word(at), Some(Word::Come | Word::Free))
 }
 
 /// True if the words around tokens `from..to` only ask: a question that offers nothing.

@@ -234,3 +234,33 @@ fn a_yes_right_before_the_line_is_lost_is_an_answer() {
         }
     }
 }
+
+#[test]
+fn a_key_pressed_with_a_spoken_number_answers_no_later_question() {
+    let mut rig = Rig::begun(appointment(), Some("en-IN"), false);
+    rig.run_until_quiet(700);
+    rig.say(rig.now, "yes", "yes");
+    rig.run_until_quiet(700);
+    assert!(rig.history().last().unwrap().ends_with("How many people come with you?"), "{:?}", rig.history());
+    rig.give(Outside::Digit('2'));
+    rig.say(rig.now, "okay", "two");
+    rig.run_until_quiet(700);
+    rig.run(rig.now + 3_000);
+    assert!(is_noted(&rig, "companions"), "{}", rig.log());
+    assert!(!is_noted(&rig, "place"), "{}", rig.log());
+}
+
+#[test]
+fn a_ban_on_calls_counts_whatever_key_follows() {
+    for wait in (200..700).step_by(100) {
+        let mut rig = Rig::begun(appointment(), Some("en-IN"), false);
+        rig.run_until_quiet(700);
+        let end = rig.say(rig.now, "no_six_hundred_rupees", "don't call me again, and");
+        rig.run(end + wait);
+        rig.give(Outside::Digit('1'));
+        rig.run_until_quiet(700);
+        assert!(!is_noted(&rig, "coming"), "{wait} ms: {}", rig.log());
+        assert!(rig.call.conversation().calls_refused(), "{wait} ms: {:?}", rig.history());
+        assert!(rig.call.conversation().is_over(), "{wait} ms: {:?}", rig.history());
+    }
+}

@@ -233,7 +233,7 @@ fn a_call_that_was_reopened_still_has_an_end() {
     rig.thoughts.extend([long.clone(), long.clone(), long]);
     rig.say(rig.now, "hello_who_is_calling", "but who is calling?");
     rig.run(24_000);
-    assert_eq!(rig.spoken.last().unwrap().1, "Thank you, and goodbye.", "{}", rig.log());
+    assert_eq!(rig.spoken.last().unwrap().1, "Goodbye.", "{}", rig.log());
 }
 
 #[test]

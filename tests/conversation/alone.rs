@@ -99,6 +99,45 @@ fn who_says_that_he_comes_need_not_say_yes() {
 }
 
 #[test]
+fn a_promise_with_a_condition_or_a_doubt_or_of_another_is_no_yes() {
+    for words in [
+        "if I get leave I will come",
+        "I will come if it does rain",
+        "I doubt I will come",
+        "I think I will come",
+        "I will come unless it rains",
+        "my brother will come",
+        "chhutti mili toh aaunga",
+        "chhutti mili to aaunga",
+        "agar chhutti mili aaunga",
+        "jab gaadi milegi tab aaunga",
+        "mere bhai aayenge",
+        "छुट्टी मिली तो आऊँगा",
+        "अगर छुट्टी मिली आऊंगा",
+        "मेरे भाई आएँगे",
+    ] {
+        let again = "Sorry, I did not get that. Will you come to the appointment?";
+        assert_eq!(Phone::alone(APPOINTMENT, "en-IN").says(words), again, "{words}");
+    }
+    // "Maybe" is a reading of its own, and read back.
+    for words in ["maybe I will come", "shayad aaunga", "शायद आऊँगा"] {
+        let back = "I noted you will come. Is that right?";
+        assert_eq!(Phone::alone(APPOINTMENT, "en-IN").says(words), back, "{words}");
+    }
+    for words in [
+        "I will come to the appointment",
+        "ok will come",
+        "I will be there with my brother",
+        "main bhai ke saath aaunga",
+        "hum log aayenge",
+        "मैं आऊँगा",
+        "हम आएँगे",
+    ] {
+        assert_eq!(Phone::alone(APPOINTMENT, "en-IN").says(words), "How many people come with you?", "{words}");
+    }
+}
+
+#[test]
 fn what_was_said_is_never_asked_again() {
     let mut phone = Phone::alone(LOGISTICS, "en-IN");
     assert_eq!(phone.says("500 rupees"), TIME);

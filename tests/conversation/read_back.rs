@@ -1,6 +1,8 @@
 //! Reading values back before the call completes.
 
-use super::caller::{APPOINTMENT, LOGISTICS, Phone, agent};
+use trunkline::conversation::Stage;
+
+use super::caller::{APPOINTMENT, LOGISTICS, Phone, agent, now};
 
 const TIME: &str = "Between what times can you pick up?";
 
@@ -167,4 +169,32 @@ fn words_that_stop_in_the_middle_are_read_back() {
     assert_eq!(phone.says("five hundred and"), "I understood five hundred rupees. Is that right?");
     assert_eq!(phone.says("five hundred and fifty"), TIME);
     assert_eq!(phone.data(), [("charge", "₹550")]);
+}
+
+/// Whether something else is so is asked after the charge.
+fn with_a_question() -> Phone {
+    let change =
+        |text: String| text.replace("name = \"time\"\nkind = \"time_window\"", "name = \"time\"\nkind = \"yes_no\"");
+    Phone::welcomed(agent(LOGISTICS, change), "en-IN", false)
+}
+
+#[test]
+fn a_yes_or_no_to_a_read_back_answers_no_question_that_was_not_asked() {
+    for (words, charge) in [("yes", "₹500"), ("no, six hundred", "₹600")] {
+        let mut phone = with_a_question();
+        assert_eq!(phone.says("500 or 600"), "I understood five hundred rupees. Is that right?");
+        assert_eq!(phone.says(words), TIME, "{words}");
+        assert_eq!(phone.data(), [("charge", charge)], "{words}");
+        assert!(!phone.stage().is_over());
+    }
+}
+
+#[test]
+fn who_has_confirmed_everything_when_the_time_is_over_is_thanked() {
+    for (words, stage) in [("yes", Stage::Completed), ("hmm", Stage::Abandoned)] {
+        let mut phone = doubtful();
+        phone.conversation.heard(&phone.agent, words, None, now());
+        phone.conversation.say_goodbye(&phone.agent, now());
+        assert_eq!(phone.stage(), stage, "{words}");
+    }
 }

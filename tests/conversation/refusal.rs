@@ -40,6 +40,15 @@ fn a_ban_before_the_line_is_lost_is_kept_and_answered_by_who_carries_on() {
         phone.conversation.ended_outside(true);
         assert_eq!(phone.stage(), Stage::Completed);
     }
+    // A yes that was taken in with the ban is not taken in twice.
+    let asks_more =
+        |text: String| text.replace("name = \"time\"\nkind = \"time_window\"", "name = \"time\"\nkind = \"yes_no\"");
+    let mut phone = Phone::welcomed(agent(LOGISTICS, asks_more), "en-IN", false);
+    phone.says("500 or 600");
+    assert_eq!(lost_after(&mut phone, "yes, and don't call me again"), FAREWELL);
+    let mut other = carried_on(&phone.conversation);
+    other.resume(&phone.agent, now());
+    assert_eq!(other.stage(), Stage::Abandoned);
     // Words that were saved without being looked at, by a process that is gone.
     let mut phone = Phone::alone(LOGISTICS, "en-IN");
     assert_ne!(lost_after(&mut phone, "500 rupees"), FAREWELL);

@@ -134,7 +134,7 @@ pub(super) const WORDS: Table = &[
     (
         Final,
         "now final finally for_you for_u just_for_you only_for_you last_price best_price final_price special_price \
-         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted after_discount last_and_final best_rate final_rate last_rate best_offer \
+         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted last_and_final best_rate final_rate last_rate best_offer \
          final_offer special_rate net_price currently at_present these_days for_your_company",
     ),
     (
@@ -196,9 +196,12 @@ pub(super) const WORDS: Table = &[
     (LabelStem, "truck lorry vehicle car flat model pickup tempo"),
     (
         CallBack,
-        "call_me call_us call_back call_you ring_me ring_us phone_me phone_you ring_you call_again call_later can_you_call \
-         could_you_call ill_call_you will_call_you call_me_back call_you_back call_us_back",
+        "call_back call_you phone_you ring_you call_again call_later ill_call_you will_call_you call_you_back ill_call will_call \
+         ill_phone will_phone ill_ring will_ring let_me_call let_me_phone need_to_call have_to_call want_to_call \
+         going_to_call must_call need_to_phone have_to_phone want_to_phone going_to_phone",
     ),
+    (CallMe, "call_me call_us ring_me ring_us phone_me phone_us call_me_back call_us_back can_you_call could_you_call"),
+    (Come, "come reach arrive"),
     (Tell, "tell_you let_you_know inform_you get_back get_back_to_you message_you whatsapp_you update_you"),
     (Opens, "opens"),
     (Fuel, "diesel petrol fuel cng"),
@@ -394,7 +397,7 @@ pub(super) const WORDS: Table = &[
         DontKnow,
         "wrong_number i_dont_know dont_know do_not_know no_idea cant_say not_sure cannot_say cant_say_now cant_say_right_now not_certain \
          i_am_not_sure im_not_sure no_clue dunno unsure it_depends depends have_to_check need_to_check will_have_to_check \
-         let_me_check let_me_see let_me_think i_will_check ill_check not_aware dont_remember cant_remember \
+         let_me_check let_me_see let_me_think let_me_ask let_me_confirm let_me_consult let_me_discuss i_will_check ill_check not_aware dont_remember cant_remember \
          cant_hear cannot_hear dont_understand didnt_understand didnt_get not_clear not_audible come_again say_again \
          repeat_that repeat_please pardon couldnt_hear didnt_hear cant_tell cannot_tell not_decided havent_decided \
          will_let_you_know ask_me_later wouldnt_know didnt_catch cant_confirm cannot_confirm will_confirm_later \

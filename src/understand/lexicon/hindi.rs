@@ -134,12 +134,26 @@ pub(super) const WORDS: Table = &[
     (NumberSign, "नंबर नम्बर नंबर_है namber nambar no_hai nambr"),
     (
         CallBack,
-        "call_karo call_karna call_kariye call_kijiye call_karein call_karta call_karte call_karti call_karunga call_karungi \
-         call_karenge call_kar_lena call_kar_dena call_kar_lunga call_kar_dunga call_lagana call_karta_hoon phone_karo \
-         phone_karna phone_kariye phone_kijiye phone_karein phone_karta phone_karte phone_karti phone_karunga phone_karungi \
-         phone_karenge phone_kar_lena phone_kar_dena phone_kar_lunga phone_kar_dunga phone_lagana fon_karna fon_karo \
-         कॉल_करो कॉल_करना कॉल_करिए कॉल_कीजिए कॉल_करें कॉल_करता कॉल_करूंगा कॉल_करेंगे कॉल_कर_लेना फोन_करो फोन_करना फोन_करिए \
-         फोन_कीजिए फोन_करें फोन_करता फोन_करूंगा फोन_करेंगे फोन_कर_लेना",
+        "call_karna call_karta call_karte call_karti call_karunga call_karungi call_karenge call_kar_lena call_kar_dena \
+         call_kar_lunga call_kar_dunga call_lagana call_karta_hoon phone_karna phone_karta phone_karte phone_karti \
+         phone_karunga phone_karungi phone_karenge phone_kar_lena phone_kar_dena phone_kar_lunga phone_kar_dunga phone_lagana \
+         fon_karna कॉल_करना कॉल_करता कॉल_करूंगा कॉल_करेंगे कॉल_कर_लेना फोन_करना फोन_करता फोन_करूंगा फोन_करेंगे फोन_कर_लेना \
+         fon_karunga fon_karenge फोन_करेगा फ़ोन_करना फ़ोन_करूंगा फ़ोन_करेंगे फ़ोन_करूँगा फोन_करूँगा कॉल_करूँगा phone_karega \
+         call_karega call_kar_raha call_kar_rahi call_kar_rahe call_kar_lenge call_kar_denge call_kar_leta phone_kar_raha \
+         phone_kar_rahe phone_kar_lenge phone_kar_denge",
+    ),
+    (
+        CallMe,
+        "call_karo call_kariye call_kijiye call_karein phone_karo phone_kariye phone_kijiye phone_karein fon_karo कॉल_करो \
+         कॉल_करिए कॉल_कीजिए कॉल_करें फोन_करो फोन_करिए फोन_कीजिए फोन_करें call_kariyega phone_kariyega fon_kariye fon_kijiye \
+         fon_karein फ़ोन_करो फ़ोन_करिए फ़ोन_कीजिए फ़ोन_करें",
+    ),
+    (
+        Come,
+        "aana aao aaiye aaiyega aaunga aaungi aunga aungi aaenge aayenge aa_jana aa_jao aa_jaunga aa_jaungi aa_jayenge \
+         aa_jaiye pahunchna pahunchunga pahunchungi pahunchenge pahunch_jaunga pahunch_jayenge available_hoon \
+         available_rahunga आना आओ आइए आइएगा आऊंगा आऊँगा आऊंगी आऊँगी आएंगे आएँगे आ_जाना आ_जाओ आ_जाऊंगा आ_जाऊँगा आ_जाएंगे \
+         पहुंचना पहुँचना पहुंचूंगा पहुँचूँगा",
     ),
     (
         Tell,
@@ -148,6 +162,12 @@ pub(super) const WORDS: Table = &[
     ),
     (Fuel, "डीजल पेट्रोल"),
     (Opens, "khulta khulti khulte khulega khulegi खुलता खुलती खुलते खुलेगा खुलेगी"),
+    (
+        Lowered,
+        "kam_kar_ke kam_karke kam_kar_kar kum_karke ghata_ke ghatake ghata_kar discount_karke discount_kar_ke discount_de_ke \
+         discount_deke discount_laga_ke discount_lagake कम_करके कम_कर_के घटा_के घटाके घटाकर घटा_कर डिस्काउंट_करके \
+         डिस्काउंट_देके डिस्काउंट_दे_के",
+    ),
     (
         Off,
         "kam_kar kam_karo kam_karunga kam_karenge kam_kar_do kam_kar_dunga kam_kar_denge kam_kar_lo upar_neeche upar_niche \
@@ -192,7 +212,7 @@ pub(super) const WORDS: Table = &[
          bhai_sahab matr poora_matra namaste namaskar नमस्ते नमस्कार सुनो सुनिए भैया ok_to achha_to accha_to theek_hai_to ठीक_है_तो gst_alag gst_alag_se जीएसटी_अलग जीएसटी_अलग_से plus_jeeesti \
          gst_extra_lagega pichli_baar_jaisa pichli_baar_ki_tarah pichli_baar_wala पिछली_बार_जैसा sahi_mein sach_mein_dekho na",
     ),
-    (Other, "chai chay चाय"),
+    (Other, "chai chay चाय call_karke call_kar_ke"),
     // Correction, denial, quoting.
     (
         Correct,

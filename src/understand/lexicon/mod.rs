@@ -121,8 +121,12 @@ pub(super) enum Word {
     LabelLong,
     NumberSign,
     PhoneNoun,
-    /// "call me", "phone karna": another call.
+    /// "I will call", "phone karna": another call.
     CallBack,
+    /// "call me", "phone kijiye": another call, as a request.
+    CallMe,
+    /// "aana", "reach": somebody arrives.
+    Come,
     /// "let you know", "bataunga": an answer that comes later.
     Tell,
     /// "khulta": when a place opens.
@@ -131,6 +135,8 @@ pub(super) enum Word {
     Fuel,
     /// "discount", "kam kar dunga": what comes off a price.
     Off,
+    /// "kam kar ke": what stands before it comes off, what follows is the price.
+    Lowered,
     // Joints.
     To,
     Too,
