@@ -85,7 +85,7 @@ fn words_about_something_else_do_not_decide_and_do_not_go_on_for_ever() {
     for _ in 0..20 {
         phone.says("my truck is red");
     }
-    assert_eq!(phone.stage(), trunkline::conversation::Stage::Abandoned);
+    assert_eq!(phone.stage(), Stage::Abandoned);
 }
 
 fn mode(mode: &str) -> impl Fn(String) -> String {
