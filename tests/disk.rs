@@ -233,17 +233,18 @@ fn a_disk_that_is_full_at_the_start_is_said_with_what_to_do() {
 
 #[test]
 fn a_folder_that_may_not_be_written_is_said_with_what_to_do() {
-    let mut disk = Disk::new();
-    assert_eq!(disk.order("forbid"), "forbid");
-    let (code, said) = disk.refused();
-    assert_eq!(code, "exit 1", "{said}");
-    assert!(said.contains("DATA_DIR ") && said.contains("may not be written"), "{said}");
-    assert!(said.contains("let this user write there, or name another folder"), "{said}");
+    for mut disk in [Some(Disk::by(Way::Limit).unwrap()), Disk::by(Way::Mount)].into_iter().flatten() {
+        assert_eq!(disk.order("forbid"), "forbid");
+        let (code, said) = disk.refused();
+        assert_eq!(code, "exit 1", "{said}");
+        assert!(said.contains("DATA_DIR ") && said.contains("may not be written"), "{said}");
+        assert!(said.contains("let this user write there, or name another folder"), "{said}");
+    }
 }
 
 /// `$1`: the way; `$2`: the folder; `$3`: the program. Does what its lines say, and says each back.
 const SCRIPT: &str = r#"
-disk=$2/disk data=$2/disk/data pid= small=
+disk=$2/disk data=$2/disk/data pid= small= as=
 case $1 in
     Mount) mount -t tmpfs -o size=4m tmpfs "$disk" 2>/dev/null || exit 0 ;;
     # The signal would end whoever meets the limit.
@@ -257,12 +258,13 @@ while read -r word; do
         Limit-fill) small=1; [ -z "$pid" ] || prlimit --pid "$pid" --fsize=4096: ;;
         Limit-free) small=; [ -z "$pid" ] || prlimit --pid "$pid" --fsize=unlimited: ;;
         Mount-forbid) mount -o remount,bind,ro "$disk" ;;
-        Limit-forbid) chmod 500 "$disk"; ! touch "$disk/root" 2>/dev/null || data=/sys/trunkline ;;
+        # Root may write everywhere, unless it is denied that.
+        Limit-forbid) chmod 500 "$disk"; ! touch "$disk/root" 2>/dev/null || as="setpriv --bounding-set=-dac_override" ;;
         *-serve)
             (
                 cd "$2" || exit 1
                 [ -z "$small" ] || ulimit -S -f 8
-                exec env -i AGENTS_DIR=agents AUDIO_DIR=audio DATA_DIR="$data" \
+                exec $as env -i AGENTS_DIR=agents AUDIO_DIR=audio DATA_DIR="$data" \
                     "$3" serve --listen 127.0.0.1:0 --log-format json </dev/null >/dev/null
             ) &
             pid=$! ;;
