@@ -117,7 +117,6 @@ impl Server {
     /// # Errors
     /// The task that answers requests failed.
     pub async fn stop(self, drain: Duration, hurry: CancellationToken) -> anyhow::Result<()> {
-        self.switchboard.begin_drain();
         match hurry.run_until_cancelled(self.switchboard.drained(drain)).await {
             Some(true) => {}
             Some(false) => warn!(live_calls = self.switchboard.live_calls(), "calls cut off"),

@@ -127,10 +127,17 @@ impl Switchboard {
         });
     }
 
-    /// Waits until no call is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
+    /// Refuses new calls and waits until none is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
     /// take a while to come, in a stream at once. True if none was cut off.
     pub async fn drained(&self, within: Duration) -> bool {
         let end = Instant::now() + within;
+        // Where there is no more time than for the goodbyes, no turn is taken between the beginning and them.
+        for (telling, before) in [(self.last_turns(), LAST_TURN), (self.goodbye(), GOODBYE)] {
+            if within <= before {
+                telling.cancel();
+            }
+        }
+        self.begin_drain();
         for (telling, before) in [(self.last_turns(), LAST_TURN), (self.goodbye(), GOODBYE)] {
             if timeout_at(end.checked_sub(before).unwrap_or(end - within), self.idle()).await.is_err() {
                 telling.cancel();

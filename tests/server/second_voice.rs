@@ -72,7 +72,7 @@ async fn calls_are_streamed_while_only_the_first_model_is_left_alone_and_operato
         (&json!("closed"), &json!("closed")),
         "{before:#}"
     );
-    let calls = join_all([(); 2].map(|()| house.call("stream", json!({}), caller(&SAYS)))).await;
+    let calls = join_all([(); 4].map(|()| house.call("stream", json!({}), caller(&SAYS)))).await;
     assert!(calls.iter().all(|(_, document)| document["mode"] == "stream"));
     let circuits = ready(&house).await["circuits"].clone();
     assert_ne!(circuits["voice"], "closed", "{circuits}");
