@@ -196,7 +196,9 @@ fn a_full_disk_is_told_and_felt_by_no_caller(mut disk: Disk) {
     disk.until("it is ready again", |disk| disk.get("/readyz").starts_with("HTTP/1.1 200"));
     disk.told("finished turns are being kept again").expect("the log says so");
     assert!(disk.get("/metrics").contains("\ntrunkline_journal_writable 1\n"));
-    disk.until("what was not kept is", |disk| disk.call(two)["call_sid"] == two);
+    disk.until("what was not kept is", |disk| {
+        disk.call(one)["stage"] == "completed" && disk.call(two)["call_sid"] == two
+    });
     assert_eq!(disk.order("kill"), "kill");
     disk.serve();
     let kept = disk.call(one);
