@@ -25,14 +25,12 @@ pub(crate) fn run(bytes: &[u8]) {
         }
     }
     let stream = StreamSid::parse("MZ0123456789abcdef0123456789abcdef").expect("it has the form");
-    let mut out = String::new();
-    media::write_media(&mut out, &stream, bytes);
+    let out = media::media_message(&stream, bytes);
     let Ok(Inbound::Media(back)) = media::parse(&out) else { return assert!(out.len() > media::MAX_MESSAGE_BYTES) };
     let mut sound = Vec::new();
     back.decode_payload(&mut sound).expect("we wrote it");
     assert_eq!(sound, bytes);
-    out.clear();
-    media::write_mark(&mut out, &stream, &text);
+    let out = media::mark_message(&stream, &text);
     if out.len() <= media::MAX_MESSAGE_BYTES {
         assert_eq!(media::parse(&out), Ok(Inbound::Mark { name: text.clone() }));
     }

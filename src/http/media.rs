@@ -33,5 +33,5 @@ pub(super) async fn media_stream(
 
 /// Twilio's messages are some 400 bytes. Its documents set no limit; peers use this one.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// Ten of Twilio's messages; the library's 128 KiB would be most of a call's memory.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Two of Twilio's messages; the library's 128 KiB would be most of a call's memory.
+const READ_BUFFER_BYTES: usize = 1024;

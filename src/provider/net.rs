@@ -38,8 +38,8 @@ pub fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, Provide
         .map_err(|_| ProviderError::new("http", ProviderErrorKind::Refused, "the HTTP client cannot be built"))
 }
 
-/// A client socket, plain or over TLS.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// A client socket, plain or over TLS. In a box: futures would keep room for its 1.4 KB more than once.
+pub(super) type Socket = Box<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 
 /// How a vendor's socket is opened.
 pub(super) struct SocketPlan<'a> {
@@ -80,7 +80,7 @@ pub(super) async fn open_socket(plan: SocketPlan<'_>) -> Result<Socket, Provider
     };
     let opening = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
     match tokio::time::timeout(plan.within, opening).await {
-        Ok(Ok((socket, _response))) => Ok(socket),
+        Ok(Ok((socket, _response))) => Ok(Box::new(socket)),
         Ok(Err(error)) => Err(socket_error(plan.vendor, &error)),
         Err(_elapsed) => Err(fault(ProviderErrorKind::Timeout, "the socket did not open in time")),
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 use super::bell::Bell;
-use super::entry::{Entry, MAX_TURNS_KEPT, Next, Unsaid};
+use super::entry::{Entry, MAX_TURNS_KEPT, Next, Session, Unsaid};
 use super::intake::Intake;
 use super::speech::note;
 use super::switchboard::Switchboard;
@@ -33,33 +33,8 @@ use crate::twilio::media::{self, Start};
 /// Drives one streamed call from its `start` to its end.
 pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, socket: WebSocket) {
     let mut session = entry.session.lock().await;
-    let agent = session.agent.clone();
-    let recorded = board.records(&agent);
-    let recorder =
-        board.parts().recordings.as_ref().filter(|_| recorded).map(|recordings| recordings.open(&start.call_sid));
-    if recorder.is_some() {
-        session.recording = Some(format!("{}.ogg", start.call_sid));
-    }
-    let call = Call::new(agent.clone(), session.conversation.clone(), session.local(), recorder.is_some());
+    let driver = Driver::new(board, Arc::clone(&entry), &mut session, start, socket);
     drop(session);
-    info!(stream_sid = %start.stream_sid, "stream started");
-    let upstream = Upstream::start(&board, &agent, call.conversation().language());
-    // In a box: a future that holds it would keep room for it several times over.
-    let driver = Box::new(Driver {
-        board,
-        entry,
-        agent,
-        stream_sid: start.stream_sid,
-        socket,
-        began: Instant::now(),
-        call,
-        upstream,
-        recorder,
-        outgoing: String::new(),
-        intake: Intake::default(),
-        bell: Bell::new(),
-        greeted: false,
-    });
     driver.drive().await;
 }
 
@@ -73,8 +48,6 @@ struct Driver {
     call: Call,
     upstream: Upstream,
     recorder: Option<Recorder>,
-    /// The message being written; kept, so that none is allocated anew.
-    outgoing: String,
     intake: Intake,
     /// Rings for all but the socket.
     bell: Bell,
@@ -92,6 +65,34 @@ enum Woken {
 }
 
 impl Driver {
+    /// In a box, and not made in the task itself: a future that holds it would keep room for its parts several times over.
+    fn new(board: Switchboard, entry: Arc<Entry>, session: &mut Session, start: Start, socket: WebSocket) -> Box<Self> {
+        let agent = session.agent.clone();
+        let recorded = board.records(&agent);
+        let recorder =
+            board.parts().recordings.as_ref().filter(|_| recorded).map(|recordings| recordings.open(&start.call_sid));
+        if recorder.is_some() {
+            session.recording = Some(format!("{}.ogg", start.call_sid));
+        }
+        let call = Call::new(agent.clone(), session.conversation.clone(), session.local(), recorder.is_some());
+        info!(stream_sid = %start.stream_sid, "stream started");
+        let upstream = Upstream::start(&board, &agent, call.conversation().language());
+        Box::new(Self {
+            board,
+            entry,
+            agent,
+            stream_sid: start.stream_sid,
+            socket,
+            began: Instant::now(),
+            call,
+            upstream,
+            recorder,
+            intake: Intake::default(),
+            bell: Bell::new(),
+            greeted: false,
+        })
+    }
+
     async fn drive(mut self: Box<Self>) {
         let mut actions = Vec::new();
         self.handle(Event::Started, &mut actions);
@@ -236,33 +237,28 @@ impl Driver {
         for action in actions.drain(..) {
             match action {
                 Action::SendMedia(audio) => {
-                    self.outgoing.clear();
-                    media::write_media(&mut self.outgoing, &self.stream_sid, &audio);
-                    written = true;
+                    let message = media::media_message(&self.stream_sid, &audio);
                     if !self.greeted {
                         self.greeted = true;
                         histogram!(telemetry::GREETING_SECONDS).record(self.began.elapsed().as_secs_f64());
                     }
-                    if !feed(&mut self.socket, &self.outgoing).await {
+                    written = true;
+                    if !feed(&mut self.socket, message).await {
                         closing = Some(Closing::Gone);
                     }
                 }
                 Action::SendMark(mark) => {
-                    self.outgoing.clear();
-                    media::write_mark(&mut self.outgoing, &self.stream_sid, &mark.to_string());
                     written = true;
-                    if !feed(&mut self.socket, &self.outgoing).await {
+                    if !feed(&mut self.socket, media::mark_message(&self.stream_sid, &mark.to_string())).await {
                         closing = Some(Closing::Gone);
                     }
                 }
                 Action::Clear => {
-                    self.outgoing.clear();
-                    media::write_clear(&mut self.outgoing, &self.stream_sid);
-                    written = true;
                     if let Some(lasts) = self.call.voice_lasts() {
                         histogram!(telemetry::CLEAR_SECONDS).record(lasts.as_secs_f64());
                     }
-                    if !feed(&mut self.socket, &self.outgoing).await {
+                    written = true;
+                    if !feed(&mut self.socket, media::clear_message(&self.stream_sid)).await {
                         closing = Some(Closing::Gone);
                     }
                 }
@@ -353,7 +349,7 @@ impl Driver {
 }
 
 /// Puts a message on the socket's buffer; false if nobody takes it any more.
-async fn feed(socket: &mut WebSocket, text: &str) -> bool {
+async fn feed(socket: &mut WebSocket, text: String) -> bool {
     matches!(timeout(STALLED, socket.feed(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 

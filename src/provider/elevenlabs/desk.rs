@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::telemetry;
 
 /// One call's clauses and the ways they are spoken.
 pub(super) struct Desk<'a> {
-    config: &'a ElevenLabsConfig,
+    config: &'a Arc<ElevenLabsConfig>,
     client: &'a reqwest::Client,
     chain: &'a Chain,
     /// All that are neither done nor failed, in the order they came.
@@ -75,7 +76,7 @@ enum Way {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(config: &'a ElevenLabsConfig, client: &'a reqwest::Client, chain: &'a Chain) -> Self {
+    pub(super) fn new(config: &'a Arc<ElevenLabsConfig>, client: &'a reqwest::Client, chain: &'a Chain) -> Self {
         let rest = || Rest::new(config.socket_rest);
         Self {
             config,

@@ -6,6 +6,7 @@
 //! Wire: `/v1/speech-to-text/realtime`, `commit_strategy=manual`, `audio_format=ulaw_8000`, no timestamps (with them each commit
 //! is answered twice).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -27,14 +28,14 @@ mod memory;
 /// A recogniser. One serves any number of calls.
 #[derive(Clone, Debug)]
 pub struct Ears {
-    config: ElevenLabsConfig,
+    config: Arc<ElevenLabsConfig>,
     breaker: Breaker,
 }
 
 impl Ears {
     /// Ears that connect as `config` says.
     pub fn new(config: ElevenLabsConfig) -> Self {
-        Self { config, breaker: Breaker::new("ears") }
+        Self { config: Arc::new(config), breaker: Breaker::new("ears") }
     }
 
     /// Whether it is asked, or left alone because it keeps failing.
@@ -248,7 +249,7 @@ impl Leg<'_> {
                 count = input.recv_many(&mut told, TOLD) => {
                     if count == 0 {
                         // Nobody waits for the vendor's half of the closing handshake.
-                        let _closing = timeout(CLOSE_WITHIN, self.socket.close(None)).await;
+                        let _closing = timeout(CLOSE_WITHIN, (*self.socket).close(None)).await;
                         return Ok(());
                     }
                     for told in told.drain(..) {

@@ -5,6 +5,7 @@
 //! first message is the one with its settings.
 //! Wire: `/v1/text-to-speech/{voice}/multi-stream-input`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,7 +63,7 @@ pub(super) struct Line {
 
 enum State {
     Opening(BoxFuture<'static, Result<Socket, ProviderError>>),
-    Open(Box<Socket>),
+    Open(Socket),
 }
 
 struct Context {
@@ -86,9 +87,9 @@ pub(super) enum News {
 
 impl Line {
     /// Begins to open a socket; poll it by [`Line::news`].
-    pub(super) fn open(config: &ElevenLabsConfig, key: LineKey, link: Link) -> Self {
+    pub(super) fn open(config: &Arc<ElevenLabsConfig>, key: LineKey, link: Link) -> Self {
         let url = address(config, &key);
-        let config = config.clone();
+        let config = Arc::clone(config);
         let opening = async move {
             open_socket(SocketPlan {
                 vendor: VENDOR,
@@ -190,7 +191,7 @@ impl Line {
         match &mut self.state {
             State::Opening(opening) => match opening.await {
                 Ok(socket) => {
-                    self.state = State::Open(Box::new(socket));
+                    self.state = State::Open(socket);
                     self.wrote = Instant::now();
                     News::Opened
                 }

@@ -6,6 +6,8 @@
 //! the words not heard yet are spoken by the second model, and only where the vendor told which those are. Clauses may be made side
 //! by side: audio is in order within a clause, not across clauses.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -19,7 +21,7 @@ use crate::provider::{ProviderError, SpeechFormat, VoiceEvent, VoiceInput, Voice
 /// A synthesiser. One serves any number of calls.
 #[derive(Clone, Debug)]
 pub struct Voice {
-    config: ElevenLabsConfig,
+    config: Arc<ElevenLabsConfig>,
     client: reqwest::Client,
     chain: Chain,
 }
@@ -28,7 +30,7 @@ impl Voice {
     /// A voice that speaks over sockets of its own and over `client` (see [`crate::provider::http_client`]).
     pub fn new(config: ElevenLabsConfig, client: reqwest::Client) -> Self {
         let chain = Chain::new(config.fallback_model.as_deref());
-        Self { config, client, chain }
+        Self { config: Arc::new(config), client, chain }
     }
 
     /// For each model whether it is asked, or left alone because it keeps failing: the first, and the fallback where there is one.

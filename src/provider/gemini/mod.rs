@@ -7,6 +7,7 @@
 mod request;
 mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,7 +91,7 @@ pub fn read_body(body: &[u8], size: usize) -> (String, Result<(), ProviderError>
 /// A mind. One serves any number of calls.
 #[derive(Clone, Debug)]
 pub struct Gemini {
-    config: GeminiConfig,
+    config: Arc<GeminiConfig>,
     client: reqwest::Client,
     breaker: Breaker,
     fallback_breaker: Breaker,
@@ -99,7 +100,12 @@ pub struct Gemini {
 impl Gemini {
     /// A mind that asks over `client` (see [`super::http_client`]).
     pub fn new(config: GeminiConfig, client: reqwest::Client) -> Self {
-        Self { config, client, breaker: Breaker::new("mind"), fallback_breaker: Breaker::new("mind_fallback") }
+        Self {
+            config: Arc::new(config),
+            client,
+            breaker: Breaker::new("mind"),
+            fallback_breaker: Breaker::new("mind_fallback"),
+        }
     }
 
     /// For each model whether it is asked, or left alone because it keeps failing: the first, and the fallback where there is one.

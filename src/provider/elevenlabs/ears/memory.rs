@@ -32,7 +32,6 @@ pub(super) struct Memory {
     partial: String,
     /// The words given for a commit that was not answered in time; the answer may still come.
     late: Option<String>,
-    scratch: Vec<u8>,
 }
 
 /// What is to be sent next.
@@ -72,7 +71,6 @@ impl Memory {
             commit_timeout,
             partial: String::new(),
             late: None,
-            scratch: Vec::new(),
         }
     }
 
@@ -85,9 +83,9 @@ impl Memory {
                 let quiet = if self.spoken { 0 } else { over(QUIET_BYTES).min(sent) };
                 self.forget(over(self.limit).max(quiet));
                 if self.audio.capacity() < self.audio.len() + frame.len() {
-                    // Doubling would overshoot the limit by up to half.
-                    let next = (self.audio.capacity() * 2).clamp(BATCH_BYTES * 4, self.limit.max(BATCH_BYTES * 4));
-                    self.audio.reserve_exact(next.max(self.audio.len() + frame.len()) - self.audio.len());
+                    // Doubling would overshoot by up to half, and this is most of a call's memory.
+                    let more = STEP_BYTES.min(self.limit.saturating_sub(self.audio.len()));
+                    self.audio.reserve_exact(more.max(frame.len()));
                 }
                 self.audio.extend(&frame[..]);
             }
@@ -190,8 +188,8 @@ impl Memory {
         }
         // Somebody may be speaking on, behind what was answered.
         self.spoken = self.hurry_until > self.start;
-        // A call's memory is mostly this: what a long turn needed is given back.
-        self.audio.shrink_to(BATCH_BYTES * 4);
+        // What a long turn needed is given back.
+        self.audio.shrink_to(STEP_BYTES);
         finals
     }
 
@@ -208,12 +206,10 @@ impl Memory {
 
     fn message(&mut self, bytes: usize) -> String {
         let from = usize::try_from(self.sent - self.start).unwrap_or(0);
-        self.scratch.clear();
-        self.scratch.extend(self.audio.range(from..from + bytes));
         self.sent += bytes as u64;
         let mut text = String::with_capacity(HEAD.len() + bytes.div_ceil(3) * 4 + TAIL.len());
         text.push_str(HEAD);
-        STANDARD.encode_string(&self.scratch, &mut text);
+        STANDARD.encode_string(&self.audio.make_contiguous()[from..from + bytes], &mut text);
         text.push_str(TAIL);
         text
     }
@@ -223,6 +219,8 @@ const HEAD: &str = r#"{"message_type":"input_audio_chunk","audio_base_64":""#;
 const TAIL: &str = r#"","commit":false,"sample_rate":8000}"#;
 /// Kept while nobody speaks: enough for a soft beginning.
 const QUIET_BYTES: usize = 500 * BYTES_PER_MS;
+/// By so much room grows: what is kept while nobody speaks, and what waits for a full batch.
+const STEP_BYTES: usize = QUIET_BYTES + BATCH_BYTES;
 /// Commits waiting for their answers; the session sends one a turn.
 const MAX_COMMITS: usize = 16;
 
@@ -354,7 +352,7 @@ mod tests {
         memory.take_in(EarsInput::Commit);
         sent(&mut memory);
         memory.answer(Answer::Words("yes".to_owned()));
-        assert!(memory.audio.capacity() <= BATCH_BYTES * 4);
+        assert!(memory.audio.capacity() <= STEP_BYTES);
     }
 
     #[test]
