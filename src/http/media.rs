@@ -21,6 +21,7 @@ pub(super) async fn media_stream(
             .max_message_size(MAX_MESSAGE_BYTES)
             .max_frame_size(MAX_MESSAGE_BYTES)
             .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .on_failed_upgrade(|error| tracing::debug!(%error, "media socket not upgraded"))
             .on_upgrade(async move |socket| switchboard.media_stream(socket).await),
         Err(rejection) => {
@@ -35,3 +36,5 @@ pub(super) async fn media_stream(
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Two of Twilio's messages; the library's 128 KiB would be most of a call's memory.
 const READ_BUFFER_BYTES: usize = 1024;
+/// A mark goes out together with the audio before it; of audio, each message by itself.
+const WRITE_BUFFER_BYTES: usize = 1024;

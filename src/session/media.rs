@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use metrics::counter;
 use subtle::ConstantTimeEq as _;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{Instrument as _, warn};
 
@@ -19,19 +18,17 @@ use crate::telemetry;
 use crate::twilio::media::{self, Inbound, Start};
 
 impl Switchboard {
-    /// Carries a media socket from its first message to its end.
+    /// Takes a media socket from its first message to the task of its call.
     pub async fn media_stream(&self, mut socket: WebSocket) {
-        // In a box that goes: this future lives as long as the call.
-        let joined = match timeout(START, Box::pin(self.join(&mut socket))).await {
+        let joined = match timeout(START, self.join(&mut socket)).await {
             Ok(joined) => joined,
             Err(_) => Err("no start"),
         };
         match joined {
             Ok((entry, start)) => {
-                if self.carry(&entry, start, socket).await.is_err() {
-                    warn!("the task of a streamed call failed");
-                    entry.streaming.send_replace(false);
-                }
+                let span = telemetry::call_span(&start.call_sid);
+                // Tracked, so that a shutdown waits for it; the route's own future would not be.
+                self.tracker().spawn(stream::run(self.clone(), entry, start, socket).instrument(span));
             }
             Err(reason) => {
                 warn!(reason, "media socket refused");
@@ -41,12 +38,6 @@ impl Switchboard {
                 timeout(CLOSE, socket.send(Message::Close(Some(frame)))).await.ok();
             }
         }
-    }
-
-    /// Starts the call's task. Tracked, so that a shutdown waits for it; the route's own future would not be, and would keep room for it.
-    fn carry(&self, entry: &Arc<Entry>, start: Start, socket: WebSocket) -> JoinHandle<()> {
-        let span = telemetry::call_span(&start.call_sid);
-        self.tracker().spawn(stream::run(self.clone(), entry.clone(), start, socket).instrument(span))
     }
 
     /// Reads up to `start` and finds the call it belongs to.

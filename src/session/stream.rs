@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use metrics::{counter, histogram};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::bell::Bell;
 use super::entry::{Entry, MAX_TURNS_KEPT, Next, Session, Unsaid};
@@ -22,6 +22,7 @@ use super::speech::note;
 use super::switchboard::Switchboard;
 use super::upstream::{Upstream, next_piece};
 use crate::agent::{Agent, Mode};
+use crate::audio::FRAME_SAMPLES;
 use crate::call::{Action, Call, Closing, Event, Stop, TurnReport, Unheard};
 use crate::conversation::Stage;
 use crate::provider::{EarsEvent, EarsInput, VoiceEvent};
@@ -32,10 +33,22 @@ use crate::twilio::media::{self, Start};
 
 /// Drives one streamed call from its `start` to its end.
 pub(super) async fn run(board: Switchboard, entry: Arc<Entry>, start: Start, socket: WebSocket) {
+    let _left = Left(Arc::clone(&entry));
     let mut session = entry.session.lock().await;
     let driver = Driver::new(board, Arc::clone(&entry), &mut session, start, socket);
     drop(session);
     driver.drive().await;
+}
+
+/// Whatever becomes of the task, nobody waits for a stream that is no more.
+struct Left(Arc<Entry>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        if self.0.streaming.send_if_modified(std::mem::take) {
+            warn!("the task of a streamed call failed");
+        }
+    }
 }
 
 struct Driver {
@@ -237,14 +250,15 @@ impl Driver {
         for action in actions.drain(..) {
             match action {
                 Action::SendMedia(audio) => {
-                    let message = media::media_message(&self.stream_sid, &audio);
+                    written = true;
+                    for piece in audio.chunks(MEDIA_BYTES) {
+                        if !feed(&mut self.socket, media::media_message(&self.stream_sid, piece)).await {
+                            closing = Some(Closing::Gone);
+                        }
+                    }
                     if !self.greeted {
                         self.greeted = true;
                         histogram!(telemetry::GREETING_SECONDS).record(self.began.elapsed().as_secs_f64());
-                    }
-                    written = true;
-                    if !feed(&mut self.socket, message).await {
-                        closing = Some(Closing::Gone);
                     }
                 }
                 Action::SendMark(mark) => {
@@ -382,6 +396,8 @@ fn unsaid(unheard: Unheard) -> Unsaid {
 
 /// mu-law bytes of one fixed clause that are collected for the cache: a minute.
 const MAX_COLLECTED: usize = 480_000;
+/// Audio of one message at most, 160 ms: the socket keeps room for the largest.
+const MEDIA_BYTES: usize = 8 * FRAME_SAMPLES;
 /// A socket that takes nothing for so long is dead.
 const STALLED: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_secs(2);
