@@ -42,8 +42,9 @@ fn wire(criterion: &mut Criterion) {
         });
     });
     group.bench_function("mark_parse", |bencher| bencher.iter(|| black_box(media::parse(black_box(MARK))).is_ok()));
+    let frame = sound();
     group.bench_function("media_write", |bencher| {
-        bencher.iter(|| media::media_message(&stream, black_box(&sound())));
+        bencher.iter(|| media::media_message(&stream, black_box(&frame)));
     });
     group.finish();
 }
