@@ -406,6 +406,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::{Conversation, Opening};
     use crate::provider::elevenlabs::ears::Ears;
     use crate::provider::elevenlabs::voice::Voice;
 
@@ -415,6 +416,16 @@ mod tests {
 
     fn of_five<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
         size_of::<F>()
+    }
+
+    #[test]
+    fn a_task_that_ends_without_a_word_is_waited_for_no_longer() {
+        let agent = Arc::new(crate::agent::parse("quick.toml", include_str!("../../tests/server/quick.toml")).unwrap());
+        let conversation = Conversation::new(&agent, Opening::default());
+        let entry = Arc::new(Entry::new(Session::of_test(agent, conversation)));
+        entry.streaming.send_replace(true);
+        drop(Left(Arc::clone(&entry)));
+        assert!(!*entry.streaming.borrow());
     }
 
     #[test]
