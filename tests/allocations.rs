@@ -1,5 +1,6 @@
 //! What a frame of the caller's costs in memory: nothing. Every allocation of this thread is counted while messages go the way they
-//! go in a call: parsed, decoded, judged, handed to the core, batched for the recogniser, the agent's audio written for the line (which allocates its text).
+//! go in a call: parsed, decoded, judged, handed to the core, batched for the recogniser, the agent's audio written for the line, which
+//! alone allocates: its text.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::io::{Read, Write};

@@ -17,6 +17,8 @@ use crate::telemetry;
 #[derive(Debug)]
 pub(super) struct Overflow<T> {
     out: mpsc::Sender<T>,
+    /// What the metric calls it.
+    queue: &'static str,
     waiting: Arc<Mutex<Waiting<T>>>,
 }
 
@@ -28,8 +30,8 @@ struct Waiting<T> {
 }
 
 impl<T: Send + 'static> Overflow<T> {
-    pub(super) fn new(out: mpsc::Sender<T>) -> Self {
-        Self { out, waiting: Arc::new(Mutex::new(Waiting { things: VecDeque::new(), moving: false })) }
+    pub(super) fn new(queue: &'static str, out: mpsc::Sender<T>) -> Self {
+        Self { out, queue, waiting: Arc::new(Mutex::new(Waiting { things: VecDeque::new(), moving: false })) }
     }
 
     /// Puts it into the channel, or, where that is full, behind what waits for it.
@@ -39,7 +41,7 @@ impl<T: Send + 'static> Overflow<T> {
             if waiting.things.len() < MOST {
                 waiting.things.push_back(thing);
             } else {
-                counter!(telemetry::QUEUES_FULL, "queue" => "voice").increment(1);
+                counter!(telemetry::QUEUES_FULL, "queue" => self.queue).increment(1);
             }
         } else if let Err(TrySendError::Full(thing)) = self.out.try_send(thing) {
             waiting.things.push_back(thing);
@@ -71,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_comes_out_in_the_order_it_was_put_in() {
         let (out, mut from) = mpsc::channel(3);
-        let (overflow, tracker) = (Overflow::new(out), TaskTracker::new());
+        let (overflow, tracker) = (Overflow::new("things", out), TaskTracker::new());
         let mut got = Vec::new();
         for round in 0..10 {
             for thing in 0..10 {

@@ -127,8 +127,8 @@ impl Switchboard {
         });
     }
 
-    /// Refuses new calls and waits until none is live, at most so long; towards the end live calls say goodbye: in gather with the next turn, which may
-    /// take a while to come, in a stream at once. True if none was cut off.
+    /// Refuses new calls and waits until none is live, at most so long; towards the end live calls say goodbye: in gather with the
+    /// next turn, which may take a while to come, in a stream at once. True if none was cut off.
     pub async fn drained(&self, within: Duration) -> bool {
         let end = Instant::now() + within;
         // Where there is no more time than for the goodbyes, no turn is taken between the beginning and them.

@@ -72,7 +72,7 @@ impl Upstream {
             language_news: false,
             voice_in,
             voice_out,
-            told_by_us: Overflow::new(voice_tx),
+            told_by_us: Overflow::new("voice", voice_tx),
             mind: None,
             collecting: HashMap::new(),
             voices,

@@ -194,8 +194,8 @@ impl SpeechCache {
     }
 
     /// Removes these sounds now, from memory and disk, whenever they were last used: they say something of a call that is being
-    /// deleted, their owner; a rendering that is under way brings none back. One that another call has a claim on stays: it says the same of that call, and goes with it. Names that are not of the
-    /// cache's form are passed over.
+    /// deleted, their owner; a rendering that is under way brings none back. One that another call has a claim on stays: it says the
+    /// same of that call, and goes with it. Names that are not of the cache's form are passed over.
     pub async fn remove(&self, names: Vec<String>, owner: &str) {
         let (inner, owner) = (Arc::clone(&self.inner), owner.to_owned());
         let removing = spawn_blocking(move || {
@@ -339,7 +339,8 @@ impl Inner {
         }
     }
 
-    /// Holds a sound in memory and writes it, unless its call was just deleted. Returns when it is on the disk, or known not to get there.
+    /// Holds a sound in memory and writes it, unless its call was just deleted. Returns when it is on the disk, or known not to get
+    /// there.
     async fn keep(self: &Arc<Self>, name: &str, bytes: &Bytes) {
         if bytes.is_empty() {
             return;

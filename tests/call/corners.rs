@@ -4,7 +4,7 @@
 use trunkline::call::{Closing, Stop};
 use trunkline::conversation::Stage;
 
-use crate::rig::{Outside, Rig, Said, Thought, answer, json, logistics};
+use crate::rig::{Outside, Rig, Said, Thought, json, logistics, with_an_end_prepared};
 
 const WELCOME: [&str; 3] = [
     "Hello, this is an automated call from Sharma Logistics.",
@@ -108,16 +108,7 @@ fn a_word_of_listening_over_our_speech_is_no_turn_when_the_stream_ends() {
 #[test]
 fn an_end_that_was_only_prepared_is_none_when_the_ears_are_lost() {
     for mind in [true, false] {
-        let mut agent = logistics();
-        (agent.turn_taking.complete_ms, agent.turn_taking.usual_ms) = (1_500, 1_500);
-        let mut rig = Rig::begun(agent, Some("en-IN"), mind);
-        let thanks = || answer("Thank you, goodbye.", "THANK_YOU_RESPONSE");
-        rig.thoughts.extend([thanks(), thanks(), thanks()]);
-        rig.run_until_quiet(700);
-        let end = rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
-        while rig.call.conversation().stage() != Stage::Completed {
-            rig.run(rig.now + 1);
-        }
+        let (mut rig, end) = with_an_end_prepared(mind);
         // He goes on.
         rig.say(end + 150, "no_six_hundred_rupees", "no");
         rig.run(end + 900);

@@ -12,7 +12,7 @@ use trunkline::agent::{self, Agent};
 use trunkline::audio::mulaw;
 use trunkline::call::{Action, Call, Closing, Event, Stop, TurnReport};
 use trunkline::conversation::prompt::{Prompt, Speaker};
-use trunkline::conversation::{Conversation, Opening};
+use trunkline::conversation::{Conversation, Opening, Stage};
 use trunkline::simulator::playback::Playback;
 
 /// Anything that reaches the call from outside, to be delivered at its time.
@@ -172,6 +172,23 @@ pub(crate) fn answer(say: &str, kind: &str) -> Thought {
 
 pub(crate) fn json(say: &str, kind: &str) -> String {
     serde_json::json!({ "say": say, "type": kind, "data": {} }).to_string()
+}
+
+/// A caller who says all there is to say, up to the moment at which the end is prepared and not yet let out; and when he fell silent.
+pub(crate) fn with_an_end_prepared(mind: bool) -> (Rig, u64) {
+    let mut agent = logistics();
+    agent.turn_taking.complete_ms = 1_500;
+    agent.turn_taking.usual_ms = 1_500;
+    let mut rig = Rig::begun(agent, Some("en-IN"), mind);
+    let thanks = || answer("Thank you, goodbye.", "THANK_YOU_RESPONSE");
+    rig.thoughts.extend([thanks(), thanks(), thanks()]);
+    rig.run_until_quiet(700);
+    let end = rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
+    while rig.call.conversation().stage() != Stage::Completed {
+        rig.run(rig.now + 1);
+        assert!(rig.now < end + 3_000, "{}", rig.log());
+    }
+    (rig, end)
 }
 
 impl Rig {

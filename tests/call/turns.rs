@@ -3,7 +3,7 @@
 use trunkline::call::{Closing, Stop};
 use trunkline::conversation::{Ending, Stage};
 
-use crate::rig::{Outside, Rig, Thought, answer, json, logistics, recording};
+use crate::rig::{Outside, Rig, Thought, answer, json, logistics, recording, with_an_end_prepared};
 
 #[test]
 fn the_greeting_is_spoken_at_once_and_the_history_holds_it() {
@@ -440,27 +440,10 @@ fn an_end_that_is_being_prepared_does_not_count_until_the_words_are_final() {
     assert!(rig.history()[1].ends_with("no six"), "{:?}", rig.history());
 }
 
-/// A caller who says all there is to say, up to the moment at which the end is prepared and not yet let out.
-fn with_an_end_prepared(mind: bool) -> Rig {
-    let mut agent = logistics();
-    agent.turn_taking.complete_ms = 1_500;
-    agent.turn_taking.usual_ms = 1_500;
-    let mut rig = Rig::begun(agent, Some("en-IN"), mind);
-    let thanks = || answer("Thank you, goodbye.", "THANK_YOU_RESPONSE");
-    rig.thoughts.extend([thanks(), thanks(), thanks()]);
-    rig.run_until_quiet(700);
-    let end = rig.say(rig.now, "charge_and_time", "five hundred rupees two pm to five pm");
-    while rig.call.conversation().stage() != Stage::Completed {
-        rig.run(rig.now + 1);
-        assert!(rig.now < end + 3_000, "{}", rig.log());
-    }
-    rig
-}
-
 #[test]
 fn an_end_that_was_only_prepared_is_not_kept_and_the_words_are() {
     for (mind, stop) in [(true, Stop::Lost), (true, Stop::HangUp), (false, Stop::Lost), (false, Stop::HangUp)] {
-        let mut rig = with_an_end_prepared(mind);
+        let (mut rig, _) = with_an_end_prepared(mind);
         assert!(!rig.history().last().unwrap().starts_with("caller"), "an answer was prepared: {:?}", rig.history());
         rig.give(Outside::Stop(stop));
         let conversation = rig.call.conversation();
@@ -475,7 +458,7 @@ fn an_end_that_was_only_prepared_is_not_kept_and_the_words_are() {
 
 #[test]
 fn a_goodbye_instead_of_a_prepared_end_keeps_the_words() {
-    let mut rig = with_an_end_prepared(true);
+    let (mut rig, _) = with_an_end_prepared(true);
     rig.give(Outside::Stop(Stop::Draining));
     rig.run_to_the_end(rig.now + 12_000);
     let history = rig.history();
@@ -485,7 +468,7 @@ fn a_goodbye_instead_of_a_prepared_end_keeps_the_words() {
 
 #[test]
 fn a_thanks_that_the_line_cut_off_is_said_again() {
-    let mut rig = with_an_end_prepared(true);
+    let (mut rig, _) = with_an_end_prepared(true);
     let heard = rig.heard.len();
     while rig.heard.len() == heard {
         rig.run(rig.now + 1);
