@@ -63,6 +63,7 @@ async fn killed_in_mid_call(mut town: Town, instead: Option<usize>) {
     let mut calls = Vec::new();
     for _ in 0..CALLS {
         calls.push(town.start("stream", caller(&SAYS)).await);
+        // No wait for anything: they shall be killed at different moments of a call.
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     let mut answered: HashMap<String, Answered> = HashMap::new();
