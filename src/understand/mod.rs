@@ -3,6 +3,7 @@
 //! It reads what a recogniser wrote and returns typed values with the byte span of their words. It never invents: no value
 //! without words. It is not a model, knows no agent and no clock. Key types: [`Kind`], [`Scene`], [`Reading`], [`Value`].
 
+pub mod acts;
 mod ahead;
 mod beside;
 mod calendar;
