@@ -18,6 +18,7 @@ mod grounding;
 pub mod history;
 mod keys;
 pub mod language;
+mod outcome;
 pub mod prompt;
 mod read_back;
 mod values;
@@ -38,6 +39,7 @@ use values::Values;
 pub use decision::{Answer, BadAnswer, Decision};
 pub use grounding::{Collected, Evidence, options_said, within};
 pub use keys::Keys;
+pub use outcome::Outcome;
 
 /// Where a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

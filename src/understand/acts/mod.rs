@@ -75,8 +75,5 @@ pub enum Machine {
 
 /// Reads the acts of a text. `scene.now` places "call me after five".
 pub fn acts(text: &str, _scene: &Scene) -> Acts {
-    Acts {
-        ban: if super::refusal::refuses_calls(text) { Ban::Clear } else { Ban::None },
-        ..Acts::default()
-    }
+    Acts { ban: if super::refusal::refuses_calls(text) { Ban::Clear } else { Ban::None }, ..Acts::default() }
 }
