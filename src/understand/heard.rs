@@ -3,7 +3,7 @@
 //! Roles that need no question of the agent are given here (money words, labels, phones, percentages, quantities); hours and days
 //! are claimed by [`super::clock`] and [`super::date`]. Key types: [`Heard`], [`Role`].
 
-use super::lexicon::{Unit, Word};
+use super::lexicon::{Cue, Unit, Word};
 use super::number::{self, Num, ONE};
 use super::token::{self, Token};
 use super::{Kind, Per, Scene, sense};
@@ -81,6 +81,11 @@ impl Heard {
     /// The word at token `i`.
     pub(super) fn word(&self, i: usize) -> Option<Word> {
         self.tokens.get(i).map(|t| t.word)
+    }
+
+    /// Whether token `i` has this cue.
+    pub(super) fn cue(&self, i: usize, cue: Cue) -> bool {
+        self.tokens.get(i).is_some_and(|token| token.cues.has(cue))
     }
 
     /// The word before token `i`.

@@ -2,6 +2,7 @@
 //!
 //! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
 
+use super::clause::Clause;
 use super::heard::{Heard, ends_clause, is_filler};
 use super::lexicon::{Unit, Word};
 use super::{Per, settle};
@@ -61,7 +62,8 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
-    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to);
+    let clause = Clause::of(heard, from, to);
+    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to) || clause.asks();
     marks.denied = settle::denied_before(heard, from);
     let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
@@ -71,11 +73,12 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
         || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
-    marks.others = (before(&|w| matches!(w, Word::Others | Word::Someone))
-        || after(&|w| w == Word::Others)
-        || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
-        || earlier)
-        && !settled_after_other(heard, left, from);
+    marks.others = clause.others()
+        || (before(&|w| matches!(w, Word::Others | Word::Someone))
+            || after(&|w| w == Word::Others)
+            || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
+            || earlier)
+            && !settled_after_other(heard, left, from);
     marks.settled = settled && !marks.others && !usual_after_settled(heard, left, from);
     marks.usual = usual && !marks.settled;
     marks

@@ -6,6 +6,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
+use super::clause::Clause;
 use super::clock::{self, End, Found, Slot};
 use super::date::{self, Day};
 use super::heard::{Heard, ends_clause};
@@ -17,7 +18,10 @@ use super::{Kind, Reading, Scene, TimeWindow, Value};
 /// Reads the window that a text names.
 pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     let days = date::find(heard, scene);
-    let found = clock::find(heard, scene);
+    let mut found = clock::find(heard, scene);
+    for slot in &mut found {
+        lead_on(heard, slot);
+    }
     let unfinished = super::ending::dangles(heard, Kind::TimeWindow);
     let slots = kept(heard, found);
     let mut places: Vec<(usize, usize)> = slots.iter().map(|s| (s.from, s.to)).collect();
@@ -84,6 +88,20 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     }
 }
 
+/// "Truck comes back at four, after that", "meeting till four, uske baad": the window begins where that ends.
+fn lead_on(heard: &Heard, found: &mut Found) {
+    let end = match found.slot {
+        Slot::At(point) => End::Point(point),
+        Slot::Until(end) | Slot::Between(_, end) => end,
+        Slot::Any | Slot::Named(_) | Slot::Fixed(..) | Slot::From(_) | Slot::Ahead(..) => return,
+    };
+    if Clause::of(heard, found.from, found.to).leads_on() {
+        found.slot = Slot::From(end);
+        found.flipped = true;
+        found.weak = false;
+    }
+}
+
 /// One side of an alternative: its days and its slots.
 struct Side {
     days: Vec<Said<Day>>,
@@ -143,11 +161,19 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
+            let clause = Clause::of(heard, f.from, f.to);
+            let led = matches!(f.slot, Slot::From(_)) && f.flipped;
+            let elsewhere = clause.others()
+                || clause.asks()
+                || clause.arranges_call()
+                || clause.is_away() && !led
+                || matches!(f.slot, Slot::At(_)) && clause.names_the_clock();
             let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
             !(f.weak && surer
                 || loose
-                || closed
-                || past
+                || closed && !led
+                || past && !led
+                || elsewhere
                 || refused
                 || settle::asked(heard, f.from, f.to)
                 || settle::put_off(heard, f.from, f.to, matches!(f.slot, Slot::Ahead(..)))

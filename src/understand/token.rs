@@ -4,7 +4,7 @@
 //! Indian scripts) and finds the longest phrase of the lexicon at each word. It decides nothing that needs neighbours: see
 //! [`super::sense`]. Key types: [`Token`]. Spans always lie on character boundaries of the original text.
 
-use super::lexicon::{self, Word};
+use super::lexicon::{self, Cues, Word};
 
 /// One word, phrase or mark.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Token {
     pub(super) glued: bool,
     /// True if written with digits.
     pub(super) written: bool,
+    /// What its words, and the phrases that begin with them, tell of who speaks about what.
+    pub(super) cues: Cues,
 }
 
 /// The tokens of a text.
@@ -45,7 +47,8 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
             continue;
         }
         let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written });
+        let cues = (i..i + count).fold(Cues::default(), |cues, at| cues.and(cues_at(&pieces[at..], &spelled)));
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written, cues });
         i += count;
     }
     tokens
@@ -85,6 +88,19 @@ struct Piece {
     from: usize,
     to: usize,
     at: (usize, usize),
+}
+
+/// The cues of the first piece and of all phrases that begin with it.
+fn cues_at(pieces: &[Piece], spelled: &str) -> Cues {
+    let Some(first) = pieces.first().filter(|piece| piece.mark.is_none()) else { return Cues::default() };
+    let (mut cues, longest) = lexicon::cues_of(&spelled[first.at.0..first.at.1]);
+    for count in 2..=usize::from(longest).min(pieces.len()) {
+        if pieces[count - 1].mark.is_some() {
+            break;
+        }
+        cues = cues.and(lexicon::cues_of(&spelled[first.at.0..pieces[count - 1].at.1]).0);
+    }
+    cues
 }
 
 /// The longest phrase at the first piece, or its own meaning.

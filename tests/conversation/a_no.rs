@@ -18,7 +18,8 @@ const KINDS: [(&str, &str, &str); 7] = [
 const PLAIN_NOES: [&str; 10] =
     ["no", "nope", "nahi", "nahi nahi", "galat hai", "no that's wrong", "that is wrong", "नहीं", "गलत है", "जी नहीं"];
 /// Neither a yes nor a no, nor a value.
-const NEITHER: [&str; 6] = ["ruko ek minute", "hmm let me see", "what", "who is there", "एक मिनट रुकिए", "the weather is bad"];
+const NEITHER: [&str; 6] =
+    ["ruko ek minute", "hmm let me see", "what", "who is there", "एक मिनट रुकिए", "the weather is bad"];
 
 /// An agent that collects a fact of this kind, and then a charge; everything is read back.
 fn phone(kind: &str) -> Phone {

@@ -4,6 +4,7 @@
 //! To add a language, add a file of rows and name it in [`TABLES`]; no grammar changes. Spellings are normalised the same way
 //! as what is heard (see [`super::token`]), and romanised Hindi that is still unknown is tried once more after sound folding.
 
+mod cues;
 mod english;
 mod hindi;
 mod hindi_numbers;
@@ -316,6 +317,7 @@ impl Part {
     }
 }
 
+pub(super) use cues::{Cue, Cues, of as cues_of};
 pub(super) use names::of as language_names;
 
 /// Rows of a language: a meaning and its spellings.

@@ -1,0 +1,124 @@
+//! Who speaks, about what: the clause around the words of a value, and whether they offer it.
+//!
+//! A value counts only where the speaker offers it himself: "my brother takes 2000", "could you do it for 900", "call me at six", "the
+//! driver sleeps till four" and "it is ten now" name numbers and offer nothing. Marks of a recogniser may be missing, so a clause also
+//! begins where a new subject does. Words are data (`lexicon/cues/`); this is the grammar. Key types: [`Clause`].
+
+use super::heard::{Heard, ends_clause, is_filler};
+use super::lexicon::{Cue, Word};
+
+/// The words that belong to a value: the tokens `from..to`, and those of the value itself, `value.0..value.1`.
+#[derive(Clone, Copy)]
+pub(super) struct Clause<'a> {
+    heard: &'a Heard,
+    from: usize,
+    to: usize,
+    value: (usize, usize),
+}
+
+impl<'a> Clause<'a> {
+    /// The clause of the value at tokens `from..to`.
+    pub(super) fn of(heard: &'a Heard, from: usize, to: usize) -> Self {
+        let starts = |at: usize| heard.cue(at, Cue::First) && is_subject(heard, at);
+        let cut = |at: usize| ends_clause(heard.tokens[at].word) || heard.tokens[at].word == Word::Correct;
+        let mut start = from;
+        while start > 0 && !cut(start - 1) {
+            start -= 1;
+            if starts(start) {
+                break;
+            }
+        }
+        let mut end = to;
+        while end < heard.tokens.len() && !cut(end) && !starts(end) {
+            end += 1;
+        }
+        Self { heard, from: start, to: end, value: (from, to) }
+    }
+
+    fn has(&self, cue: Cue) -> bool {
+        (self.from..self.to).any(|at| self.heard.cue(at, cue))
+    }
+
+    fn before(&self, cue: Cue) -> Option<usize> {
+        (self.from..self.value.0).rev().find(|&at| self.heard.cue(at, cue))
+    }
+
+    fn word(&self, is: impl Fn(Word) -> bool) -> bool {
+        self.heard.any(self.from, self.to, is)
+    }
+
+    /// Whether somebody else's doing is told: "my brother said", "ramesh 2000 leta hai", "market mein chal raha hai".
+    pub(super) fn others(&self) -> bool {
+        let own = self.has(Cue::First);
+        let told = self.has(Cue::Third) || self.has(Cue::Single);
+        let kin = (self.from..self.value.0).any(|at| self.heard.cue(at, Cue::Kin));
+        let market = self.before(Cue::Market).is_some();
+        !own && told && (kin || market || self.named().is_some_and(|titled| titled || self.has(Cue::Single)))
+    }
+
+    /// A name where the clause begins, and whether a title follows it: "ramesh", "sharma ji".
+    fn named(&self) -> Option<bool> {
+        let heard = self.heard;
+        let first = heard.skip(self.from, |w| is_filler(w) || matches!(w, Word::Yes | Word::Ji | Word::Fine));
+        let name = first < self.value.0
+            && heard.word(first) == Some(Word::Other)
+            && heard.tokens[first].cues == super::lexicon::Cues::default()
+            && heard.tokens[first].to - heard.tokens[first].from >= 4;
+        name.then(|| matches!(heard.word(first + 1), Some(Word::Ji | Word::Filler)) && first + 1 < self.value.0)
+    }
+
+    /// Whether somebody is asked, or told, to do it: a question whose mark is missing, or words to somebody in the room.
+    pub(super) fn asks(&self) -> bool {
+        let asked = self.before(Cue::Asks).is_some_and(|at| !self.heard.any(at + 2, self.value.0, |w| w == Word::I));
+        let thou = self.has(Cue::Thou) && !self.has(Cue::First);
+        asked || thou
+    }
+
+    /// Whether an hour is only when somebody telephones or tells more.
+    pub(super) fn arranges_call(&self) -> bool {
+        self.has(Cue::Call) && !self.has(Cue::Come) && !self.word(|w| matches!(w, Word::Come | Word::Free))
+    }
+
+    /// Whether an hour is until when somebody is not to be had.
+    pub(super) fn is_away(&self) -> bool {
+        self.has(Cue::Away) && !self.has(Cue::Come)
+    }
+
+    /// Whether the hour is the one on the clock: "abhi das baje hai", "it is ten now".
+    pub(super) fn names_the_clock(&self) -> bool {
+        let heard = self.heard;
+        let outside = (self.from..self.value.0).chain(self.value.1..self.to);
+        let light = |at: usize| {
+            heard.cue(at, Cue::Clock)
+                || is_filler(heard.tokens[at].word)
+                || matches!(
+                    heard.tokens[at].word,
+                    Word::Is
+                        | Word::It
+                        | Word::Oclock
+                        | Word::AmPm(_)
+                        | Word::Yes
+                        | Word::Ji
+                        | Word::PastVerb
+                        | Word::Final
+                )
+        };
+        let says = self.word(|w| matches!(w, Word::Is | Word::It | Word::PastVerb));
+        self.has(Cue::Clock) && says && outside.clone().all(light) && outside.count() > 0
+    }
+
+    /// Whether what comes after this clause begins when it ends: "truck comes back at four, after that".
+    pub(super) fn leads_on(&self) -> bool {
+        let heard = self.heard;
+        let sets = self.has(Cue::Return) || self.is_away() || self.word(|w| w == Word::Closed);
+        let later = (self.value.1..heard.tokens.len()).find(|&at| heard.cue(at, Cue::Afterwards));
+        sets && later.is_some_and(|at| {
+            !heard.nums.iter().any(|num| num.from >= self.value.1 && num.from < at + 6 && num.from > at)
+        })
+    }
+}
+
+/// Whether a pronoun stands where a subject does: "i", "main", "hum", and no verb's ending.
+fn is_subject(heard: &Heard, at: usize) -> bool {
+    matches!(heard.tokens[at].word, Word::I | Word::Hum)
+}
