@@ -20,7 +20,11 @@ impl<'a> Clause<'a> {
     /// The clause of the value at tokens `from..to`.
     pub(super) fn of(heard: &'a Heard, from: usize, to: usize) -> Self {
         let starts = |at: usize| heard.cue(at, Cue::First) && is_subject(heard, at);
-        let cut = |at: usize| ends_clause(heard.tokens[at].word) || heard.tokens[at].word == Word::Correct;
+        let cut = |at: usize| {
+            ends_clause(heard.tokens[at].word)
+                || heard.tokens[at].word == Word::Correct
+                || heard.cue(at, Cue::Afterwards)
+        };
         let mut start = from;
         while start > 0 && !cut(start - 1) {
             start -= 1;
@@ -70,8 +74,9 @@ impl<'a> Clause<'a> {
     /// Whether somebody is asked, or told, to do it: a question whose mark is missing, or words to somebody in the room.
     pub(super) fn asks(&self) -> bool {
         let asked = self.before(Cue::Asks).is_some_and(|at| !self.heard.any(at + 2, self.value.0, |w| w == Word::I));
+        let wonders = self.named().is_some() && self.word(|w| matches!(w, Word::What | Word::Wh));
         let thou = self.has(Cue::Thou) && !self.has(Cue::First);
-        asked || thou
+        asked || thou || wonders
     }
 
     /// Whether an hour is only when somebody telephones or tells more.

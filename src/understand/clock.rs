@@ -117,7 +117,7 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
                 to += 1;
             }
             let whole = first.sure || sure || pair_fits(heard, first, to, scene);
-            let unit = counted_after(heard, to);
+            let unit = !sure && counted_after(heard, to);
             if whole && !unit {
                 let mut end = end;
                 let to = trailing_part(heard, to, &mut end);

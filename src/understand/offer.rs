@@ -4,7 +4,7 @@
 
 use super::clause::Clause;
 use super::heard::{Heard, ends_clause, is_filler};
-use super::lexicon::{Unit, Word};
+use super::lexicon::{Cue, Unit, Word};
 use super::{Per, settle};
 
 /// The marks of one amount.
@@ -162,6 +162,7 @@ fn opens(word: Word) -> bool {
             | Word::I
             | Word::Hum
             | Word::With
+            | Word::Without
             | Word::After
             | Word::Lowered
     )
@@ -301,7 +302,8 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     if let Some(at) = before {
         let covered = heard
             .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My))
+            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My | Word::Then))
+            || heard.any(at + 1, from, |w| w == Word::To) && heard.any(to, heard.tokens.len(), |w| w == Word::NahiTo)
             || apart(heard, at, from);
         if !covered {
             return true;
@@ -321,6 +323,10 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     let extra = (to..right).find(|&at| matches!(heard.tokens[at].word, Word::Extra | Word::Another));
     match (after, extra) {
         (Some(side), extra) => {
+            // "There is loading also", "loading bhi hai": why it costs that much.
+            if heard.cue(side + 1, Cue::Also) && extra.is_none() {
+                return false;
+            }
             let covered = heard.any(to, side, |w| {
                 covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But)
             }) || heard.any(side + 1, right, covers);

@@ -208,6 +208,15 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
             value = value.saturating_mul(10).saturating_add(u64::from(d));
         });
         let more = text[end..].starts_with(',') && text[end + 1..].chars().next().and_then(digit).is_some();
+        // "5,00": a recogniser's comma between the hundreds and the rest.
+        let misplaced = count == 2 && !more && !grouped && len <= 2 && whole > 0;
+        if misplaced {
+            grouped = true;
+            whole = whole.saturating_mul(100).saturating_add(value);
+            len = len.saturating_add(count);
+            at = end;
+            break;
+        }
         if !(count == 3 || count == 2 && more) || (!grouped && len > 3) {
             break;
         }
@@ -321,6 +330,8 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) 
                 || right.and_then(digit).is_some() && left.is_some();
             if numbers {
                 (Some(Word::Hyphen), next)
+            } else if !spaced && between_numbers(pieces, spelled, &text[next..]) {
+                (Some(Word::Hyphen), next)
             } else if spaced {
                 (Some(Word::Comma), next)
             } else {
@@ -346,6 +357,18 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) 
         pieces.push(Piece { mark: Some(word), from: at, to, at: (0, 0) });
     }
     to
+}
+
+/// "do-teen": a hyphen between two counts in words joins them; that of "twenty-five" and "five-hundred" does not.
+fn between_numbers(pieces: &[Piece], spelled: &str, rest: &str) -> bool {
+    let count = |spelling: &str| match lexicon::word(spelling).and_then(|entry| entry.word) {
+        Some(Word::Count(_) | Word::Small(_) | Word::TwoOrGive | Word::DoOrTwo | Word::SixtyOrWith) => true,
+        Some(_) | None => false,
+    };
+    let left = pieces.last().filter(|piece| piece.mark.is_none()).map(|piece| &spelled[piece.at.0..piece.at.1]);
+    let mut right = String::new();
+    normalise(&rest[..rest.find(|c: char| !is_letter(c)).unwrap_or(rest.len())], &mut right);
+    left.is_some_and(count) && count(&right)
 }
 
 /// True if the dot at `at` belongs to a short form such as "Rs." or "no.".

@@ -35,16 +35,22 @@ pub(in crate::understand) enum Cue {
     Kin,
     /// The market and everybody in it.
     Market,
+    /// A lorry: its number may be its model.
+    Lorry,
     /// "minus".
     Minus,
     /// Something comes back or becomes free.
     Return,
+    /// "since": a year follows.
+    Since,
     /// A verb that only one other person can have.
     Single,
     /// A verb of somebody else, or of many.
     Third,
     /// "tu": nobody says it to us.
     Thou,
+    /// A business and the years of it.
+    Work,
 }
 
 impl Cues {
@@ -89,7 +95,7 @@ static INDEX: LazyLock<Map> = LazyLock::new(|| {
     index
 });
 
-const NAMES: [(&str, Cue); 15] = [
+const NAMES: [(&str, Cue); 18] = [
     ("afterwards", Cue::Afterwards),
     ("also", Cue::Also),
     ("asks", Cue::Asks),
@@ -99,12 +105,15 @@ const NAMES: [(&str, Cue); 15] = [
     ("come", Cue::Come),
     ("first", Cue::First),
     ("kin", Cue::Kin),
+    ("lorry", Cue::Lorry),
     ("market", Cue::Market),
     ("minus", Cue::Minus),
     ("return", Cue::Return),
+    ("since", Cue::Since),
     ("single", Cue::Single),
     ("third", Cue::Third),
     ("thou", Cue::Thou),
+    ("work", Cue::Work),
 ];
 
 #[cfg(test)]
