@@ -76,7 +76,48 @@ impl<'a> Clause<'a> {
         let asked = self.before(Cue::Asks).is_some_and(|at| !self.heard.any(at + 2, self.value.0, |w| w == Word::I));
         let wonders = self.named().is_some() && self.word(|w| matches!(w, Word::What | Word::Wh));
         let thou = self.has(Cue::Thou) && !self.has(Cue::First);
-        asked || thou || wonders
+        asked || thou || wonders || self.inverts() || self.ends_asking()
+    }
+
+    /// "will your man be there", "munna are you eating", "does five work": the verb stands before its subject.
+    fn inverts(&self) -> bool {
+        let heard = self.heard;
+        let light = |w: Word| is_filler(w) || matches!(w, Word::Yes | Word::Ji | Word::Fine | Word::And);
+        let first = heard.skip(self.from, light);
+        // "Does five work" has its subject in the value; "it is five" and "will be five" have not. "Do it for nothing" asks nothing.
+        let own = |at: usize| !heard.cue(at, Cue::Subject) && heard.word(at) == Some(Word::Other);
+        let asks = |at: usize| {
+            let value = at + 1 == self.value.0 && own(at) && self.value.1 < self.to;
+            let subject = heard.cue(at + 1, Cue::Subject)
+                && !heard.cue(at, Cue::Subject)
+                && (heard.word(at + 1) != Some(Word::It) || heard.word(at) == Some(Word::PastVerb));
+            heard.cue(at, Cue::Auxiliary) && at < self.value.0 && (value || subject)
+        };
+        asks(first) || self.named().is_some() && asks(first + 1)
+    }
+
+    /// "… kya" at the end.
+    fn ends_asking(&self) -> bool {
+        let last = (self.value.1..self.to).rev().find(|&at| !is_filler(self.heard.tokens[at].word));
+        last.is_some_and(|at| self.heard.tokens[at].word == Word::What)
+    }
+
+    /// Whether a stretch of the day is only mentioned: "my knee hurts since the morning".
+    pub(super) fn chats(&self) -> bool {
+        let unknown = |at: &usize| {
+            self.heard.tokens[*at].word == Word::Other && self.heard.tokens[*at].cues == super::lexicon::Cues::default()
+        };
+        (self.from..self.to).filter(unknown).count() >= 2 && !self.has(Cue::Come) && !self.has(Cue::First)
+    }
+
+    /// Whether a lone value answers a question that the speaker himself asked of the past: "what did we take last time, 1100".
+    pub(super) fn remembers(&self) -> bool {
+        let heard = self.heard;
+        let alone = self.from == self.value.0 && self.to == self.value.1;
+        let Some(end) = self.from.checked_sub(1).filter(|_| alone) else { return false };
+        let start = heard.clause_start(end);
+        let past = |w: Word| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid);
+        heard.any(start, end, past) && heard.any(start, end, |w| matches!(w, Word::Wh | Word::What))
     }
 
     /// Whether an hour is only when somebody telephones or tells more.

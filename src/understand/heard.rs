@@ -333,7 +333,9 @@ impl Heard {
             return false;
         }
         let calls = |at: usize| self.cue(at, Cue::Call) && self.word(at) != Some(Word::Unit(Unit::Minute));
+        let things = |at: usize| self.tokens.get(at).is_some_and(|token| token.plural && token.word == Word::Other);
         matches!(self.word(num.to), Some(Word::Moment))
+            || things(num.to)
             || calls(num.to)
             || self.word(num.to) == Some(Word::Other) && calls(num.to + 1)
     }

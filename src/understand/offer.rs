@@ -69,7 +69,8 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
 
     marks.lowered = lowered(heard, left, from) || left_over(heard, to, right);
-    let settled = marks.lowered || before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
+    let settled =
+        marks.lowered || before(&|w| w == Word::Apna) || before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
     let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
         || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);

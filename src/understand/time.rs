@@ -165,6 +165,7 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
             let led = matches!(f.slot, Slot::From(_)) && f.flipped;
             let elsewhere = clause.others()
                 || clause.asks()
+                || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats()
                 || clause.arranges_call()
                 || clause.is_away() && !led
                 || matches!(f.slot, Slot::At(_)) && clause.names_the_clock();

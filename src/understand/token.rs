@@ -17,6 +17,8 @@ pub(super) struct Token {
     pub(super) glued: bool,
     /// True if written with digits.
     pub(super) written: bool,
+    /// True if its last word is in Latin letters and ends as an English plural does.
+    pub(super) plural: bool,
     /// What its words, and the phrases that begin with them, tell of who speaks about what.
     pub(super) cues: Cues,
 }
@@ -48,7 +50,9 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
         }
         let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
         let cues = (i..i + count).fold(Cues::default(), |cues, at| cues.and(cues_at(&pieces[at..], &spelled)));
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written, cues });
+        let last = pieces[i + count - 1];
+        let plural = last.mark.is_none() && last.to - last.from >= 4 && spelled[last.at.0..last.at.1].ends_with('s');
+        tokens.push(Token { word, from: piece.from, to: last.to, glued, written, plural, cues });
         i += count;
     }
     tokens

@@ -27,6 +27,8 @@ pub(in crate::understand) enum Cue {
     Call,
     /// "now it is": the hour on the clock.
     Clock,
+    /// An auxiliary verb: before its subject it asks.
+    Auxiliary,
     /// Somebody comes, picks up, loads, is free.
     Come,
     /// The speaker himself, by pronoun or by the ending of his verb.
@@ -45,6 +47,8 @@ pub(in crate::understand) enum Cue {
     Since,
     /// A verb that only one other person can have.
     Single,
+    /// A word that may be a subject.
+    Subject,
     /// A verb of somebody else, or of many.
     Third,
     /// "tu": nobody says it to us.
@@ -95,10 +99,11 @@ static INDEX: LazyLock<Map> = LazyLock::new(|| {
     index
 });
 
-const NAMES: [(&str, Cue); 18] = [
+const NAMES: [(&str, Cue); 20] = [
     ("afterwards", Cue::Afterwards),
     ("also", Cue::Also),
     ("asks", Cue::Asks),
+    ("auxiliary", Cue::Auxiliary),
     ("away", Cue::Away),
     ("call", Cue::Call),
     ("clock", Cue::Clock),
@@ -111,6 +116,7 @@ const NAMES: [(&str, Cue); 18] = [
     ("return", Cue::Return),
     ("since", Cue::Since),
     ("single", Cue::Single),
+    ("subject", Cue::Subject),
     ("third", Cue::Third),
     ("thou", Cue::Thou),
     ("work", Cue::Work),
