@@ -30,6 +30,8 @@ pub(super) struct Heard {
     pub(super) roles: Vec<Role>,
     /// What the agent just asked for.
     pub(super) expect: Option<Kind>,
+    /// Whether the hour of another call is looked for, which is otherwise no window.
+    pub(super) calling: bool,
 }
 
 impl Heard {
@@ -39,7 +41,7 @@ impl Heard {
         sense::settle(&mut tokens);
         let nums = number::scan(&tokens);
         let roles = vec![Role::Bare; nums.len()];
-        let mut heard = Self { tokens, nums, roles, expect };
+        let mut heard = Self { tokens, nums, roles, expect, calling: false };
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
         }

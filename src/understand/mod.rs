@@ -38,9 +38,9 @@ use jiff::civil::{Date, DateTime, Time};
 
 use heard::Heard;
 
+pub use acts::{beside_refusal, refuses_calls};
 pub use display::{amount, clock as clock_text, display};
 pub use language::names as language_names;
-pub use refusal::{beside_refusal, refuses_calls};
 pub use spoken::{speakable, words};
 
 /// Reads what `text` says of one `kind`. It never fails: a text that says nothing of that kind gives an empty reading. Of a text longer

@@ -7,25 +7,8 @@
 
 use std::ops::Range;
 
-/// Whether a text forbids further calls.
-pub fn refuses_calls(text: &str) -> bool {
-    !bans(text).is_empty()
-}
-
-/// What a text that forbids further calls says besides; the whole text if it forbids none.
-pub fn beside_refusal(text: &str) -> String {
-    let mut beside = String::with_capacity(text.len());
-    let mut from = 0;
-    for ban in bans(text) {
-        beside.push_str(&text[from..ban.start]);
-        from = ban.end;
-    }
-    beside.push_str(&text[from..]);
-    beside
-}
-
 /// Where the bans are, in bytes.
-fn bans(text: &str) -> Vec<Range<usize>> {
+pub(super) fn bans(text: &str) -> Vec<Range<usize>> {
     let clauses = clauses(text);
     let banned: Vec<Option<Ban>> = clauses.iter().enumerate().map(|(at, clause)| clause.ban(at == 0)).collect();
     let nothing_else =
@@ -455,7 +438,7 @@ const HINDI_REASONS: [&str; 88] = [
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::understand::{beside_refusal, refuses_calls};
 
     #[test]
     fn a_ban_is_understood_in_three_ways_of_speaking() {

@@ -163,12 +163,13 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     }));
             let clause = Clause::of(heard, f.from, f.to);
             let led = matches!(f.slot, Slot::From(_)) && f.flipped;
-            let elsewhere = clause.others()
-                || clause.asks()
-                || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats()
-                || clause.arranges_call()
-                || clause.is_away() && !led
-                || matches!(f.slot, Slot::At(_)) && clause.names_the_clock();
+            let elsewhere = !heard.calling
+                && (clause.others()
+                    || clause.asks()
+                    || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats()
+                    || clause.arranges_call()
+                    || clause.is_away() && !led
+                    || matches!(f.slot, Slot::At(_)) && clause.names_the_clock());
             let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
             !(f.weak && surer
                 || loose
@@ -177,7 +178,7 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                 || elsewhere
                 || refused
                 || settle::asked(heard, f.from, f.to)
-                || settle::put_off(heard, f.from, f.to, matches!(f.slot, Slot::Ahead(..)))
+                || !heard.calling && settle::put_off(heard, f.from, f.to, matches!(f.slot, Slot::Ahead(..)))
                 || settle::quoted(heard, f.from, f.to))
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
