@@ -3,7 +3,7 @@
 //! Roles that need no question of the agent are given here (money words, labels, phones, percentages, quantities); hours and days
 //! are claimed by [`super::clock`] and [`super::date`]. Key types: [`Heard`], [`Role`].
 
-use super::lexicon::{Unit, Word};
+use super::lexicon::{Cues, Unit, Word};
 use super::number::{self, Num, ONE};
 use super::token::{self, Token};
 use super::{Kind, Per, Scene, sense};
@@ -30,6 +30,8 @@ pub(super) struct Heard {
     pub(super) roles: Vec<Role>,
     /// What the agent just asked for.
     pub(super) expect: Option<Kind>,
+    /// A machine's menu or announcement, whose times are no offers.
+    pub(super) announces: bool,
 }
 
 impl Heard {
@@ -39,7 +41,7 @@ impl Heard {
         sense::settle(&mut tokens);
         let nums = number::scan(&tokens);
         let roles = vec![Role::Bare; nums.len()];
-        let mut heard = Self { tokens, nums, roles, expect };
+        let mut heard = Self { announces: super::occasion::announces(&tokens), tokens, nums, roles, expect };
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
         }
@@ -355,7 +357,9 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
     // "The big one", "the lower one".
     let of_a_kind = single
         && heard.tokens[from].word == Word::Small(1)
-        && heard.word(to).is_none_or(|w| ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or))
+        && heard.word(to).is_none_or(|w| {
+            ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or | Word::Digits { len: 3.., .. })
+        })
         && matches!(
             heard.before(from),
             Some(
@@ -375,6 +379,7 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
             heard.word(to),
             Some(Word::Other | Word::Is | Word::Ordinal(_) | Word::Moment | Word::Talk | Word::Of)
         )
+        || one && heard.tokens.get(to).is_some_and(|t| t.cues.has(Cues::CALL))
         || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
         || single && counted
         || half

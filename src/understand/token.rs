@@ -4,7 +4,7 @@
 //! Indian scripts) and finds the longest phrase of the lexicon at each word. It decides nothing that needs neighbours: see
 //! [`super::sense`]. Key types: [`Token`]. Spans always lie on character boundaries of the original text.
 
-use super::lexicon::{self, Word};
+use super::lexicon::{self, Cues, Word};
 
 /// One word, phrase or mark.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Token {
     pub(super) glued: bool,
     /// True if written with digits.
     pub(super) written: bool,
+    /// What its words betray of what is done.
+    pub(super) cues: Cues,
 }
 
 /// The tokens of a text.
@@ -44,8 +46,11 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
             i += count;
             continue;
         }
+        let cues = pieces[i..i + count].iter().filter(|piece| piece.mark.is_none()).fold(Cues::NONE, |all, piece| {
+            all.with(lexicon::word(&spelled[piece.at.0..piece.at.1]).map_or(Cues::NONE, |entry| entry.cues))
+        });
         let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written });
+        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written, cues });
         i += count;
     }
     tokens
