@@ -1,6 +1,6 @@
 # The commands of a working day. All set-up happens here, says what it installs, and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench check build setup
+.PHONY: help demo test faults dialogues bench check build setup
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|' 2>/dev/null || \
@@ -19,6 +19,10 @@ faults: ## the table of what happens when a vendor fails
 	@scripts/setup test
 	@scripts/get-mongod
 	cargo test --locked --test fault_matrix -- --nocapture
+
+dialogues: ## whole supplier calls through the conversation and the server, as a table (DIALOGUES=FILE ONLY=en-hold)
+	@scripts/setup test
+	cargo test --locked --test dialogues -- --nocapture
 
 bench: ## every benchmark, end-to-end latency included
 	@scripts/setup build

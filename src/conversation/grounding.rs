@@ -126,11 +126,21 @@ impl Eye<'_> {
         }
     }
 
-    /// Another reading of doubtful words, once more words are there: "five to eight", and then "in the morning".
+    /// Another reading of doubtful words, once more words are there: "five to eight", and then "in the morning". Words that say nothing of a
+    /// time add nothing: neither a "no" nor "wait a minute" is another reading.
     pub(super) fn with_more_words(&self, field: &Field, held: &Collected, entry: &Entry) -> Option<Collected> {
         let kind = field.kind.spoken().filter(|kind| *kind == Kind::TimeWindow)?;
-        let text = format!("{} {}", held.evidence.words, without_answer(&entry.text));
+        let rest = without_answer(&entry.text);
+        if rest.trim().is_empty() {
+            return None;
+        }
+        let text = format!("{} {rest}", held.evidence.words);
         match self.read(field, kind, &text, entry).finding {
+            Finding::Clear(value)
+                if value.typed == held.typed && self.read(field, kind, rest, entry).finding == Finding::Nothing =>
+            {
+                None
+            }
             Finding::Clear(value) => Some(Collected {
                 evidence: evidence(entry, &format!("{}, {}", held.evidence.words, entry.text)),
                 ..value

@@ -46,12 +46,17 @@ impl Conversation {
         }
         self.reading.clear();
         match (corrected.is_empty(), answer) {
-            (true, Some(false)) => self.refused(&fields),
-            (true, Some(true) | None) => names.iter().for_each(|name| self.values.confirm(name)),
+            (true, Some(false)) => match turn {
+                UserTurn::Said { text, .. } => self.refused(agent, &fields, text),
+                UserTurn::Pressed(_) | UserTurn::Silent => self.refused(agent, &fields, ""),
+            },
+            (true, Some(true)) => names.iter().for_each(|name| self.values.confirm(name)),
             // "No, six hundred": what was not corrected was right.
-            (false, _) => {
+            (false, Some(_)) => {
                 names.iter().filter(|name| !corrected.contains(name)).for_each(|name| self.values.confirm(name));
             }
+            // A value for one of them says nothing of the others: they are read back once more.
+            (_, None) => {}
         }
         let spoken = matches!(turn, UserTurn::Said { .. });
         if spoken && (answer != Some(false) || !corrected.is_empty()) {
@@ -112,7 +117,16 @@ impl Conversation {
         corrected
     }
 
-    fn refused(&mut self, fields: &[&Field]) {
+    /// A no without another value: what he names is let go of; a lone value is, whatever he names; several are gone through one by one.
+    fn refused(&mut self, agent: &Agent, fields: &[&Field], text: &str) {
+        let named = self.named_in(agent, text);
+        if !named.is_empty() && (fields.len() > 1 || !named.iter().any(|name| fields[0].name == *name)) {
+            for name in named {
+                while self.values.reject(&name, self.turn) {}
+                self.asked = vec![name];
+            }
+            return;
+        }
         match fields {
             [field] if field.kind == FieldKind::YesNo => {
                 // Not yes is no.

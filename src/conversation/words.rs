@@ -306,6 +306,23 @@ impl Conversation {
         self.asked = (0..missing.len()).filter(|&index| fits(index)).map(|index| missing[index].name.clone()).collect();
     }
 
+    /// The fields that hold a value and are named by words of their own: "the charge is wrong", "samay galat hai".
+    pub(super) fn named_in(&self, agent: &Agent, text: &str) -> Vec<String> {
+        let words = grounding::tokens(text);
+        let held: Vec<&Field> = agent.fields.iter().filter(|field| self.values.get(&field.name).is_some()).collect();
+        let known: Vec<Vec<String>> = held
+            .iter()
+            .map(|field| agent.languages.iter().flat_map(|language| vocabulary(field, &language.code)).collect())
+            .collect();
+        let names = |index: usize| {
+            words.iter().any(|word| {
+                known[index].contains(word)
+                    && !known.iter().enumerate().any(|(other, known)| other != index && known.contains(word))
+            })
+        };
+        (0..held.len()).filter(|&index| names(index)).map(|index| held[index].name.clone()).collect()
+    }
+
     fn entry(&self, text: &str, now: DateTime) -> Entry {
         Entry {
             role: Speaker::Caller,

@@ -3,7 +3,7 @@
 //! Roles that need no question of the agent are given here (money words, labels, phones, percentages, quantities); hours and days
 //! are claimed by [`super::clock`] and [`super::date`]. Key types: [`Heard`], [`Role`].
 
-use super::lexicon::{Cues, Unit, Word};
+use super::lexicon::{Cue, Unit, Word};
 use super::number::{self, Num, ONE};
 use super::token::{self, Token};
 use super::{Kind, Per, Scene, sense};
@@ -85,6 +85,11 @@ impl Heard {
         self.tokens.get(i).map(|t| t.word)
     }
 
+    /// Whether token `i` has this cue.
+    pub(super) fn cue(&self, i: usize, cue: Cue) -> bool {
+        self.tokens.get(i).is_some_and(|token| token.cues.has(cue))
+    }
+
     /// The word before token `i`.
     pub(super) fn before(&self, i: usize) -> Option<Word> {
         i.checked_sub(1).and_then(|p| self.word(p))
@@ -160,8 +165,13 @@ impl Heard {
         if matches!(next, Some(Word::Percent)) {
             return Role::Percent;
         }
-        if self.in_code(num) {
+        if self.in_code(num) || self.year(num) || self.model(num) || self.milestone(num) {
             return Role::Label;
+        }
+        // "minus five", "2 baar", "5 calls": a count, or less than nothing.
+        if num.from.checked_sub(1).is_some_and(|at| self.cue(at, Cue::Minus)) && self.nums.len() == 1 || self.times(num)
+        {
+            return Role::Quantity;
         }
         if self.phone_like(k) {
             return Role::Phone;
@@ -319,13 +329,60 @@ impl Heard {
         }
     }
 
+    /// "2 baar bola", "5 missed calls": something is counted that nobody pays for.
+    fn times(&self, num: Num) -> bool {
+        if num.value >= 100 * ONE || num.scale {
+            return false;
+        }
+        let calls = |at: usize| self.cue(at, Cue::Call) && self.word(at) != Some(Word::Unit(Unit::Minute));
+        let things = |at: usize| self.tokens.get(at).is_some_and(|token| token.plural && token.word == Word::Other);
+        matches!(self.word(num.to), Some(Word::Moment))
+            || things(num.to)
+            || calls(num.to)
+            || self.word(num.to) == Some(Word::Other) && calls(num.to + 1)
+    }
+
+    /// "2019 se kaam kar raha hoon", "since 2015": a year.
+    fn year(&self, num: Num) -> bool {
+        let year = num.digits == 4 && num.whole().is_some_and(|year| YEARS.contains(&year));
+        let since = num.from.checked_sub(1).is_some_and(|at| self.cue(at, Cue::Since));
+        // "2000 se 2500", "2000 se shuru" are prices.
+        let from = self.word(num.to) == Some(Word::Se)
+            && self.num_at(num.to + 1).is_none()
+            && (num.to..self.clause_end(num.to)).any(|at| self.cue(at, Cue::Work));
+        year && !self.money_follows(num) && (since || from)
+    }
+
+    /// "bring the 407": a lorry by its model.
+    fn model(&self, num: Num) -> bool {
+        let known = num.digits == 3 + u8::from(num.value >= 1_000 * ONE)
+            && self.tokens[num.from].written
+            && num.whole().is_some_and(|model| MODELS.contains(&model));
+        let near = num.from.saturating_sub(3)..(num.to + 3).min(self.tokens.len());
+        known && !self.money_follows(num) && near.into_iter().any(|at| self.cue(at, Cue::Lorry))
+    }
+
+    /// "km 45": a place on the road; "per km 45" is a rate.
+    fn milestone(&self, num: Num) -> bool {
+        self.before(num.from) == Some(Word::Unit(Unit::Per(Per::Km)))
+            && num.from.checked_sub(2).is_none_or(|at| {
+                !matches!(
+                    self.tokens[at].word,
+                    Word::PerUnit | Word::Each | Word::Article | Word::Slash | Word::PerOrBut
+                ) && self.num_ending(at + 1).is_none()
+            })
+            && !self.money_follows(num)
+    }
+
     fn other_amount(&self, k: usize) -> bool {
         self.nums.iter().enumerate().any(|(j, n)| j != k && n.value >= 10 * ONE)
     }
 }
 
 /// Lorries that are called by their number.
-const MODELS: [i64; 4] = [407, 608, 709, 909];
+const MODELS: [i64; 12] = [407, 608, 709, 909, 912, 1109, 1110, 1212, 1412, 1512, 2518, 3118];
+/// What may be the year in which somebody began.
+const YEARS: std::ops::RangeInclusive<i64> = 1960..=2035;
 
 /// True for what is written with a sign and not with letters.
 fn is_mark(word: Word) -> bool {
@@ -357,9 +414,8 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
     // "The big one", "the lower one".
     let of_a_kind = single
         && heard.tokens[from].word == Word::Small(1)
-        && heard.word(to).is_none_or(|w| {
-            ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or | Word::Digits { len: 3.., .. })
-        })
+        && (heard.word(to).is_none_or(|w| ends_clause(w) || is_filler(w) || matches!(w, Word::And | Word::Or))
+            || heard.num_at(to).is_some())
         && matches!(
             heard.before(from),
             Some(
@@ -379,7 +435,7 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
             heard.word(to),
             Some(Word::Other | Word::Is | Word::Ordinal(_) | Word::Moment | Word::Talk | Word::Of)
         )
-        || one && heard.tokens.get(to).is_some_and(|t| t.cues.has(Cues::CALL))
+        || one && heard.cue(to, Cue::Call)
         || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
         || single && counted
         || half

@@ -7,6 +7,7 @@ pub mod acts;
 mod ahead;
 mod beside;
 mod calendar;
+mod clause;
 mod clock;
 mod count;
 mod date;

@@ -319,6 +319,10 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
         bare: !first.scale && upper.is_none() && to == last.to,
         alike: None,
     };
+    if let Some(short) = lakh_and(heard, &first).filter(|_| high.is_none() && alike.is_none()) {
+        what.alike = Some(amount);
+        what.money.paise = short;
+    }
     if let Some(times) = alike {
         what.alike = Some(amount);
         if let Some((_, scale)) = leading_scale(heard, first.from) {
@@ -326,6 +330,18 @@ fn offer(heard: &Heard, k: usize, high: Option<usize>, previous: usize) -> Said<
         }
     }
     Said { what, from, to }
+}
+
+/// "one lakh twenty": a lakh and twenty thousand, in paise, rather than twenty rupees.
+fn lakh_and(heard: &Heard, num: &Num) -> Option<i64> {
+    let mut scales = (num.from..num.to).filter_map(|at| match heard.tokens[at].word {
+        Word::Scale(scale) => Some(scale),
+        _ => None,
+    });
+    let rest = num.whole()? % 100_000;
+    let spelled = num.to > num.from && !heard.tokens[num.to - 1].written;
+    let plain = scales.next() == Some(100_000) && scales.next().is_none();
+    (plain && spelled && (2..100).contains(&rest)).then(|| paise(num.value).saturating_add(rest * 999 * 100))
 }
 
 /// "for hundred", "to thousand": a number word heard as a preposition.

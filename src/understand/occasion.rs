@@ -4,7 +4,11 @@
 //! first one after it. Knows verbs by what they betray ([`Cues`]), which is data of the languages. Key types: [`Occasion`].
 
 use super::heard::{Heard, is_filler};
-use super::lexicon::{Cues, Unit, Word};
+use super::lexicon::{Cue, Cues, Unit, Word};
+
+/// A verb or its like, which ends the reach of the verb before it.
+const VERB: Cues =
+    Cue::Call.alone().and(Cue::Tell.alone()).and(Cue::Come.alone()).and(Cue::Away.alone()).and(Cue::Return.alone());
 
 /// What a time is the time of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +53,14 @@ pub(super) fn of(heard: &Heard, place: Place) -> Occasion {
     let end = heard.clause_end(place.to).min(place.next);
     let start = (start..place.from)
         .rev()
-        .find(|&at| matches!(heard.tokens[at].word, Word::Yes | Word::Ji) && !cues(heard, at).has(Cues::VERB))
+        .find(|&at| matches!(heard.tokens[at].word, Word::Yes | Word::Ji) && !cues(heard, at).meets(VERB))
         .map_or(start, |at| at + 1);
     if asks(heard, place, start, end) || shape_of_now(heard, place, start, end) {
         return Occasion::Beside;
     }
     match governor(heard, place, start, end) {
-        Some(Occasion::Back) if called_then(heard, place.to, Cues::NONE) => Occasion::Beside,
-        Some(Occasion::Offer) if called_then(heard, place.to, Cues::LIGHT) => Occasion::Beside,
+        Some(Occasion::Back) if called_then(heard, place.to, Cues::default()) => Occasion::Beside,
+        Some(Occasion::Offer) if called_then(heard, place.to, Cue::Light.alone()) => Occasion::Beside,
         other => other.unwrap_or(Occasion::Offer),
     }
 }
@@ -65,31 +69,31 @@ pub(super) fn of(heard: &Heard, place: Place) -> Occasion {
 pub(super) fn goes_on(heard: &Heard, to: usize) -> bool {
     (to..heard.tokens.len()).any(|at| {
         let after = |word: Word| matches!(word, Word::After | Word::KeBaad);
-        let that = |at: usize| heard.tokens.get(at).is_some_and(|t| t.cues.has(Cues::THAT));
+        let that = |at: usize| heard.tokens.get(at).is_some_and(|t| t.cues.meets(Cue::That.alone()));
         let strong = after(heard.tokens[at].word) && (that(at + 1) || at > to && that(at - 1));
-        let then = cues(heard, at).has(Cues::THEN);
-        let offered = Cues::OFFER.with(Cues::FINE);
-        let work = heard.tokens[at..].iter().any(|t| t.cues.has(offered)) && !heard.tokens[at..].iter().any(calls);
+        let then = cues(heard, at).meets(Cue::Then.alone());
+        let offered = Cue::Come.alone().and(Cue::Fine.alone());
+        let work = heard.tokens[at..].iter().any(|t| t.cues.meets(offered)) && !heard.tokens[at..].iter().any(calls);
         (strong || then && work) && !heard.tokens[at..].iter().any(calls)
     })
 }
 
 fn cues(heard: &Heard, at: usize) -> Cues {
-    heard.tokens.get(at).map_or(Cues::NONE, |t| t.cues)
+    heard.tokens.get(at).map_or(Cues::default(), |t| t.cues)
 }
 
 fn calls(token: &super::token::Token) -> bool {
-    token.cues.has(Cues::CALL) || matches!(token.word, Word::CallBack | Word::CallMe)
+    token.cues.meets(Cue::Call.alone()) || matches!(token.word, Word::CallBack | Word::CallMe)
 }
 
 /// "at six, call him then", "tab call karna": what is before it is the time of the call. `with`: the verb that must bid the call.
 fn called_then(heard: &Heard, to: usize, with: Cues) -> bool {
     (to..heard.tokens.len()).any(|at| {
-        let verb = cues(heard, at).with(cues(heard, at + 1));
-        let bids = with == Cues::NONE || verb.has(with) && !verb.has(Cues::FIRST);
+        let verb = cues(heard, at).and(cues(heard, at + 1));
+        let bids = with == Cues::default() || verb.meets(with) && !verb.meets(Cue::Own.alone());
         calls(&heard.tokens[at])
             && bids
-            && (at.saturating_sub(2).max(to)..at + 4).any(|near| cues(heard, near).has(Cues::THEN))
+            && (at.saturating_sub(2).max(to)..at + 4).any(|near| cues(heard, near).meets(Cue::Then.alone()))
     })
 }
 
@@ -97,13 +101,13 @@ fn called_then(heard: &Heard, to: usize, with: Cues) -> bool {
 fn governor(heard: &Heard, place: Place, start: usize, end: usize) -> Option<Occasion> {
     let before = (start..place.from).rev().find_map(|at| verb(heard, at, place, start, end).map(|o| (at, o)));
     let stop = (place.to..end)
-        .find(|&at| heard.tokens[at].word == Word::And || cues(heard, at).has(Cues::THEN) && !again(heard, at))
+        .find(|&at| heard.tokens[at].word == Word::And || cues(heard, at).meets(Cue::Then.alone()) && !again(heard, at))
         .unwrap_or(end);
     let after = || (place.to..stop).find_map(|at| verb(heard, at, place, start, end));
     match before {
         Some((at, occasion)) => {
-            let hindi = Cues::HINDI.with(Cues::LIGHT).with(Cues::GOES_ON);
-            let hindi = cues(heard, at).has(hindi) || cues(heard, at + 1).has(hindi);
+            let hindi = Cue::Hindi.alone().and(Cue::Light.alone()).and(Cue::GoesOn.alone());
+            let hindi = cues(heard, at).meets(hindi) || cues(heard, at + 1).meets(hindi);
             if hindi { Some(after().unwrap_or(occasion)) } else { Some(occasion) }
         }
         None => after(),
@@ -124,14 +128,14 @@ fn verb(heard: &Heard, at: usize, place: Place, start: usize, end: usize) -> Opt
         return None;
     }
     let negated = |at: usize| heard.any(at.saturating_sub(2).max(start), at, |w| matches!(w, Word::Not | Word::Cant));
-    if calls(&token) || own.has(Cues::TO_ME) && next.has(Cues::ME) {
+    if calls(&token) || own.meets(Cue::ToMe.alone()) && next.meets(Cue::Me.alone()) {
         // "at four, call me before you come": the call has its own time.
         let bound = |w: Word| matches!(w, Word::Before | Word::SePehle | Word::Wh);
         let elsewhere = !first && heard.any(at, end, bound);
         // "4 baje aane ke baad call": the noun of what was said before.
         return Some(if elsewhere { Occasion::Offer } else { Occasion::Beside });
     }
-    if own.has(Cues::TELL) || token.word == Word::Tell {
+    if own.meets(Cue::Tell.alone()) || token.word == Word::Tell {
         let joined = |w: Word| {
             matches!(
                 w,
@@ -149,35 +153,37 @@ fn verb(heard: &Heard, at: usize, place: Place, start: usize, end: usize) -> Opt
                     | Word::Tonight
             )
         };
-        let mine = |at: usize| cues(heard, at).has(Cues::LIGHT) && cues(heard, at).has(Cues::FIRST);
-        let hindi = own.has(Cues::HINDI) && (mine(at + 1) || next.has(Cues::LIGHT) && mine(at + 2));
+        let mine = |at: usize| cues(heard, at).meets(Cue::Light.alone()) && cues(heard, at).meets(Cue::Own.alone());
+        let hindi = own.meets(Cue::Hindi.alone()) && (mine(at + 1) || next.meets(Cue::Light.alone()) && mine(at + 2));
         let english = if first {
             heard.any(at + 1, place.to, joined)
         } else {
             heard.any(place.from.saturating_sub(1), place.to, joined)
-                && (place.to..at).any(|at| cues(heard, at).has(Cues::FIRST))
+                && (place.to..at).any(|at| cues(heard, at).meets(Cue::Own.alone()))
         };
         return (hindi || english).then_some(Occasion::Beside);
     }
-    if own.has(Cues::AWAY) {
+    if own.meets(Cue::Away.alone()) {
         return (!negated(at)).then_some(Occasion::Away);
     }
-    if own.has(Cues::PERHAPS_AWAY) && !(own.has(Cues::TELL)) {
-        let held = (start..end).any(|at| cues(heard, at).has(Cues::BE.with(Cues::GOES_ON)))
-            && !(start..at).any(|at| cues(heard, at).has(Cues::MODAL));
-        let runs = (start..end).any(|at| cues(heard, at).has(Cues::GOES_ON));
+    if own.meets(Cue::PerhapsAway.alone()) && !(own.meets(Cue::Tell.alone())) {
+        let held = (start..end).any(|at| cues(heard, at).meets(Cue::Be.alone().and(Cue::GoesOn.alone())))
+            && !(start..at).any(|at| cues(heard, at).meets(Cue::Modal.alone()));
+        let runs = (start..end).any(|at| cues(heard, at).meets(Cue::GoesOn.alone()));
         let until = place.shape == Shape::Until
             || place.shape == Shape::Day && heard.any(place.from.saturating_sub(1), place.to + 1, |w| w == Word::Till);
         if held && !negated(at) && (until || place.shape == Shape::Range && runs) {
             return Some(Occasion::Away);
         }
     }
-    if own.has(Cues::RETURN) {
-        let answers = at.checked_sub(1).is_some_and(|p| p >= start && cues(heard, p).has(Cues::CALL.with(Cues::TELL)));
+    if own.meets(Cue::Return.alone()) {
+        let answers = at
+            .checked_sub(1)
+            .is_some_and(|p| p >= start && cues(heard, p).meets(Cue::Call.alone().and(Cue::Tell.alone())));
         return Some(if answers { Occasion::Beside } else { Occasion::Back });
     }
-    let fine = own.has(Cues::FINE) && !first;
-    (own.has(Cues::OFFER) || fine).then_some(Occasion::Offer)
+    let fine = own.meets(Cue::Fine.alone()) && !first;
+    (own.meets(Cue::Come.alone()) || fine).then_some(Occasion::Offer)
 }
 
 /// "abhi das baje hain", "it is ten now": what the clock shows, and nothing else.
@@ -186,9 +192,9 @@ fn shape_of_now(heard: &Heard, place: Place, start: usize, end: usize) -> bool {
         return false;
     }
     let outside = || (start..place.from).chain(place.to..end);
-    let now = outside().any(|at| cues(heard, at).has(Cues::NOW));
+    let now = outside().any(|at| cues(heard, at).meets(Cue::Now.alone()));
     let is = outside().any(|at| {
-        cues(heard, at).has(Cues::BE) || matches!(heard.tokens[at].word, Word::Is | Word::It | Word::PastVerb)
+        cues(heard, at).meets(Cue::Be.alone()) || matches!(heard.tokens[at].word, Word::Is | Word::It | Word::PastVerb)
     });
     let light = |at: usize| {
         let word = heard.tokens[at].word;
@@ -208,7 +214,7 @@ fn shape_of_now(heard: &Heard, place: Place, start: usize, end: usize) -> bool {
                     | Word::And
                     | Word::To
             );
-        light && !cues(heard, at).has(Cues::VERB.with(Cues::FINE).with(Cues::FIRST).with(Cues::LIGHT))
+        light && !cues(heard, at).meets(VERB.and(Cue::Fine.alone()).and(Cue::Own.alone()).and(Cue::Light.alone()))
     };
     now && is && outside().all(light)
 }
@@ -220,8 +226,9 @@ fn asks(heard: &Heard, place: Place, start: usize, end: usize) -> bool {
         let Some(after) = question_at(heard, at, start) else { continue };
         // "are you there, we can do four": a statement of his own follows.
         let stated = (after..place.from).any(|at| {
-            own(at).has(Cues::FIRST)
-                || own(at).has(Cues::SUBJECT) && !matches!(heard.tokens[at].word, Word::It | Word::Is | Word::You)
+            own(at).meets(Cue::Own.alone())
+                || own(at).meets(Cue::Pronoun.alone())
+                    && !matches!(heard.tokens[at].word, Word::It | Word::Is | Word::You)
         });
         if !stated {
             return true;
@@ -231,20 +238,21 @@ fn asks(heard: &Heard, place: Place, start: usize, end: usize) -> bool {
     let told = (start..place.from).any(|at| {
         heard.tokens[at].word == Word::You
             && heard.before(at) != Some(Word::Other)
-            && (at + 1..place.from.min(at + 3)).any(|near| own(near).has(Cues::NEED))
-            && !(at..place.from).any(|near| own(near).has(Cues::FIRST.with(Cues::MODAL)))
+            && (at + 1..place.from.min(at + 3)).any(|near| own(near).meets(Cue::Need.alone()))
+            && !(at..place.from).any(|near| own(near).meets(Cue::Own.alone().and(Cue::Modal.alone())))
     });
     if told {
         return true;
     }
-    let approved = (place.to..end).any(|at| own(at).has(Cues::FINE));
+    let approved = (place.to..end).any(|at| own(at).meets(Cue::Fine.alone()));
     let last = |at: usize| {
-        own(at).has(Cues::KYA) && heard.skip(at + 1, is_filler) >= heard.tokens.len().min(heard.clause_end(at + 1))
+        own(at).meets(Cue::Kya.alone())
+            && heard.skip(at + 1, is_filler) >= heard.tokens.len().min(heard.clause_end(at + 1))
     };
     let doubts = (place.to..heard.clause_end(place.to)).any(last)
-        || place.previous == 0 && place.from > start && own(place.from - 1).has(Cues::KYA);
+        || place.previous == 0 && place.from > start && own(place.from - 1).meets(Cue::Kya.alone());
     let familiar =
-        (start..place.from).any(|at| own(at).has(Cues::FAMILIAR)) && heard.any(place.to, end, |w| w == Word::Can);
+        (start..place.from).any(|at| own(at).meets(Cue::Thou.alone())) && heard.any(place.to, end, |w| w == Word::Can);
     let answered = heard.any(place.to, end, |w| matches!(w, Word::Yes | Word::Ji));
     (doubts && !answered || familiar) && !approved
 }
@@ -252,24 +260,26 @@ fn asks(heard: &Heard, place: Place, start: usize, end: usize) -> bool {
 /// Where the question that begins at token `at` has named its subject: "can you", "is the driver", "does he".
 fn question_at(heard: &Heard, at: usize, start: usize) -> Option<usize> {
     let (token, before) = (heard.tokens[at], at.checked_sub(1).filter(|p| *p >= start).map(|p| heard.tokens[p]));
-    let verb = Cues::MODAL.with(Cues::DO).with(Cues::BE);
-    let subject = Cues::SUBJECT.with(Cues::FIRST);
+    let verb = Cue::Modal.alone().and(Cue::Do.alone()).and(Cue::Be.alone());
+    let subject = Cue::Pronoun.alone().and(Cue::Own.alone());
     let how = before.is_some_and(|b| matches!(b.word, Word::Wh | Word::What));
-    let led = before.is_some_and(|b| b.cues.has(subject.with(Cues::MODAL)) || b.word == Word::You);
-    if led || how && token.cues.has(Cues::BE) {
+    let led = before.is_some_and(|b| b.cues.meets(subject.and(Cue::Modal.alone())) || b.word == Word::You);
+    if led || how && token.cues.meets(Cue::Be.alone()) {
         return None;
     }
     // One token: "are you", "do you".
-    if token.cues.has(verb) && token.cues.has(subject) {
+    if token.cues.meets(verb) && token.cues.meets(subject) {
         let asked = matches!(token.word, Word::AreYou | Word::Wh | Word::CallMe)
-            || token.word == Word::I && token.cues.has(Cues::MODAL);
+            || token.word == Word::I && token.cues.meets(Cue::Modal.alone());
         return asked.then_some(at + 1);
     }
-    if !token.cues.has(verb) || matches!(token.word, Word::Count(_)) {
+    if !token.cues.meets(verb) || matches!(token.word, Word::Count(_)) {
         return None;
     }
     let next = heard.tokens.get(at + 1)?;
-    if next.cues.has(subject) && (next.word != Word::It || !token.cues.has(Cues::DO) || !token.cues.has(Cues::BE)) {
+    if next.cues.meets(subject)
+        && (next.word != Word::It || !token.cues.meets(Cue::Do.alone()) || !token.cues.meets(Cue::Be.alone()))
+    {
         // "do it at four" asks nobody.
         return (!(next.word == Word::It && heard.tokens[at].word == Word::Other)).then_some(at + 2);
     }
@@ -279,12 +289,12 @@ fn question_at(heard: &Heard, at: usize, start: usize) -> Option<usize> {
         || heard.word(at + 1) == Some(Word::Filler) && noun(at + 2);
     let opens = (start..at).all(|p| is_filler(heard.tokens[p].word) || heard.tokens[p].word == Word::And);
     let called = (start..at).all(|p| is_filler(heard.tokens[p].word) || heard.tokens[p].word == Word::Other);
-    let asked = named && (opens || called && !token.cues.has(Cues::BE));
+    let asked = named && (opens || called && !token.cues.meets(Cue::Be.alone()));
     asked.then_some(at + 2)
 }
 
 /// Whether a text is a machine's: a menu, or an announcement of hours.
 pub(super) fn announces(tokens: &[super::token::Token]) -> bool {
-    let any = |cue: Cues| tokens.iter().any(|t| t.cues.has(cue));
-    any(Cues::MACHINE) || any(Cues::ANNOUNCE) && any(Cues::HOURS)
+    let any = |cue: Cues| tokens.iter().any(|t| t.cues.meets(cue));
+    any(Cue::Machine.alone()) || any(Cue::Announces.alone()) && any(Cue::Hours.alone())
 }

@@ -2,8 +2,9 @@
 //!
 //! Every mark is looked for in the words that belong to the amount: from the last boundary or amount before it to the next after it.
 
+use super::clause::Clause;
 use super::heard::{Heard, ends_clause, is_filler};
-use super::lexicon::{Unit, Word};
+use super::lexicon::{Cue, Unit, Word};
 use super::{Per, settle};
 
 /// The marks of one amount.
@@ -61,21 +62,24 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
     marks.base = before(&|w| w == Word::Base) || after(&|w| w == Word::Base);
 
     marks.side = side(heard, left, from, to, right);
-    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to);
+    let clause = Clause::of(heard, from, to);
+    marks.quoted = settle::quoted(heard, from, to) || settle::asked(heard, from, to) || clause.asks();
     marks.denied = settle::denied_before(heard, from);
     let limit = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
     marks.refused = !marks.bound && refused(heard, left, from, to, right, limit);
 
     marks.lowered = lowered(heard, left, from) || left_over(heard, to, right);
-    let settled = marks.lowered || before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
+    let settled =
+        marks.lowered || before(&|w| w == Word::Apna) || before(&|w| w == Word::Final) || after(&|w| w == Word::Final);
     let earlier = before(&|w| matches!(w, Word::Earlier | Word::Yesterday))
         || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
-    marks.others = (before(&|w| matches!(w, Word::Others | Word::Someone))
-        || after(&|w| w == Word::Others)
-        || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
-        || earlier)
-        && !settled_after_other(heard, left, from);
+    marks.others = clause.others()
+        || (before(&|w| matches!(w, Word::Others | Word::Someone))
+            || after(&|w| w == Word::Others)
+            || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
+            || earlier)
+            && !settled_after_other(heard, left, from);
     marks.settled = settled && !marks.others && !usual_after_settled(heard, left, from);
     marks.usual = usual && !marks.settled;
     marks
@@ -159,6 +163,7 @@ fn opens(word: Word) -> bool {
             | Word::I
             | Word::Hum
             | Word::With
+            | Word::Without
             | Word::After
             | Word::Lowered
     )
@@ -298,7 +303,8 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     if let Some(at) = before {
         let covered = heard
             .any(left, at, |w| matches!(w, Word::With | Word::Without | Word::Included | Word::After | Word::Plus))
-            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My))
+            || heard.any(at + 1, from, |w| covers(w) || matches!(w, Word::Total | Word::Plus | Word::My | Word::Then))
+            || heard.any(at + 1, from, |w| w == Word::To) && heard.any(to, heard.tokens.len(), |w| w == Word::NahiTo)
             || apart(heard, at, from);
         if !covered {
             return true;
@@ -318,6 +324,10 @@ fn side(heard: &Heard, left: usize, from: usize, to: usize, right: usize) -> boo
     let extra = (to..right).find(|&at| matches!(heard.tokens[at].word, Word::Extra | Word::Another));
     match (after, extra) {
         (Some(side), extra) => {
+            // "There is loading also", "loading bhi hai": why it costs that much.
+            if heard.cue(side + 1, Cue::Also) && extra.is_none() {
+                return false;
+            }
             let covered = heard.any(to, side, |w| {
                 covers(w) || matches!(w, Word::Plus | Word::And | Word::Not | Word::No | Word::Nahi | Word::But)
             }) || heard.any(side + 1, right, covers);

@@ -225,6 +225,7 @@ fn two(tokens: &[Token], i: usize, before: Option<Word>, earlier: Option<Word>, 
         // "mujhe do minute do"
         Some(Word::Unit(Unit::Minute)) if ends && earlier.is_some_and(is_number) => Word::Give,
         Some(Word::Digits { whole, .. }) if ends && whole > 9 => Word::Give,
+        Some(Word::Other) if ends && !latin => Word::Give,
         Some(Word::Other | Word::Machine) if ends && latin => Word::Other,
         _ => Word::Count(2),
     }

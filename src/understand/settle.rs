@@ -146,14 +146,28 @@ pub(super) fn alternatives(heard: &Heard, values: &[(usize, usize)]) -> Vec<(usi
     let mut cuts = Vec::new();
     let mut start = 0;
     for i in 0..heard.tokens.len() {
-        let splits = heard.tokens[i].word == Word::Or
+        let splits = (heard.tokens[i].word == Word::Or || other_case(heard, i))
             && values.iter().any(|v| v.0 >= start && v.1 <= i)
             && values.iter().any(|v| v.0 > i);
         if splits {
             cuts.push((start, i));
-            start = i + 1;
+            // "Without" says which case it is.
+            start = if heard.tokens[i].word == Word::Without { i } else { i + 1 };
         }
     }
     cuts.push((start, heard.tokens.len()));
     cuts
+}
+
+/// "loading karwaoge to 1200 nahi to 1500", "with labour 2000 without labour 1600": the other of two cases begins at token `i`.
+fn other_case(heard: &Heard, i: usize) -> bool {
+    match heard.tokens[i].word {
+        Word::NahiTo => heard.any(heard.clause_start(i), i, |w| matches!(w, Word::Then | Word::To | Word::Side)),
+        Word::Without => {
+            heard.word(i + 1) == Some(Word::Side)
+                && heard.any(0, i, |w| w == Word::Side)
+                && heard.any(0, i, |w| matches!(w, Word::With | Word::KeSaath | Word::Included))
+        }
+        _ => false,
+    }
 }

@@ -6,6 +6,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
+use super::clause::Clause;
 use super::clock::{self, End, Found, Slot};
 use super::date::{self, Day};
 use super::heard::{Heard, ends_clause};
@@ -156,11 +157,16 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                     || heard.any(f.to, end, |w| {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
+            let clause = Clause::of(heard, f.from, f.to);
+            let elsewhere = clause.others()
+                || clause.asks()
+                || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats();
             let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
             !(f.weak && surer
                 || loose
                 || closed
                 || past
+                || elsewhere
                 || refused
                 || settle::asked(heard, f.from, f.to)
                 || settle::put_off(heard, f.from, f.to, matches!(f.slot, Slot::Ahead(..)))

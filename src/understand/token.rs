@@ -17,7 +17,9 @@ pub(super) struct Token {
     pub(super) glued: bool,
     /// True if written with digits.
     pub(super) written: bool,
-    /// What its words betray of what is done.
+    /// True if its last word is in Latin letters and ends as an English plural does.
+    pub(super) plural: bool,
+    /// What its words, and the phrases that begin with them, tell of who speaks about what.
     pub(super) cues: Cues,
 }
 
@@ -46,11 +48,11 @@ pub(super) fn tokenise(text: &str) -> Vec<Token> {
             i += count;
             continue;
         }
-        let cues = pieces[i..i + count].iter().filter(|piece| piece.mark.is_none()).fold(Cues::NONE, |all, piece| {
-            all.with(lexicon::word(&spelled[piece.at.0..piece.at.1]).map_or(Cues::NONE, |entry| entry.cues))
-        });
         let written = matches!(word, Word::Digits { .. } | Word::Clock { .. });
-        tokens.push(Token { word, from: piece.from, to: pieces[i + count - 1].to, glued, written, cues });
+        let cues = (i..i + count).fold(Cues::default(), |cues, at| cues.and(cues_at(&pieces[at..], &spelled)));
+        let last = pieces[i + count - 1];
+        let plural = last.mark.is_none() && last.to - last.from >= 4 && spelled[last.at.0..last.at.1].ends_with('s');
+        tokens.push(Token { word, from: piece.from, to: last.to, glued, written, plural, cues });
         i += count;
     }
     tokens
@@ -90,6 +92,19 @@ struct Piece {
     from: usize,
     to: usize,
     at: (usize, usize),
+}
+
+/// The cues of the first piece and of all phrases that begin with it.
+fn cues_at(pieces: &[Piece], spelled: &str) -> Cues {
+    let Some(first) = pieces.first().filter(|piece| piece.mark.is_none()) else { return Cues::default() };
+    let (mut cues, longest) = lexicon::cues_of(&spelled[first.at.0..first.at.1]);
+    for count in 2..=usize::from(longest).min(pieces.len()) {
+        if pieces[count - 1].mark.is_some() {
+            break;
+        }
+        cues = cues.and(lexicon::cues_of(&spelled[first.at.0..pieces[count - 1].at.1]).0);
+    }
+    cues
 }
 
 /// The longest phrase at the first piece, or its own meaning.
@@ -197,6 +212,15 @@ fn digits(text: &str, from: usize, pieces: &mut Vec<Piece>) -> usize {
             value = value.saturating_mul(10).saturating_add(u64::from(d));
         });
         let more = text[end..].starts_with(',') && text[end + 1..].chars().next().and_then(digit).is_some();
+        // "5,00": a recogniser's comma between the hundreds and the rest.
+        let misplaced = count == 2 && !more && !grouped && len <= 2 && whole > 0;
+        if misplaced {
+            grouped = true;
+            whole = whole.saturating_mul(100).saturating_add(value);
+            len = len.saturating_add(count);
+            at = end;
+            break;
+        }
         if !(count == 3 || count == 2 && more) || (!grouped && len > 3) {
             break;
         }
@@ -310,6 +334,8 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) 
                 || right.and_then(digit).is_some() && left.is_some();
             if numbers {
                 (Some(Word::Hyphen), next)
+            } else if !spaced && between_numbers(pieces, spelled, &text[next..]) {
+                (Some(Word::Hyphen), next)
             } else if spaced {
                 (Some(Word::Comma), next)
             } else {
@@ -335,6 +361,18 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) 
         pieces.push(Piece { mark: Some(word), from: at, to, at: (0, 0) });
     }
     to
+}
+
+/// "do-teen": a hyphen between two counts in words joins them; that of "twenty-five" and "five-hundred" does not.
+fn between_numbers(pieces: &[Piece], spelled: &str, rest: &str) -> bool {
+    let count = |spelling: &str| match lexicon::word(spelling).and_then(|entry| entry.word) {
+        Some(Word::Count(_) | Word::Small(_) | Word::TwoOrGive | Word::DoOrTwo | Word::SixtyOrWith) => true,
+        Some(_) | None => false,
+    };
+    let left = pieces.last().filter(|piece| piece.mark.is_none()).map(|piece| &spelled[piece.at.0..piece.at.1]);
+    let mut right = String::new();
+    normalise(&rest[..rest.find(|c: char| !is_letter(c)).unwrap_or(rest.len())], &mut right);
+    left.is_some_and(count) && count(&right)
 }
 
 /// True if the dot at `at` belongs to a short form such as "Rs." or "no.".

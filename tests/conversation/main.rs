@@ -1,6 +1,7 @@
 //! The stage flow, dialogue by dialogue, as a caller would hear it.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod a_no;
 mod alone;
 mod asked;
 mod caller;

@@ -134,7 +134,7 @@ pub(super) const WORDS: Table = &[
     (
         Final,
         "now final finally for_you for_u just_for_you only_for_you last_price best_price final_price special_price \
-         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted last_and_final best_rate final_rate last_rate best_offer \
+         this_time new_rate new_price new_charge revised_rate revised right_now right_away today_only discounted last_and_final best_rate final_rate last_rate net best_offer \
          final_offer special_rate net_price currently at_present these_days for_your_company",
     ),
     (

@@ -187,7 +187,7 @@ pub(super) const WORDS: Table = &[
     (Of, "का के की ka ke ki"),
     (
         Is,
-        "है हैं होगा होगी लगेगा लगेंगे लगता लगते लगेगी बनेगा पड़ेगा पड़ेंगे रहेगा रहेंगे लूंगा लेंगे लेता लेते होता होंगे चाहिए आएगा आएगी आयेगा दूंगा देंगे लग जाएगा जायेगा जाएंगे आ जाओ करेंगे hai hain h hoga hogi lagega lagenge lagta lagte \
+        "ho_gaya ho_gayi ho_gaye ho_gya ho_chuka ho_chuki हो_गया हो_गई हो_गयी हो_गए हो_गये हो_चुका है हैं होगा होगी लगेगा लगेंगे लगता लगते लगेगी बनेगा पड़ेगा पड़ेंगे रहेगा रहेंगे लूंगा लेंगे लेता लेते होता होंगे चाहिए आएगा आएगी आयेगा दूंगा देंगे लग जाएगा जायेगा जाएंगे आ जाओ करेंगे hai hain h hoga hogi lagega lagenge lagta lagte \
          lagegi banega padega padenge rahega rahenge lunga lenge leta lete hota honge aayega aayegi ayega dunga denge \
          lag jayega jaega jayegi jayenge aa jao karenge karunga banta banenge aaega lagega_hi padta leti lungi parega lgega jaega hoyega ja rahe raha rahi wala wale wali वाला वाले वाली",
     ),

@@ -4,7 +4,7 @@
 //! To add a language, add a file of rows and name it in [`TABLES`]; no grammar changes. Spellings are normalised the same way
 //! as what is heard (see [`super::token`]), and romanised Hindi that is still unknown is tried once more after sound folding.
 
-mod cue;
+mod cues;
 mod english;
 mod hindi;
 mod hindi_numbers;
@@ -16,8 +16,6 @@ use std::sync::LazyLock;
 
 use super::Per;
 use super::token::normalise;
-
-pub(super) use cue::Cues;
 
 /// The meaning of a word, a phrase or a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,6 +317,7 @@ impl Part {
     }
 }
 
+pub(super) use cues::{Cue, Cues, of as cues_of};
 pub(super) use names::of as language_names;
 
 /// Rows of a language: a meaning and its spellings.
@@ -329,7 +328,6 @@ pub(super) type Table = &'static [(Word, &'static str)];
 pub(super) struct Entry {
     pub(super) word: Option<Word>,
     pub(super) longest: u8,
-    pub(super) cues: Cues,
 }
 
 /// The entry of one normalised word.
@@ -423,7 +421,7 @@ fn build() -> Index {
                 normalise(&spelling.replace('_', " "), &mut key);
                 let parts = key.split(' ').count();
                 let first: Box<str> = key.split(' ').next().unwrap_or_default().into();
-                let entry = index.words.entry(first).or_insert(Entry { word: None, longest: 1, cues: Cues::NONE });
+                let entry = index.words.entry(first).or_insert(Entry { word: None, longest: 1 });
                 if parts == 1 {
                     if entry.word.is_none() {
                         entry.word = Some(*meaning);
@@ -436,14 +434,6 @@ fn build() -> Index {
                     index.phrases.entry(key.into()).or_insert(*meaning);
                 }
             }
-        }
-    }
-    for (cues, spellings) in cue::ROWS.iter().copied().flatten() {
-        for spelling in spellings.split_ascii_whitespace() {
-            let mut key = String::new();
-            normalise(spelling, &mut key);
-            let entry = index.words.entry(key.into()).or_insert(Entry { word: None, longest: 1, cues: Cues::NONE });
-            entry.cues = cues.iter().fold(entry.cues, |all, one| all.with(*one));
         }
     }
     index
