@@ -17,6 +17,11 @@ fn own_set_reads_as_given() {
     run("own", include_str!("fixtures/spoken_values_more.jsonl"));
 }
 
+#[test]
+fn times_and_answers_read_as_given() {
+    run("times and answers", include_str!("fixtures/spoken_times_more.jsonl"));
+}
+
 /// Reads every case, prints the score by kind and language, and fails on any miss.
 fn run(name: &str, cases: &str) {
     let mut score: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();

@@ -119,49 +119,6 @@ impl<'a> Clause<'a> {
         let past = |w: Word| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid);
         heard.any(start, end, past) && heard.any(start, end, |w| matches!(w, Word::Wh | Word::What))
     }
-
-    /// Whether an hour is only when somebody telephones or tells more.
-    pub(super) fn arranges_call(&self) -> bool {
-        self.has(Cue::Call) && !self.has(Cue::Come) && !self.word(|w| matches!(w, Word::Come | Word::Free))
-    }
-
-    /// Whether an hour is until when somebody is not to be had.
-    pub(super) fn is_away(&self) -> bool {
-        self.has(Cue::Away) && !self.has(Cue::Come)
-    }
-
-    /// Whether the hour is the one on the clock: "abhi das baje hai", "it is ten now".
-    pub(super) fn names_the_clock(&self) -> bool {
-        let heard = self.heard;
-        let outside = (self.from..self.value.0).chain(self.value.1..self.to);
-        let light = |at: usize| {
-            heard.cue(at, Cue::Clock)
-                || is_filler(heard.tokens[at].word)
-                || matches!(
-                    heard.tokens[at].word,
-                    Word::Is
-                        | Word::It
-                        | Word::Oclock
-                        | Word::AmPm(_)
-                        | Word::Yes
-                        | Word::Ji
-                        | Word::PastVerb
-                        | Word::Final
-                )
-        };
-        let says = self.word(|w| matches!(w, Word::Is | Word::It | Word::PastVerb));
-        self.has(Cue::Clock) && says && outside.clone().all(light) && outside.count() > 0
-    }
-
-    /// Whether what comes after this clause begins when it ends: "truck comes back at four, after that".
-    pub(super) fn leads_on(&self) -> bool {
-        let heard = self.heard;
-        let sets = self.has(Cue::Return) || self.is_away() || self.word(|w| w == Word::Closed);
-        let later = (self.value.1..heard.tokens.len()).find(|&at| heard.cue(at, Cue::Afterwards));
-        sets && later.is_some_and(|at| {
-            !heard.nums.iter().any(|num| num.from >= self.value.1 && num.from < at + 6 && num.from > at)
-        })
-    }
 }
 
 /// Whether a pronoun stands where a subject does: "i", "main", "hum", and no verb's ending.

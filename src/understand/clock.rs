@@ -112,6 +112,10 @@ fn window(heard: &Heard, first: Hour, scene: &Scene, earlier: &[Found]) -> Optio
         if matches!(heard.word(at), Some(Word::Till)) {
             at += 1;
         }
+        // "2-to-5"
+        if heard.word(joint) == Some(Word::To) {
+            at = heard.skip(at, |w| w == Word::Hyphen);
+        }
         if let Some((end, mut to, sure)) = end_at(heard, at) {
             if matches!(heard.word(to), Some(Word::Till | Word::Beech | Word::KeAndar)) {
                 to += 1;

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::calendar::{day_month, day_of_month, first_after, make, monday_of, next_month, number_of, plus};
 use super::heard::{Heard, Role, expects, is_filler, pronoun};
 use super::lexicon::{Unit, Word};
+use super::occasion::{self, Occasion, Place, Shape};
 use super::settle::{self, Said};
 use super::{Kind, Per, Reading, Scene, Value};
 
@@ -56,16 +57,24 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
 /// Days of a stretch that stand after denials and corrections.
 pub(super) fn stand(heard: &Heard, mut days: Vec<Said<Day>>) -> Vec<Said<Day>> {
     let froms: Vec<usize> = days.iter().map(|d| d.from).collect();
+    let tos: Vec<usize> = days.iter().map(|d| d.to).collect();
     days.retain(|day| {
+        let previous = tos.iter().copied().rev().find(|&to| to <= day.from).unwrap_or(0);
         let limit = froms.iter().copied().find(|&f| f >= day.to).unwrap_or(heard.tokens.len());
         !settle::denied_before(heard, day.from)
             && !settle::quoted(heard, day.from, day.to)
             && !settle::asked(heard, day.from, day.to)
             && !settle::put_off(heard, day.from, day.to, true)
             && !refused(heard, day.from, day.to, limit)
+            && happens(heard, Place { from: day.from, to: day.to, previous, next: limit, shape: Shape::Day })
     });
     settle::correct(heard, &mut days, |_, _| {});
     days
+}
+
+/// True if the work may happen on the day.
+fn happens(heard: &Heard, place: Place) -> bool {
+    matches!(occasion::of(heard, place), Occasion::Offer | Occasion::Back)
 }
 
 /// A day said twice, or a weekday and its date, is one day.

@@ -32,6 +32,8 @@ pub(super) struct Heard {
     pub(super) expect: Option<Kind>,
     /// Whether the hour of another call is looked for, which is otherwise no window.
     pub(super) calling: bool,
+    /// A machine's menu or announcement, whose times are no offers.
+    pub(super) announces: bool,
 }
 
 impl Heard {
@@ -41,7 +43,8 @@ impl Heard {
         sense::settle(&mut tokens);
         let nums = number::scan(&tokens);
         let roles = vec![Role::Bare; nums.len()];
-        let mut heard = Self { tokens, nums, roles, expect, calling: false };
+        let mut heard =
+            Self { announces: super::occasion::announces(&tokens), tokens, nums, roles, expect, calling: false };
         for k in 0..heard.nums.len() {
             heard.roles[k] = heard.plain_role(k);
         }
@@ -435,6 +438,7 @@ pub(super) fn pronoun(heard: &Heard, from: usize, to: usize) -> bool {
             heard.word(to),
             Some(Word::Other | Word::Is | Word::Ordinal(_) | Word::Moment | Word::Talk | Word::Of)
         )
+        || one && heard.cue(to, Cue::Call)
         || one && matches!(heard.before(from), Some(Word::Ordinal(_) | Word::This | Word::No | Word::Wh))
         || single && counted
         || half

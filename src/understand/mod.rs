@@ -21,6 +21,7 @@ mod language;
 mod lexicon;
 mod money;
 mod number;
+mod occasion;
 mod offer;
 mod phone;
 mod rate;

@@ -340,7 +340,9 @@ fn lakh_and(heard: &Heard, num: &Num) -> Option<i64> {
     });
     let rest = num.whole()? % 100_000;
     let spelled = num.to > num.from && !heard.tokens[num.to - 1].written;
-    let plain = scales.next() == Some(100_000) && scales.next().is_none();
+    // Who says "rupees" behind it has counted to the end, as we do ourselves.
+    let counted = matches!(heard.word(num.to), Some(Word::Rupee | Word::Paise));
+    let plain = scales.next() == Some(100_000) && scales.next().is_none() && !counted;
     (plain && spelled && (2..100).contains(&rest)).then(|| paise(num.value).saturating_add(rest * 999 * 100))
 }
 

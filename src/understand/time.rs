@@ -12,16 +12,14 @@ use super::date::{self, Day};
 use super::heard::{Heard, ends_clause};
 use super::hour::{Mark, Point};
 use super::lexicon::{Part, Word};
+use super::occasion::{self, Occasion, Place, Shape};
 use super::settle::{self, Said};
 use super::{Kind, Reading, Scene, TimeWindow, Value};
 
 /// Reads the window that a text names.
 pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     let days = date::find(heard, scene);
-    let mut found = clock::find(heard, scene);
-    for slot in &mut found {
-        lead_on(heard, slot);
-    }
+    let found = clock::find(heard, scene);
     let unfinished = super::ending::dangles(heard, Kind::TimeWindow);
     let slots = kept(heard, found);
     let mut places: Vec<(usize, usize)> = slots.iter().map(|s| (s.from, s.to)).collect();
@@ -88,20 +86,6 @@ pub(super) fn read(heard: &mut Heard, scene: &Scene) -> Reading {
     }
 }
 
-/// "Truck comes back at four, after that", "meeting till four, uske baad": the window begins where that ends.
-fn lead_on(heard: &Heard, found: &mut Found) {
-    let end = match found.slot {
-        Slot::At(point) => End::Point(point),
-        Slot::Until(end) | Slot::Between(_, end) => end,
-        Slot::Any | Slot::Named(_) | Slot::Fixed(..) | Slot::From(_) | Slot::Ahead(..) => return,
-    };
-    if Clause::of(heard, found.from, found.to).leads_on() {
-        found.slot = Slot::From(end);
-        found.flipped = true;
-        found.weak = false;
-    }
-}
-
 /// One side of an alternative: its days and its slots.
 struct Side {
     days: Vec<Said<Day>>,
@@ -133,12 +117,24 @@ fn share(sides: &mut [Side]) {
 /// Slots that are offered: not closed hours, not exceptions, not past, not quoted, not refused.
 fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
     let places: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
-    let surer = found.iter().any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
-    let named = found.iter().any(|f| matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let as_said: Vec<Slot> = found.iter().map(|f| f.slot).collect();
+    let original = |i: usize| as_said[i];
+    let found: Vec<(usize, Found)> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(i, f)| happening(heard, &found, &places, i).map(|slot| (i, Found { slot, ..*f })))
+        .collect();
+    let surer = found
+        .iter()
+        .map(|(_, f)| f)
+        .any(|f| !f.weak && !matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
+    let named = found.iter().any(|(_, f)| matches!(f.slot, Slot::Any | Slot::Named(_) | Slot::Fixed(..)));
     found
         .into_iter()
-        .enumerate()
         .filter(|(i, f)| {
+            if f.slot != original(*i) {
+                return true;
+            }
             let previous = i.checked_sub(1).map_or(0, |p| places[p].1);
             let next = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
             let start = boundary_before(heard, f.from, previous);
@@ -162,19 +158,15 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
                         matches!(w, Word::Nahi | Word::Fails | Word::NoNeed | Word::Cant | Word::Not | Word::PlainNo)
                     }));
             let clause = Clause::of(heard, f.from, f.to);
-            let led = matches!(f.slot, Slot::From(_)) && f.flipped;
             let elsewhere = !heard.calling
                 && (clause.others()
                     || clause.asks()
-                    || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats()
-                    || clause.arranges_call()
-                    || clause.is_away() && !led
-                    || matches!(f.slot, Slot::At(_)) && clause.names_the_clock());
+                    || matches!(f.slot, Slot::From(End::Part(_)) | Slot::Until(End::Part(_))) && clause.chats());
             let loose = f.weak && matches!(f.slot, Slot::At(p) if p.minute != 0) && named;
             !(f.weak && surer
                 || loose
-                || closed && !led
-                || past && !led
+                || closed
+                || past
                 || elsewhere
                 || refused
                 || settle::asked(heard, f.from, f.to)
@@ -183,6 +175,36 @@ fn kept(heard: &Heard, found: Vec<Found>) -> Vec<Said<Slot>> {
         })
         .map(|(_, f)| Said { what: f.slot, from: f.from, to: f.to })
         .collect()
+}
+
+/// The slot of the `i`th find as far as it is a time of the work: as it is, or from its end on where an absence ends there.
+fn happening(heard: &Heard, found: &[Found], places: &[(usize, usize)], i: usize) -> Option<Slot> {
+    let Found { slot, from, to, .. } = found[i];
+    let previous = i.checked_sub(1).map_or(0, |p| places[p].1);
+    let next = places.get(i + 1).map_or(heard.tokens.len(), |p| p.0);
+    let shape = match slot {
+        Slot::At(_) => Shape::Point,
+        Slot::Between(..) => Shape::Range,
+        Slot::Until(_) | Slot::Fixed(None, Some(_)) => Shape::Until,
+        Slot::Any | Slot::From(_) | Slot::Named(_) | Slot::Fixed(..) | Slot::Ahead(..) => Shape::Open,
+    };
+    // The hour of another call is of the call.
+    let occasion =
+        if heard.calling { Occasion::Offer } else { occasion::of(heard, Place { from, to, previous, next, shape }) };
+    let last = found[i + 1..].iter().all(|f| f.slot == Slot::Any);
+    let after = || match slot {
+        Slot::At(point) => Some(Slot::From(End::Point(point))),
+        Slot::Between(_, end) | Slot::Until(end) => Some(Slot::From(end)),
+        _ => None,
+    };
+    match occasion {
+        Occasion::Beside => None,
+        Occasion::Offer => Some(slot),
+        Occasion::Away | Occasion::Back if last && occasion::goes_on(heard, to) => after(),
+        // "any time except lunch": the exception is told of by its own words.
+        Occasion::Away => (slot == Slot::Any).then_some(slot),
+        Occasion::Back => Some(slot),
+    }
 }
 
 /// True if "closed" at token `at`, between two slots or before one, is said of the slot at `next`: "closed from 1 to 2".

@@ -80,6 +80,8 @@ fn polarities(heard: &Heard) -> Vec<Polarity> {
                 }
                 said.push(at(true, true, i, i + 1));
             }
+            // "I didn't say that": with no value beside it, a no.
+            Word::DidntSay if heard.nums.is_empty() => said.push(at(false, true, i, i + 1)),
             Word::PlainNo | Word::Fails | Word::No | Word::Nahi | Word::Not | Word::Cant | Word::NoNeed => {
                 i = deny(heard, &mut said, i);
                 continue;

@@ -189,8 +189,12 @@ fn ban(text: &str, words: &[Spelled], asks: &[bool], hits: &[Hit]) -> (Ban, Vec<
     let lasting = |hit: &Hit| words[hit.from..hit.to].iter().any(|word| LASTING.contains(&word.text.as_str()));
     let holds = |hit: &&Hit| {
         let clause = clause_of(hit);
-        let scoped =
-            if lasting(hit) { in_clause(Sign::Scope, clause) } else { hits.iter().any(|hit| hit.sign == Sign::Scope) };
+        let hangs = words.iter().any(|word| CONDITIONS.contains(&word.text.as_str()));
+        let scoped = if lasting(hit) {
+            in_clause(Sign::Scope, clause) || hangs
+        } else {
+            hits.iter().any(|hit| hit.sign == Sign::Scope)
+        };
         !asks.get(clause).copied().unwrap_or(false) && !scoped && !reported(clause)
     };
     let span = |clause: usize| {
@@ -318,3 +322,5 @@ const LASTING: [&str; 38] = [
     "नहीं",
     "दोबारा",
 ];
+/// Words that make all of a text hang on something.
+const CONDITIONS: [&str; 9] = ["if", "unless", "agar", "jab", "yadi", "अगर", "जब", "यदि", "tabhi"];

@@ -10,7 +10,7 @@ use crate::understand::token::normalise;
 
 /// Cues of a word, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::understand) struct Cues(u32);
+pub(in crate::understand) struct Cues(u64);
 
 /// One cue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub(in crate::understand) enum Cue {
     Away,
     /// Telephoning and telling: an arrangement to talk again.
     Call,
-    /// "now it is": the hour on the clock.
-    Clock,
     /// An auxiliary verb: before its subject it asks.
     Auxiliary,
     /// Somebody comes, picks up, loads, is free.
@@ -55,16 +53,70 @@ pub(in crate::understand) enum Cue {
     Thou,
     /// A business and the years of it.
     Work,
+    /// An answer that comes later, if the time is joined to it: "tell you by five".
+    Tell,
+    /// "out", "work": not to be had, if a time until when is named.
+    PerhapsAway,
+    /// Can, will, shall: before its subject it asks.
+    Modal,
+    /// Do, does, did.
+    Do,
+    /// Is, are, am.
+    Be,
+    /// A pronoun as a subject.
+    Pronoun,
+    /// The verb that makes a Hindi verb of a noun: "(phone) karna".
+    Light,
+    /// Of Hindi, where the verb stands last.
+    Hindi,
+    /// Now, already: the hour on the clock.
+    Now,
+    /// That, as in "after that".
+    That,
+    /// Then.
+    Then,
+    /// Only a machine says so: "press", "beep".
+    Machine,
+    /// Machines say so, and people.
+    Announces,
+    /// What the caller wants: "(you) need".
+    Need,
+    /// Goes on for a while, or is had: "raha", "have".
+    GoesOn,
+    /// Asks, at either end of a Hindi clause.
+    Kya,
+    /// The speaker's own, by pronoun or by the ending of a light verb.
+    Own,
+    /// To reach somebody, if "me" follows: "reach me", "try again".
+    ToMe,
+    /// "me", "us", "out", "again".
+    Me,
+    /// Approves of the time before it.
+    Fine,
+    /// A business tells its hours.
+    Hours,
+}
+
+impl Cue {
+    /// The set of this cue.
+    pub(in crate::understand) const fn alone(self) -> Cues {
+        Cues(1 << self as u64)
+    }
 }
 
 impl Cues {
     /// Whether the set has this cue.
     pub(in crate::understand) fn has(self, cue: Cue) -> bool {
-        self.0 & (1 << cue as u32) != 0
+        self.0 & (1 << cue as u64) != 0
+    }
+
+    /// Whether the sets share a cue.
+    pub(in crate::understand) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Both sets.
-    pub(in crate::understand) fn and(self, other: Self) -> Self {
+    pub(in crate::understand) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
@@ -81,7 +133,10 @@ static INDEX: LazyLock<Map> = LazyLock::new(|| {
     for line in [include_str!("cues/english.txt"), include_str!("cues/hindi.txt")].iter().flat_map(|text| text.lines())
     {
         let Some((name, words)) = line.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
-        let Some((_, cue)) = NAMES.iter().find(|(known, _)| *known == name) else { continue };
+        let cues = name
+            .split('+')
+            .filter_map(|name| NAMES.iter().find(|(known, _)| *known == name))
+            .fold(Cues::default(), |cues, (_, cue)| cues.and(cue.alone()));
         for spelling in words.split_ascii_whitespace() {
             let mut key = String::new();
             normalise(&spelling.replace('_', " "), &mut key);
@@ -92,21 +147,20 @@ static INDEX: LazyLock<Map> = LazyLock::new(|| {
                 entry.1 = entry.1.max(count);
             }
             let entry = index.entry(key.into()).or_default();
-            entry.0 = entry.0.and(Cues(1 << *cue as u32));
+            entry.0 = entry.0.and(cues);
             entry.1 = entry.1.max(1);
         }
     }
     index
 });
 
-const NAMES: [(&str, Cue); 20] = [
+const NAMES: [(&str, Cue); 40] = [
     ("afterwards", Cue::Afterwards),
     ("also", Cue::Also),
     ("asks", Cue::Asks),
     ("auxiliary", Cue::Auxiliary),
     ("away", Cue::Away),
     ("call", Cue::Call),
-    ("clock", Cue::Clock),
     ("come", Cue::Come),
     ("first", Cue::First),
     ("kin", Cue::Kin),
@@ -120,6 +174,27 @@ const NAMES: [(&str, Cue); 20] = [
     ("third", Cue::Third),
     ("thou", Cue::Thou),
     ("work", Cue::Work),
+    ("tell", Cue::Tell),
+    ("perhaps_away", Cue::PerhapsAway),
+    ("modal", Cue::Modal),
+    ("do", Cue::Do),
+    ("be", Cue::Be),
+    ("pronoun", Cue::Pronoun),
+    ("light", Cue::Light),
+    ("hindi", Cue::Hindi),
+    ("now", Cue::Now),
+    ("that", Cue::That),
+    ("then", Cue::Then),
+    ("machine", Cue::Machine),
+    ("announces", Cue::Announces),
+    ("need", Cue::Need),
+    ("goes_on", Cue::GoesOn),
+    ("kya", Cue::Kya),
+    ("own", Cue::Own),
+    ("to_me", Cue::ToMe),
+    ("me", Cue::Me),
+    ("fine", Cue::Fine),
+    ("hours", Cue::Hours),
 ];
 
 #[cfg(test)]
@@ -130,8 +205,8 @@ mod tests {
     fn every_paragraph_of_the_data_names_a_cue() {
         for text in [include_str!("cues/english.txt"), include_str!("cues/hindi.txt")] {
             for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                let name = line.split(':').next().unwrap();
-                assert!(NAMES.iter().any(|(known, _)| *known == name), "{line}");
+                let names = line.split(':').next().unwrap();
+                assert!(names.split('+').all(|name| NAMES.iter().any(|(known, _)| *known == name)), "{line}");
             }
         }
     }

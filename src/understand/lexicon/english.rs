@@ -364,7 +364,7 @@ pub(super) const WORDS: Table = &[
         Yes,
         "yes yeah yep yup yess yea sure certainly definitely absolutely of_course correct confirmed confirm agreed agree \
          exactly affirmative uh_huh mm_hmm yes_please indeed thats_right that_is_right very_much i_think_so i_guess_so \
-         for_sure go_ahead  aye accepted accept surely yess_sir true positive by_all_means please_do \
+         for_sure go_ahead you_got_it as_you_said as_i_said spot_on aye accepted accept surely yess_sir true positive by_all_means please_do \
          ok_done lets_do_it it_works yea_sure i_would_love_to yees",
     ),
     (
@@ -386,7 +386,7 @@ pub(super) const WORDS: Table = &[
         "not_really of_course_not absolutely_not certainly_not definitely_not not_at_all no_way never_ever surely_not \
          not_interested i_dont_think_so dont_think_so do_not_think_so by_no_means not_yet im_afraid_not afraid_not \
          no_thanks no_thank_you not_possible never no_chance obviously_not cant_do_that cannot_do_that \
-         wont_be_possible not_exactly not_quite nothing_like_that in_no_way neither impossible disagree refuse not_correct \
+         wont_be_possible not_exactly not_quite nothing_like_that in_no_way neither impossible you_got_it_wrong disagree refuse not_correct \
          not_right not_okay not_ok not_fine not_good no_good not_sure_no rejected decline",
     ),
     (
