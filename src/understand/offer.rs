@@ -75,6 +75,7 @@ pub(super) fn marks(heard: &Heard, places: &[(usize, usize)], i: usize, range: b
         || after(&|w| matches!(w, Word::Earlier | Word::PastVerb | Word::HadSaid));
     let usual = before(&|w| w == Word::Normal);
     marks.others = clause.others()
+        || clause.remembers()
         || (before(&|w| matches!(w, Word::Others | Word::Someone))
             || after(&|w| w == Word::Others)
             || before(&|w| w == Word::He) && !before(&|w| w == Word::My)
