@@ -11,8 +11,10 @@ mod blanks;
 pub mod clause;
 mod coming;
 pub mod decision;
+mod course;
 mod denial;
 mod duties;
+mod endings;
 mod flow;
 mod grounding;
 pub mod history;
@@ -22,6 +24,7 @@ mod outcome;
 pub mod prompt;
 mod read_back;
 mod values;
+mod witness;
 mod words;
 
 use std::collections::BTreeMap;
@@ -31,10 +34,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
 use crate::agent::text::fill;
+use course::Course;
 use duties::letters;
 use history::History;
 use prompt::Prompt;
 use values::Values;
+use witness::Witness;
 
 pub use decision::{Answer, BadAnswer, Decision};
 pub use grounding::{Collected, Evidence, options_said, within};
@@ -214,6 +219,18 @@ pub struct Conversation {
     /// The turn after which the caller spoke before he had heard our question.
     #[serde(default)]
     unasked: Option<u32>,
+    /// What became of the call, where its stage does not say so.
+    #[serde(default)]
+    came_out: Option<Outcome>,
+    /// When the caller wants to be called instead.
+    #[serde(default)]
+    call_back_at: Option<DateTime>,
+    /// Waiting, asking, going round in circles.
+    #[serde(default)]
+    course: Course,
+    /// The mind as a witness, and what it is worth.
+    #[serde(default)]
+    witness: Witness,
 }
 
 impl Conversation {
@@ -250,6 +267,10 @@ impl Conversation {
             refused_whole: false,
             settled: false,
             unasked: None,
+            came_out: None,
+            call_back_at: None,
+            course: Course::default(),
+            witness: Witness::default(),
         }
     }
 
