@@ -23,6 +23,9 @@ impl Conversation {
 
     /// Takes a turn of the caller.
     pub fn user_turn(&mut self, agent: &Agent, turn: &UserTurn, now: DateTime) -> Vec<Effect> {
+        if let Some(effects) = self.machine_turn(agent, turn, now) {
+            return effects;
+        }
         let mut effects = Vec::new();
         self.settled = false;
         if self.stage.is_over() && !self.reopened(agent, turn, now) {
@@ -233,7 +236,7 @@ impl Conversation {
         }
     }
 
-    fn welcome(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
+    pub(super) fn welcome(&mut self, agent: &Agent, now: DateTime, effects: &mut Vec<Effect>) {
         self.stage = Stage::Welcome;
         self.asked.clear();
         self.disclose(agent, now, effects);

@@ -10,8 +10,8 @@ mod asked;
 mod blanks;
 pub mod clause;
 mod coming;
-pub mod decision;
 mod course;
+pub mod decision;
 mod denial;
 mod duties;
 mod endings;
@@ -20,6 +20,7 @@ mod grounding;
 pub mod history;
 mod keys;
 pub mod language;
+mod machine;
 mod outcome;
 pub mod prompt;
 mod read_back;
@@ -222,6 +223,9 @@ pub struct Conversation {
     /// What became of the call, where its stage does not say so.
     #[serde(default)]
     came_out: Option<Outcome>,
+    /// A screening service was told who calls.
+    #[serde(default)]
+    screened: bool,
     /// When the caller wants to be called instead.
     #[serde(default)]
     call_back_at: Option<DateTime>,
@@ -268,6 +272,7 @@ impl Conversation {
             settled: false,
             unasked: None,
             came_out: None,
+            screened: false,
             call_back_at: None,
             course: Course::default(),
             witness: Witness::default(),
@@ -365,6 +370,9 @@ impl Conversation {
     /// The caller said this, and nobody answers now: the words, their values, what they say to a read-back and a ban on further calls
     /// are kept, and whoever carries on answers them.
     pub fn heard(&mut self, agent: &Agent, text: &str, audio_ms: Option<(u32, u32)>, now: DateTime) {
+        if self.machine_turn(agent, &UserTurn::Said { text: text.to_owned(), audio_ms }, now).is_some() {
+            return;
+        }
         self.turn += 1;
         self.silences = 0;
         self.history.caller_said(text, self.turn, now, audio_ms);

@@ -28,7 +28,7 @@ impl Conversation {
             UserTurn::Silent => None,
         };
         // A "yes" to a value that he has not heard yet is none.
-        let answer = answer.filter(|_| !self.unasked(self.turn));
+        let answer = answer.filter(|_| !self.unasked(self.turn) && !self.repeats_himself());
         let corrected: Vec<String> = match turn {
             UserTurn::Said { .. } => self.corrections(agent, &fields, answer),
             UserTurn::Pressed(_) if answer.is_none() => {

@@ -58,6 +58,11 @@ impl Values {
         self.get(field).filter(|held| held.sure != Sure::Doubtful).map(|held| &held.value)
     }
 
+    /// Lets go of everything.
+    pub(super) fn clear(&mut self) {
+        self.held.clear();
+    }
+
     pub(super) fn any_doubtful(&self) -> bool {
         self.held.iter().any(|held| held.sure == Sure::Doubtful)
     }

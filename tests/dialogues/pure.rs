@@ -52,7 +52,7 @@ pub(crate) fn play(agent: &Agent, dialogue: &Dialogue, mind: Mind) -> Played {
         transcript,
         data: data.collect(),
         stage: conversation.stage().as_str().to_owned(),
-        outcome: None,
+        outcome: conversation.outcome().map(|outcome| outcome.as_str().to_owned()),
         today: now.date(),
     }
 }
