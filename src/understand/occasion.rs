@@ -89,7 +89,7 @@ pub(super) fn goes_on(heard: &Heard, to: usize) -> bool {
 }
 
 fn cues(heard: &Heard, at: usize) -> Cues {
-    heard.tokens.get(at).map_or(Cues::default(), |t| t.cues)
+    heard.tokens.get(at).map(|t| t.cues).unwrap_or_default()
 }
 
 fn calls(token: &super::token::Token) -> bool {

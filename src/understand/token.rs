@@ -332,9 +332,7 @@ fn mark(text: &str, at: usize, c: char, pieces: &mut Vec<Piece>, spelled: &str) 
             let spaced = before.is_some_and(char::is_whitespace) || after.is_some_and(char::is_whitespace);
             let numbers = left.and_then(digit).is_some() && right.is_some_and(|c| digit(c).is_some() || c == '₹')
                 || right.and_then(digit).is_some() && left.is_some();
-            if numbers {
-                (Some(Word::Hyphen), next)
-            } else if !spaced && between_numbers(pieces, spelled, &text[next..]) {
+            if numbers || !spaced && between_numbers(pieces, spelled, &text[next..]) {
                 (Some(Word::Hyphen), next)
             } else if spaced {
                 (Some(Word::Comma), next)

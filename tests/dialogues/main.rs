@@ -7,7 +7,7 @@
 
 mod caller;
 #[path = "../server/house.rs"]
-#[allow(dead_code, reason = "the tests of the server use the rest")]
+#[expect(dead_code, reason = "the tests of the server use the rest")]
 mod house;
 mod played;
 mod pure;

@@ -258,7 +258,7 @@ fn call_at(text: &str, scene: &Scene) -> Option<DateTime> {
     if let Some(Value::TimeWindow(window)) = value
         && let Some(time) = window.start.or(window.end)
     {
-        let at = window.date.unwrap_or(scene.now.date()).to_datetime(time);
+        let at = window.date.unwrap_or_else(|| scene.now.date()).to_datetime(time);
         return if window.date.is_none() && at < scene.now { at.checked_add(1.day()).ok() } else { Some(at) };
     }
     match super::read(text, Kind::Date, &Scene { expect: Some(Kind::Date), ..scene }).value {

@@ -123,7 +123,7 @@ impl Cues {
 
 /// The cues of a normalised word or phrase, and of how many words the longest phrase that begins with it consists.
 pub(in crate::understand) fn of(spelling: &str) -> (Cues, u8) {
-    INDEX.get(spelling).map_or((Cues::default(), 1), |entry| *entry)
+    INDEX.get(spelling).copied().unwrap_or_default()
 }
 
 type Map = HashMap<Box<str>, (Cues, u8), BuildHasherDefault<Fnv>>;
