@@ -32,7 +32,7 @@ pub struct Acts {
     pub language: Option<&'static str>,
     /// The words are a machine's.
     pub machine: Option<Machine>,
-    /// Sounds that a recogniser put in words: "(music)", "[inaudible]". Nobody spoke.
+    /// Sounds that a recogniser put in words: `(music)`, `[inaudible]`. Nobody spoke.
     pub noise: bool,
 }
 
